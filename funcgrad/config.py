@@ -1,0 +1,62 @@
+"""Settings that change what functions do; each is local to the running context (thread or asyncio task).
+
+config.default_dtype()                    # dtype('float32')
+config.default_dtype("float64")           # set it from here on
+with config.default_dtype("float64"):     # set it inside the block only
+    ...
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+
+__all__ = ["Setting", "Switch", "default_dtype"]
+
+T = TypeVar("T")
+
+
+class Setting(Generic[T]):
+    """One set value; as a context manager it brings back the value that it replaced."""
+
+    __slots__ = ("_previous", "_variable", "value")
+
+    def __init__(self, variable: ContextVar[T], value: T):
+        self._variable, self._previous, self.value = variable, variable.get(), value
+        variable.set(value)
+
+    def __enter__(self) -> T:
+        return self.value
+
+    def __exit__(self, *exc: object) -> None:
+        self._variable.set(self._previous)
+
+
+class Switch(Generic[T]):
+    """A named setting: call it without arguments to read, with one to set (also as `with switch(value):`)."""
+
+    __slots__ = ("_parse", "_variable", "description")
+
+    def __init__(self, name: str, default: T, parse: Any, doc: str):
+        self._variable: ContextVar[T] = ContextVar(name, default=default)
+        self._parse, self.description = parse, doc
+
+    def __call__(self, *value: Any) -> Any:
+        return Setting(self._variable, self._parse(*value)) if value else self._variable.get()
+
+
+def _float_dtype(dtype: Any) -> np.dtype[Any]:
+    parsed = np.dtype(dtype)
+    if parsed.kind != "f":
+        raise TypeError(f"default_dtype must be a real floating dtype, got {parsed}")
+    return parsed
+
+
+default_dtype: Switch[np.dtype[Any]] = Switch(
+    "funcgrad_default_dtype",
+    np.dtype(np.float32),
+    _float_dtype,
+    "The dtype of a float that no array decides: `fnp.zeros(3)`, `fnp.asarray(1.5)`, `sqrt` of integers.",
+)

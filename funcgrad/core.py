@@ -1,0 +1,416 @@
+"""The core: arrays, primitives, and the current trace that decides what an operation means.
+
+An operation on arrays is a `Primitive`. Calling one asks for the **current trace**: `None` means evaluate, which is
+`impl`; otherwise the trace interprets the operation in its own way, one class a transform (`transforms/grad.py`,
+`jvp.py`, `vmap.py`). A trace holds its `parent`, the trace that was current when it began, and runs its rules under
+it: so transforms nest in any order, each seeing the values of the one below as plain arrays.
+
+    f(x)                        current trace None:            sin -> numpy.sin
+    grad(f)(x)                  GradTrace(parent=None):        sin -> parent's sin, and a node on the tape
+    vmap(grad(f))(x)            GradTrace(parent=BatchTrace(parent=None))
+
+What flows through a trace is a `Tracer`: an `Array` to the user, which belongs to one trace and carries what that
+trace needs (a tangent, a tape node, a batch axis).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
+from operator import attrgetter
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from .array_methods import ArrayMethods
+from .device import Device, Raw, device_of, namespace
+from .dtypes import DType, weak
+from .errors import (
+    ArrayIndexError,
+    DeviceError,
+    DtypeError,
+    FuncgradError,
+    ImmutableArrayError,
+    LeakedTracerError,
+    ShapeError,
+    TracedConversionError,
+)
+from .provenance import Origin, describe, here
+
+__all__ = ["PRIMITIVES", "Array", "Aval", "Primitive", "Scalar", "Trace", "Tracer", "aval", "concrete", "use_trace"]
+
+Scalar: TypeAlias = bool | int | float | complex
+Params: TypeAlias = Mapping[str, Any]
+SCALARS = (float, int, bool, complex)
+
+
+class Aval:
+    """What is known of an array without its values: shape and dtype."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: DType):
+        self.shape, self.dtype = shape, dtype
+
+    ndim = property(lambda self: len(self.shape))
+    size = property(lambda self: int(np.prod(self.shape, dtype=np.int64)))
+
+    def __repr__(self) -> str:
+        return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Aval) and self.shape == other.shape and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.dtype))
+
+
+class Array(ArrayMethods):
+    """An immutable n-dimensional array on some device.
+
+    Made by the creation functions of `funcgrad.numpy` and by operations, not by calling this class. Its operators and
+    methods are the functions of `funcgrad.numpy`; nothing changes its values, so `x[i] = v` raises and
+    `x.at[i].set(v)` gives the changed copy.
+    """
+
+    __slots__ = ("_data",)
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # == is elementwise
+
+    def __init__(self, data: Raw):
+        self._data = data
+
+    # attrgetter is a C call: the same property in Python costs three times as much, on the path of every operation
+    shape: Any = property(attrgetter("_data.shape"))
+    dtype: Any = property(attrgetter("_data.dtype"))
+    ndim: Any = property(lambda self: len(self.shape))
+    size: Any = property(lambda self: int(np.prod(self.shape, dtype=np.int64)))
+    nbytes: Any = property(lambda self: self.size * self.dtype.itemsize)
+
+    @property
+    def aval(self) -> Aval:
+        """Shape and dtype."""
+        return Aval(self._data.shape, self._data.dtype)
+
+    @property
+    def device(self) -> Device | Any:
+        """Where the values are."""
+        return device_of(backend_array(self))
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise DtypeError("len() of an array without dimensions")
+        return int(self.shape[0])
+
+    def __iter__(self) -> Iterator[Array]:
+        if not self.shape:
+            raise DtypeError("iteration over an array without dimensions")
+        return (self[i] for i in range(self.shape[0]))
+
+    def item(self) -> Any:
+        """The only element, as a Python scalar."""
+        value = concrete(self)._data
+        if self.size != 1:
+            raise ShapeError(f"item(): the array has {self.size} elements, shape {self.shape}; index one first")
+        return value.reshape(()).item()
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists."""
+        return concrete(self)._data.tolist()
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"the truth of an array of shape {self.shape} is ambiguous: use .any() or .all() (Python asks for "
+                "one truth value in `if`, `while`, `and`, `or`, `not`)"
+            )
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.shape:
+            raise DtypeError(f"only an integer array without dimensions can be used as an index, not {self.aval}")
+        return int(self.item())
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        shown = _index_text(key)
+        raise ImmutableArrayError(
+            f"arrays do not change in place; instead of `x[{shown}] = v` write `x = x.at[{shown}].set(v)` "
+            f"(or .add, .multiply, .min, .max); here x has shape {self.shape}"
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """A read-only view for NumPy (`np.array(x)` makes a copy that you may change)."""
+        data = self._data
+        if not isinstance(data, np.ndarray):
+            raise DeviceError(f"np.asarray of an array on {self.device}: use funcgrad.device_get(x)")
+        if copy or (dtype is not None and np.dtype(dtype) != data.dtype):
+            if copy is False:
+                raise ValueError(f"a view of {data.dtype} as {dtype} needs a copy")
+            return np.array(data, dtype)
+        view = data.view()
+        view.flags.writeable = False
+        return view
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        return concrete(self)._data.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return concrete(self)._data.__dlpack_device__()
+
+    def __repr__(self) -> str:
+        if not isinstance(self._data, np.ndarray):
+            return f"Array({self._data}, device={self.device})"
+        body = np.array2string(self._data, separator=", ", prefix="Array(")
+        return f"Array({body}, dtype={self.dtype})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __str__(self) -> str:
+        return str(concrete(self)._data)
+
+    def __reduce__(self) -> Any:
+        return Array, (concrete(self)._data,)
+
+    def __copy__(self) -> Array:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return self
+
+
+class Tracer(Array):
+    """An array under a transform: it belongs to one trace, and it has a value that Python may look at.
+
+    `_data` stays unset, so an operation that meets a tracer where it expects values fails at once: that is how a
+    tracer kept after its transform is found out, at no cost to the others.
+    """
+
+    __slots__ = ("trace",)
+    trace: Trace
+
+    aval: Any
+    shape: Any = property(lambda self: self.aval.shape)
+    dtype: Any = property(lambda self: self.aval.dtype)
+
+    inner: Array
+    """The array one level down: what the parent trace knows this one as."""
+
+    def concrete(self) -> Array:
+        """The value that Python sees here: what `bool`, `int`, `print` look at."""
+        return concrete(self.inner)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        raise TracedConversionError(
+            f"np.asarray of a value under {self.trace.name} ({self.aval}) would cut it off from its "
+            f"{self.trace.carries}: use the function of funcgrad.numpy, or stop_gradient(x) first"
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.concrete()!r})"
+
+
+def concrete(x: Array) -> Array:
+    """The plain array behind any stack of tracers."""
+    return x.concrete() if isinstance(x, Tracer) else x
+
+
+def aval(x: Array | Aval | Scalar) -> Aval:
+    """Shape and dtype of an operand; a Python scalar's dtype is the one it has without an array beside it."""
+    if isinstance(x, Array):
+        return x.aval
+    return x if isinstance(x, Aval) else Aval((), weak(np.dtype(bool), x))
+
+
+# ---- primitives and the current trace ----------------------------------------------------------
+
+PRIMITIVES: dict[str, Primitive] = {}
+"""Every operation by name; the test table must have a row for each."""
+
+Rule: TypeAlias = Callable[..., Any]
+
+
+class Primitive:
+    """One operation, declared once: what it does, and what each transform makes of it.
+
+    Declared by the constructors of `rules.py`, which derive most of the rules.
+
+    Args:
+        name: unique, and the name of the standard's function where there is one.
+        impl: (*operands, **params) -> Array, on arrays and Python scalars.
+        infer: (*avals, **params) -> Aval; raises ShapeError or DtypeError where the operands do not fit.
+        batch: (size, operands, dims, params) -> (result, its batch dimension); dims are ints or None.
+        jvp: (primals, tangents, out, params) -> tangent or None; a None tangent is zero.
+        pull: (ct, out, operands, params, wanted) -> a cotangent or None for each operand, by which reverse mode
+            pulls the result's cotangent back; operands and out that it does not need arrive as their avals.
+        saves: (wanted) -> which of (out, *operands) `pull` needs the values of. With jvp and pull None the operation
+            has no derivative (comparisons, argmax): its result is a constant to grad and jvp.
+    """
+
+    __slots__ = ("_saves", "batch", "impl", "infer", "jvp", "name", "pull", "saves")
+
+    def __init__(
+        self,
+        name: str,
+        impl: Rule,
+        infer: Rule,
+        batch: Rule | None = None,
+        jvp: Rule | None = None,
+        pull: Rule | None = None,
+        saves: Callable[[tuple[bool, ...]], tuple[bool, ...]] | None = None,
+    ):
+        if name in PRIMITIVES:
+            raise ValueError(f"there is a primitive {name!r} already")
+        PRIMITIVES[name] = self
+        self.name, self.impl, self.infer, self.batch = name, impl, infer, batch
+        self.jvp, self.pull, self.saves = jvp, pull, saves
+        self._saves: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        trace = current_trace()
+        return self.evaluate(args, params) if trace is None else trace.process(self, args, params)
+
+    def evaluate(self, args: Sequence[Any], params: Params) -> Any:
+        """The operation itself, on plain arrays: the bottom interpreter."""
+        try:
+            return self.impl(*args, **params)
+        except Exception as error:
+            raise _diagnose(self, args, params, error) from error
+
+    def saved(self, wanted: tuple[bool, ...]) -> tuple[bool, ...]:
+        """`saves`, looked up: it depends on nothing but which operands are differentiated."""
+        found = self._saves.get(wanted)
+        if found is None:
+            assert self.saves is not None
+            found = self._saves[wanted] = self.saves(wanted)
+        return found
+
+    def __repr__(self) -> str:
+        return f"Primitive({self.name})"
+
+
+def bind(trace: Trace | None, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+    """The operation under that trace, whichever is current."""
+    return primitive.evaluate(args, params) if trace is None else trace.process(primitive, args, params)
+
+
+class Trace:
+    """One transform at work: it interprets operations between its beginning and its end.
+
+    Args:
+        parent: the trace that was current when it began; None at the bottom.
+    """
+
+    __slots__ = ("origin", "parent")
+    name: ClassVar[str]
+    carries: ClassVar[str]
+    """What its tracers carry beside the value, for messages."""
+
+    def __init__(self, parent: Trace | None):
+        self.parent = parent
+        self.origin: Origin = here()
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        """The operation's result under this trace."""
+        raise NotImplementedError
+
+
+_current: ContextVar[Trace | None] = ContextVar("funcgrad_trace", default=None)
+current_trace = _current.get
+
+
+class use_trace:  # noqa: N801  # a context manager, named as one
+    """Make a trace the current one for a block, and bring back the *previous* one after it.
+
+    The previous, not the parent: a rule runs with its trace's parent current, and may be called from anywhere.
+    """
+
+    __slots__ = ("previous", "trace")
+
+    def __init__(self, trace: Trace | None):
+        self.trace = trace
+
+    def __enter__(self) -> None:
+        self.previous = current_trace()
+        _current.set(self.trace)
+
+    def __exit__(self, *exc: object) -> None:
+        _current.set(self.previous)
+
+
+# ---- wording of failures -----------------------------------------------------------------------
+
+
+def _diagnose(primitive: Primitive, args: Sequence[Any], params: Params, error: Exception) -> Exception:
+    """The clearest error for a failed evaluation: a leak, two devices, wrong shapes, or what the backend said."""
+    for x in args:
+        if isinstance(x, Tracer):
+            return LeakedTracerError(
+                f"{primitive.name}: an operand ({x.aval}) belongs to a {x.trace.name} that has ended. Values of a "
+                f"transformed function must leave it as its result, not by a list, a global or an attribute.\n"
+                f"  the {x.trace.name} was called at {describe(x.trace.origin)}\n  and the value is used"
+            )
+    placed = [(x, device_of(x._data)) for x in args if isinstance(x, Array)]
+    for x, where in placed:
+        if where != placed[0][1]:
+            return DeviceError(
+                f"{primitive.name}: operands on two devices: {placed[0][0].aval} is on {placed[0][1]} and {x.aval} "
+                f"is on {where}; move one with x.to_device(...)"
+            )
+    if isinstance(error, IndexError) and not isinstance(error, FuncgradError):
+        return ArrayIndexError(f"{primitive.name}: {error}")
+    if not isinstance(error, FuncgradError):
+        try:
+            primitive.infer(*[aval(a) if isinstance(a, Array | SCALARS) else a for a in args], **params)
+        except FuncgradError as better:
+            return better
+        operands = ", ".join(repr(aval(a)) if isinstance(a, Array) else repr(a) for a in args)
+        error.add_note(f"in {primitive.name}({operands})\n  at {describe(here())}")
+    return error
+
+
+def _index_text(key: Any) -> str:
+    """An index as the user would type it."""
+    if isinstance(key, tuple):
+        return ", ".join(map(_index_text, key)) if key else "()"
+    if isinstance(key, slice):
+        start, stop, step = ("" if v is None else str(v) for v in (key.start, key.stop, key.step))
+        return f"{start}:{stop}" + (f":{step}" if step else "")
+    if key is Ellipsis:
+        return "..."
+    if isinstance(key, Array | np.ndarray):
+        return "mask" if key.dtype.kind == "b" else "index"
+    return repr(key)
+
+
+def backend_array(x: Array) -> Raw:
+    """A backend's array that x is made of (a tracer's may have another shape): it tells module and device."""
+    while isinstance(x, Tracer):
+        x = x.inner
+    return x._data
+
+
+def raw(x: Any) -> Any:
+    """The backend's array of an operand (a Python scalar stays one)."""
+    return x._data if isinstance(x, Array) else x
+
+
+def wrap(data: Raw) -> Array:
+    """An Array of a backend's result; NumPy answers with scalars where there are no dimensions."""
+    return Array(np.asarray(data) if isinstance(data, np.generic) else data)
+
+
+def array_namespace(args: Sequence[Any]) -> Any:
+    """The array module of the first array among raw operands."""
+    for a in args:
+        if not isinstance(a, SCALARS):
+            return namespace(a)
+    return np

@@ -1,0 +1,194 @@
+"""Every exception that funcgrad raises; each docstring is its help page: cause, failing code, fixed code.
+
+All derive from `FuncgradError` and from the built-in exception that NumPy would raise in its place, so that
+`except ValueError` written for NumPy still catches a wrong shape. Every message ends with the user's line.
+"""
+
+from __future__ import annotations
+
+from .provenance import Origin, describe, here
+
+__all__ = [
+    "ArrayIndexError",
+    "AxisError",
+    "DataError",
+    "DeviceError",
+    "DtypeError",
+    "FuncgradError",
+    "ImmutableArrayError",
+    "LeakedTracerError",
+    "MixedDecisionError",
+    "NonScalarError",
+    "ShapeError",
+    "TracedConversionError",
+    "TreeError",
+]
+
+
+class FuncgradError(Exception):
+    """Base of all of funcgrad's exceptions.
+
+    Args:
+        message: what is wrong, with the shapes and dtypes seen, and what to write instead.
+        origin: the user's line; by default the line that is running.
+    """
+
+    def __init__(self, message: str, origin: Origin | None = None):
+        super().__init__(message)
+        self.message = message
+        self.origin = here() if origin is None else origin
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  at {describe(self.origin)}"
+
+
+class ShapeError(FuncgradError, ValueError):
+    """Shapes that do not fit the operation.
+
+    Fails::
+
+        fnp.ones((2, 3)) @ fnp.ones((2, 3))      # the inner sizes 3 and 2 differ
+
+    Works::
+
+        fnp.ones((2, 3)) @ fnp.ones((2, 3)).T
+    """
+
+
+class DtypeError(FuncgradError, TypeError):
+    """An operand whose dtype, or whose Python type, the operation cannot take.
+
+    Fails::
+
+        fg.grad(lambda x: x * x)(3)              # an integer has no derivative
+
+    Works::
+
+        fg.grad(lambda x: x * x)(3.0)
+    """
+
+
+class AxisError(FuncgradError, ValueError, IndexError):
+    """An axis outside of the array's dimensions, or named twice.
+
+    Fails::
+
+        fnp.sum(fnp.ones((2, 3)), axis=2)        # the axes are 0 and 1 (or -2 and -1)
+
+    Works::
+
+        fnp.sum(fnp.ones((2, 3)), axis=1)
+    """
+
+
+class ArrayIndexError(FuncgradError, IndexError):
+    """An index outside of the array, or of a kind that cannot index.
+
+    Fails::
+
+        fnp.arange(3)[7]                         # funcgrad never clamps
+
+    Works::
+
+        fnp.arange(3)[2]
+    """
+
+
+class DeviceError(FuncgradError, ValueError):
+    """A device that does not exist here, or operands on two devices.
+
+    Fails::
+
+        x_on_gpu + y_on_cpu
+
+    Works::
+
+        x_on_gpu + y_on_cpu.to_device(x_on_gpu.device)
+    """
+
+
+class TreeError(FuncgradError, ValueError):
+    """Two pytrees that should have one structure and do not; the message names the path of the first difference.
+
+    Fails::
+
+        fg.jvp(f, ({"w": w},), ({"v": v},))
+
+    Works::
+
+        fg.jvp(f, ({"w": w},), ({"w": v},))
+    """
+
+
+class NonScalarError(FuncgradError, TypeError):
+    """`grad` of a function whose output is not one real number.
+
+    Fails::
+
+        fg.grad(lambda x: x * 2)(fnp.ones(3))    # three outputs: which one?
+
+    Works::
+
+        fg.grad(lambda x: (x * 2).sum())(fnp.ones(3))
+        fg.jacrev(lambda x: x * 2)(fnp.ones(3))
+    """
+
+
+class ImmutableArrayError(FuncgradError, TypeError):
+    """Assignment into an array: arrays never change, so write the new array instead.
+
+    Fails::
+
+        x[0] = 1.0
+
+    Works::
+
+        x = x.at[0].set(1.0)
+    """
+
+
+class LeakedTracerError(FuncgradError, RuntimeError):
+    """A value of a transformed function, kept and used after the transform had ended.
+
+    Fails::
+
+        kept = []
+        fg.grad(lambda x: kept.append(x) or x * x)(3.0)
+        kept[0] + 1.0
+
+    Works: return the value from the function (`has_aux=True`) instead of storing it::
+
+        g, x = fg.grad(lambda x: (x * x, x), has_aux=True)(3.0)
+        x + 1.0
+    """
+
+
+class MixedDecisionError(FuncgradError, RuntimeError):
+    """Python asked for one value (`if`, `while`, `int`, `float`) of a batch whose examples differ.
+
+    Fails::
+
+        fg.vmap(lambda x: x if x > 0 else -x)(fnp.asarray([1.0, -1.0]))
+
+    Works::
+
+        fg.vmap(lambda x: fnp.where(x > 0, x, -x))(fnp.asarray([1.0, -1.0]))
+    """
+
+
+class TracedConversionError(FuncgradError, TypeError):
+    """A value under a transform turned into a plain NumPy array, which would silently cut its derivative or batch.
+
+    Fails::
+
+        fg.grad(lambda x: np.asarray(x).sum())(fnp.ones(3))
+
+    Works::
+
+        fg.grad(lambda x: fnp.sum(x))(fnp.ones(3))
+        fg.grad(lambda x: (x * np.asarray(fg.stop_gradient(x))).sum())(fnp.ones(3))
+    """
+
+
+class DataError(FuncgradError, ValueError):
+    """A data file that is missing, truncated, corrupt or not what its name promises; the message names the file."""

@@ -1,0 +1,159 @@
+"""What the array API calls the array object: the operators and methods of `Array`, each the function of that name.
+
+They are hung on the class here, above the functions, since the core below knows none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core import Array
+from ..device import Device
+from ..errors import ShapeError
+from ..ops.create import to_device
+from . import elementwise as e
+from . import indexing, linear_algebra, manipulation, reductions
+
+_OPERANDS = (Array, int, float, bool, complex, np.ndarray, np.generic, list, tuple)
+
+
+def _left(function: Callable[[Any, Any], Array]) -> Callable[[Array, Any], Any]:
+    def operator(self: Array, other: Any) -> Any:
+        return function(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    return operator
+
+
+def _right(function: Callable[[Any, Any], Array]) -> Callable[[Array, Any], Any]:
+    def operator(self: Array, other: Any) -> Any:
+        return function(other, self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    return operator
+
+
+_BINARY = {
+    "add": e.add,
+    "sub": e.subtract,
+    "mul": e.multiply,
+    "truediv": e.divide,
+    "floordiv": e.floor_divide,
+    "mod": e.remainder,
+    "pow": e.power,
+    "matmul": linear_algebra.matmul,
+    "and": e.bitwise_and,
+    "or": e.bitwise_or,
+    "xor": e.bitwise_xor,
+    "lshift": e.bitwise_left_shift,
+    "rshift": e.bitwise_right_shift,
+}
+_COMPARISONS = {
+    "eq": e.equal,
+    "ne": e.not_equal,
+    "lt": e.less,
+    "le": e.less_equal,
+    "gt": e.greater,
+    "ge": e.greater_equal,
+}
+_UNARY = {"neg": e.negative, "pos": e.positive, "abs": e.abs, "invert": e.bitwise_invert}
+
+
+def _variadic(x: Array, given: tuple[Any, ...], name: str) -> Any:
+    """`x.reshape(2, 3)` and `x.reshape((2, 3))` alike."""
+    if len(given) == 1 and isinstance(given[0], tuple | list):
+        return given[0]
+    if not given and name != "transpose":
+        raise ShapeError(f"x.{name}() needs sizes")
+    return given
+
+
+def _reshape(self: Array, *shape: Any) -> Array:
+    """The same elements, row by row, in another shape: `x.reshape(2, -1)` or `x.reshape((2, -1))`."""
+    return manipulation.reshape(self, _variadic(self, shape, "reshape"))
+
+
+def _transpose(self: Array, *axes: Any) -> Array:
+    """The axes in another order, reversed where none is given: `x.transpose(0, 2, 1)`."""
+    order: Any = _variadic(self, axes, "transpose")
+    return manipulation.permute_dims(self, None if order in ((), (None,)) else order)
+
+
+def _flatten(self: Array) -> Array:
+    """All elements in one axis."""
+    return manipulation.ravel(self)
+
+
+def _astype(self: Array, dtype: Any, copy: bool = True) -> Array:
+    """The array in another dtype (see `funcgrad.numpy.astype`)."""
+    return e.astype(self, dtype)
+
+
+def _to_device(self: Array, device: str | Device, /, *, stream: Any = None) -> Array:
+    """The array on another device; differentiable."""
+    return to_device(self, device)
+
+
+_METHODS: dict[str, Any] = {
+    "__getitem__": indexing.getitem,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "flatten": _flatten,
+    "astype": _astype,
+    "to_device": _to_device,
+    **{
+        name: getattr(module, name)
+        for module, names in {
+            manipulation: ("ravel", "swapaxes", "squeeze", "broadcast_to", "repeat"),
+            reductions: (
+                *("sum", "prod", "max", "min", "any", "all", "argmax", "argmin", "mean", "var", "std"),
+                "cumsum",
+            ),
+            linear_algebra: ("dot",),
+            indexing: ("take",),
+            e: ("clip", "round", "conj", "nonzero"),
+        }.items()
+        for name in names
+    },
+    "T": property(manipulation.permute_dims, doc="The axes in reverse."),
+    "mT": property(manipulation.matrix_transpose, doc="The last two axes exchanged."),
+    "real": property(e.real, doc="The real part."),
+    "imag": property(e.imag, doc="The imaginary part."),
+    "at": property(indexing.At, doc="`x.at[i].set(v)`: a changed copy (see `funcgrad.numpy.indexing.Update`)."),
+}
+
+
+def _array_ufunc(self: Array, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    """`np.sin(x)` is `funcgrad.numpy.sin(x)`: NumPy's own functions on our arrays."""
+    function = _NUMPY_FUNCTIONS.get(ufunc.__name__)
+    if method != "__call__" or options or function is None:
+        return NotImplemented
+    return function(*inputs)
+
+
+def _array_function(self: Array, function: Any, types: Any, args: Any, options: Any) -> Any:
+    """`np.sum(x)` is `funcgrad.numpy.sum(x)`."""
+    found = _NUMPY_FUNCTIONS.get(function.__name__)
+    return NotImplemented if found is None else found(*args, **options)
+
+
+_NUMPY_FUNCTIONS: dict[str, Any] = {}
+
+
+def install(namespace: dict[str, Any], module: Any) -> None:
+    """Hang operators and methods on `Array`, and make `namespace` what NumPy's functions dispatch to."""
+    for name, function in _BINARY.items():
+        setattr(Array, f"__{name}__", _left(function))
+        setattr(Array, f"__r{name}__", _right(function))
+    for name, function in _COMPARISONS.items():
+        setattr(Array, f"__{name}__", _left(function))
+    for name, unary in _UNARY.items():
+        setattr(Array, f"__{name}__", unary)
+    for name, method in _METHODS.items():
+        setattr(Array, name, method)
+    Array.__hash__ = None  # setting __eq__ does not unset it
+    _NUMPY_FUNCTIONS.update({k: v for k, v in namespace.items() if callable(v) and not isinstance(v, type)})
+    setattr(Array, "__array_ufunc__", _array_ufunc)  # noqa: B010
+    setattr(Array, "__array_function__", _array_function)  # noqa: B010
+    setattr(Array, "__array_namespace__", lambda self, *, api_version=None: module)  # noqa: B010

@@ -1,0 +1,221 @@
+"""Functions that make arrays.
+
+Floats are in `config.default_dtype()` and on `default_device()` unless told otherwise; integers are int64.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import Array, backend_array
+from ..device import Device, default_device, device, namespace, namespace_on
+from ..dtypes import canonical
+from ..errors import DtypeError, ShapeError
+from ..ops import create
+from ..ops.elementwise import astype
+
+__all__ = [
+    "arange",
+    "array",
+    "asarray",
+    "copy",
+    "empty",
+    "empty_like",
+    "eye",
+    "from_dlpack",
+    "full",
+    "full_like",
+    "identity",
+    "linspace",
+    "ones",
+    "ones_like",
+    "zeros",
+    "zeros_like",
+]
+
+
+def asarray(x: Any, /, dtype: Any = None, *, device: str | Device | None = None, copy: bool | None = None) -> Array:
+    """The value as an array.
+
+    Args:
+        x: a number, nested lists of numbers or arrays, a NumPy or CuPy array, or anything that speaks DLPack. An
+            array or a value under a transform comes back as it is.
+        dtype: of the result; by default the value's own. Python floats become `config.default_dtype()`, a NumPy
+            array keeps its dtype, float64 included.
+        device: where the result shall be; by default where it is, or the default device.
+        copy: a NumPy array that somebody could write to is copied, since arrays here never change; `False` shares its
+            memory on your word that nobody will, `True` always copies.
+
+    Raises:
+        DtypeError: the value is no array and no number.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.asarray([[1, 2], [3, 4]])
+    Array([[1, 2],
+           [3, 4]], dtype=int64)
+    """
+    if type(x) is Array and dtype is None and device is None:
+        return x
+    return create.asarray(x, dtype, device=device, copy=copy)
+
+
+def array(x: Any, /, dtype: Any = None, *, device: str | Device | None = None, copy: bool | None = None) -> Array:
+    """The value as an array: the same as `asarray`, since an array that cannot change need not be copied."""
+    return create.asarray(x, dtype, device=device, copy=copy)
+
+
+def copy(x: Any, /) -> Array:
+    """The array itself: it cannot change, so nothing could tell a copy from it."""
+    return create.asarray(x)
+
+
+def from_dlpack(x: Any, /) -> Array:
+    """The array of another library, by DLPack; its values are copied, since the other library may change them.
+
+    Args:
+        x: an object with `__dlpack__`, such as a torch tensor.
+    """
+    return create.asarray(x)
+
+
+def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None, *, device: Any = None) -> Array:
+    """An array of one value.
+
+    Args:
+        shape: an int or a sequence of ints.
+        fill_value: a number, or an array that broadcasts to the shape (also one under a transform).
+        dtype: of the result; by default the value's own.
+        device: where to make it.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.full((2, 2), 7)
+    Array([[7, 7],
+           [7, 7]], dtype=int64)
+    """
+    value = create.asarray(fill_value, dtype, device=device)
+    return value.broadcast_to(parse_shape(shape))
+
+
+def zeros(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) -> Array:
+    """An array of zeros, in the default float dtype where none is given.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.zeros(3)
+    Array([0., 0., 0.], dtype=float32)
+    """
+    return create.full(parse_shape(shape), 0, canonical(float if dtype is None else dtype), device)
+
+
+def ones(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) -> Array:
+    """An array of ones, in the default float dtype where none is given."""
+    return create.full(parse_shape(shape), 1, canonical(float if dtype is None else dtype), device)
+
+
+def empty(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) -> Array:
+    """An array of zeros: where nothing can be written later, unset elements would be of no use."""
+    return zeros(shape, dtype, device=device)
+
+
+def full_like(x: Any, /, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Array:
+    """An array of one value in the shape, dtype and on the device of another."""
+    x = create.asarray(x)
+    if not isinstance(fill_value, Array) and device is None:
+        return _like(x, x.shape, fill_value, x.dtype if dtype is None else canonical(dtype))
+    return full(x.shape, fill_value, x.dtype if dtype is None else dtype, device=device or x.device)
+
+
+def zeros_like(x: Any, /, dtype: Any = None, *, device: Any = None) -> Array:
+    """Zeros in the shape, dtype and on the device of another array."""
+    return full_like(x, 0, dtype, device=device)
+
+
+def ones_like(x: Any, /, dtype: Any = None, *, device: Any = None) -> Array:
+    """Ones in the shape, dtype and on the device of another array."""
+    return full_like(x, 1, dtype, device=device)
+
+
+def empty_like(x: Any, /, dtype: Any = None, *, device: Any = None) -> Array:
+    """Zeros in the shape of another array (see `empty`)."""
+    return zeros_like(x, dtype, device=device)
+
+
+def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None) -> Array:
+    """start, start + step, ... below stop; with one argument 0, 1, ... below it.
+
+    Args:
+        start, stop, step: numbers; whole ones give int64, others the default float.
+        dtype, device: of the result.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.arange(2, 8, 3)
+    Array([2, 5], dtype=int64)
+    """
+    start, stop = (0, start) if stop is None else (start, stop)
+    numbers = [v.item() if isinstance(v, Array | np.generic) else v for v in (start, stop, step)]
+    if dtype is None and any(isinstance(v, float) for v in numbers):
+        dtype = float
+    return _make("arange", *numbers, dtype=canonical(np.int64 if dtype is None else dtype), where=device)
+
+
+def linspace(
+    start: Any, stop: Any, /, num: int = 50, dtype: Any = None, *, device: Any = None, endpoint: bool = True
+) -> Array:
+    """`num` numbers spread evenly from start to stop.
+
+    Args:
+        start, stop: numbers, or arrays that broadcast (the new axis is the first).
+        num: how many.
+        dtype, device: of the result; the default float.
+        endpoint: whether stop is the last of them.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.linspace(0, 1, 5)
+    Array([0.  , 0.25, 0.5 , 0.75, 1.  ], dtype=float32)
+    """
+    num = operator.index(num)
+    if num < 0:
+        raise ShapeError(f"linspace: num must not be negative, got {num}")
+    found = canonical(float if dtype is None else dtype)
+    if isinstance(start, Array) or isinstance(stop, Array):
+        low, high = create.asarray(start), create.asarray(stop)
+        steps = max(num - 1 if endpoint else num, 1)
+        fractions = (arange(num, dtype=float, device=device) / steps).reshape((num,) + (1,) * max(low.ndim, high.ndim))
+        return astype(low + (high - low) * fractions, found)
+    if num == 1 and not endpoint:
+        return full((1,), start, found, device=device)
+    return _make("linspace", start, stop, num, dtype=found, endpoint=endpoint, where=device)
+
+
+def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Array:
+    """Ones on the k-th diagonal (above the main one for k > 0), zeros elsewhere; shape (n_rows, n_cols)."""
+    return _make("eye", n_rows, n_cols, k=k, dtype=canonical(float if dtype is None else dtype), where=device)
+
+
+def identity(n: int, dtype: Any = None) -> Array:
+    """The identity matrix of n rows."""
+    return eye(n, dtype=dtype)
+
+
+def parse_shape(shape: Any) -> tuple[int, ...]:
+    """An int or a sequence of ints as a tuple of ints that are not negative."""
+    try:
+        found = tuple(map(operator.index, shape)) if isinstance(shape, tuple | list) else (operator.index(shape),)
+    except TypeError:
+        raise DtypeError(f"a shape must be an int or a sequence of ints, not {shape!r}") from None
+    if any(n < 0 for n in found):
+        raise ShapeError(f"a shape must not have negative sizes: {found}")
+    return found
+
+
+def _like(x: Array, shape: tuple[int, ...], value: Any, dtype: Any) -> Array:
+    data = backend_array(x)
+    return Array(namespace(data).full(shape, value, dtype=dtype, device=data.device))
+
+
+def _make(function: str, *args: Any, where: Any, **options: Any) -> Array:
+    from_device = default_device() if where is None else device(where)
+    return Array(getattr(namespace_on(from_device), function)(*args, **options))

@@ -1,0 +1,264 @@
+"""Functions of each element by itself: operands become arrays, meet in one dtype and broadcast.
+
+Each function is its operation (`ops/elementwise.py`) behind the conversion that NumPy's users expect, and one line
+of documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core import SCALARS, Array, Primitive
+from ..dtypes import canonical
+from ..errors import DtypeError
+from ..ops import elementwise as ops
+from ..ops.create import asarray, promote, promote_inexact, to_inexact
+from ..ops.key import of_mask
+
+Unary = Callable[[Any], Array]
+Binary = Callable[[Any, Any], Array]
+
+
+def _named(function: Any, primitive: Primitive, doc: str, args: str) -> Any:
+    function.__name__ = function.__qualname__ = primitive.name
+    function.__doc__ = f"{doc}\n\n{args}\n\nReturns:\n    An array of the broadcast shape.\n"
+    return function
+
+
+_ONE = "Args:\n    x: an array or number of any shape."
+_TWO = "Args:\n    x, y: arrays or numbers whose shapes broadcast; two dtypes meet as `dtypes` says."
+
+
+def _floating(primitive: Primitive, doc: str) -> Unary:
+    """A function whose values are not whole: integers go in as the default float."""
+
+    def function(x: Any, /) -> Array:
+        if not isinstance(x, Array) or x.dtype.kind not in "fc":
+            x = to_inexact(x)
+        return primitive(x)
+
+    return _named(function, primitive, doc, _ONE + " Integers are taken as the default float.")
+
+
+def _unary(primitive: Primitive, doc: str) -> Unary:
+    def function(x: Any, /) -> Array:
+        return primitive(x if isinstance(x, Array) else asarray(x))
+
+    return _named(function, primitive, doc, _ONE)
+
+
+def _binary(primitive: Primitive, doc: str, meet: Callable[[Any, Any], tuple[Any, Any]] = promote) -> Binary:
+    def function(x: Any, y: Any, /) -> Array:
+        if isinstance(x, Array) and isinstance(y, Array) and x.dtype is y.dtype and meet is promote:
+            return primitive(x, y)
+        return primitive(*meet(x, y))
+
+    return _named(function, primitive, doc, _TWO)
+
+
+def _truths(x: Any, y: Any) -> tuple[Any, Any]:
+    return ops.astype(asarray(x), bool), ops.astype(asarray(y), bool)
+
+
+# ---- arithmetic --------------------------------------------------------------------------------
+
+add = _binary(ops.add, "Sum x + y.")
+subtract = _binary(ops.subtract, "Difference x - y.")
+multiply = _binary(ops.multiply, "Product x * y.")
+divide = _binary(ops.divide, "Quotient x / y; of integers too a float.", promote_inexact)
+floor_divide = _binary(ops.floor_divide, "Quotient rounded down, floor(x / y).")
+remainder = _binary(ops.remainder, "Remainder of floor division, with the sign of y: x - y * floor(x / y).")
+negative = _unary(ops.negative, "-x")
+square = _unary(ops.square, "x * x")
+sqrt = _floating(ops.sqrt, "Square root.")
+reciprocal = _floating(ops.reciprocal, "1 / x")
+hypot = _binary(ops.hypot, "sqrt(x*x + y*y) without overflow.", promote_inexact)
+
+
+def positive(x: Any, /) -> Array:
+    """+x, the array itself."""
+    return asarray(x)
+
+
+def power(x: Any, y: Any, /) -> Array:
+    """Power x ** y.
+
+    Args:
+        x: the base, an array or number.
+        y: the exponent, an array or number; its shape broadcasts with the base's.
+
+    Returns:
+        An array of the broadcast shape. The derivative in x at y = 0 is 0, also at x = 0.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.power(fnp.asarray([1.0, 2.0, 3.0]), 2)
+    Array([1., 4., 9.], dtype=float32)
+    """
+    if type(y) is int and y == 2:
+        return square(x)
+    x, y = promote(x, y)
+    if type(x) in SCALARS:  # the derivative in the exponent takes the logarithm of the base
+        x = asarray(x, y.dtype, device=y.device)
+    return ops.pow(x, y)
+
+
+# ---- exponentials, logarithms, trigonometry ----------------------------------------------------
+
+exp = _floating(ops.exp, "Exponential e ** x.")
+expm1 = _floating(ops.expm1, "exp(x) - 1, accurate near 0.")
+log = _floating(ops.log, "Natural logarithm.")
+log1p = _floating(ops.log1p, "log(1 + x), accurate near 0.")
+log2 = _floating(ops.log2, "Logarithm to base 2.")
+log10 = _floating(ops.log10, "Logarithm to base 10.")
+logaddexp = _binary(ops.logaddexp, "log(exp(x) + exp(y)) without overflow.", promote_inexact)
+sin = _floating(ops.sin, "Sine of x in radians.")
+cos = _floating(ops.cos, "Cosine of x in radians.")
+tan = _floating(ops.tan, "Tangent of x in radians.")
+asin = _floating(ops.asin, "Inverse sine, in [-pi/2, pi/2].")
+acos = _floating(ops.acos, "Inverse cosine, in [0, pi].")
+atan = _floating(ops.atan, "Inverse tangent, in [-pi/2, pi/2].")
+atan2 = _binary(ops.atan2, "Angle in [-pi, pi] of the point with ordinate x (first) and abscissa y.", promote_inexact)
+sinh = _floating(ops.sinh, "Hyperbolic sine.")
+cosh = _floating(ops.cosh, "Hyperbolic cosine.")
+tanh = _floating(ops.tanh, "Hyperbolic tangent.")
+asinh = _floating(ops.asinh, "Inverse hyperbolic sine.")
+acosh = _floating(ops.acosh, "Inverse hyperbolic cosine, of x >= 1.")
+atanh = _floating(ops.atanh, "Inverse hyperbolic tangent, of |x| <= 1.")
+
+# ---- rounding and sign -------------------------------------------------------------------------
+
+floor = _unary(ops.floor, "The largest whole number <= x.")
+ceil = _unary(ops.ceil, "The smallest whole number >= x.")
+trunc = _unary(ops.trunc, "x without its fraction.")
+sign = _unary(ops.sign, "-1, 0 or 1; of a complex number x / |x|.")
+copysign = _binary(ops.copysign, "|x| with the sign of y.", promote_inexact)
+signbit = _unary(ops.signbit, "Is the sign bit set? True for -0.0.")
+
+
+def round(x: Any, /, decimals: int = 0) -> Array:
+    """The nearest number with so many decimals, halves to even.
+
+    Args:
+        x: an array or number.
+        decimals: how many digits after the point; negative ones count before it.
+    """
+    x = asarray(x)
+    return ops.round(x) if decimals == 0 else divide(ops.round(x * 10.0**decimals), 10.0**decimals)
+
+
+def abs(x: Any, /) -> Array:
+    """Absolute value; of a complex number its modulus. The derivative at 0 is 0."""
+    x = asarray(x)
+    return ops.complex_abs(x) if x.dtype.kind == "c" else ops.abs(x)
+
+
+# ---- comparisons and logic ---------------------------------------------------------------------
+
+equal = _binary(ops.equal, "x == y")
+not_equal = _binary(ops.not_equal, "x != y")
+less = _binary(ops.less, "x < y")
+less_equal = _binary(ops.less_equal, "x <= y")
+greater = _binary(ops.greater, "x > y")
+greater_equal = _binary(ops.greater_equal, "x >= y")
+isnan = _unary(ops.isnan, "Is it NaN?")
+isinf = _unary(ops.isinf, "Is it infinite?")
+isfinite = _unary(ops.isfinite, "Is it neither infinite nor NaN?")
+logical_and = _binary(ops.logical_and, "Are both true (not zero)?", _truths)
+logical_or = _binary(ops.logical_or, "Is one of the two true (not zero)?", _truths)
+logical_xor = _binary(ops.logical_xor, "Is exactly one of the two true (not zero)?", _truths)
+logical_not = _unary(ops.logical_not, "Is it false (zero)?")
+bitwise_and = _binary(ops.bitwise_and, "x & y on the bits of integers or booleans.")
+bitwise_or = _binary(ops.bitwise_or, "x | y on the bits of integers or booleans.")
+bitwise_xor = _binary(ops.bitwise_xor, "x ^ y on the bits of integers or booleans.")
+bitwise_invert = _unary(ops.bitwise_invert, "~x on the bits of integers or booleans.")
+bitwise_left_shift = _binary(ops.bitwise_left_shift, "x << y")
+bitwise_right_shift = _binary(ops.bitwise_right_shift, "x >> y")
+maximum = _binary(ops.maximum, "The larger of x and y, NaN where one is NaN; at a tie each gets half the derivative.")
+minimum = _binary(ops.minimum, "The smaller of x and y, NaN where one is NaN; at a tie each gets half the derivative.")
+
+
+def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
+    """x where the condition is true, y elsewhere; with the condition alone, `nonzero(condition)`.
+
+    Args:
+        condition: booleans.
+        x, y: arrays or numbers that broadcast with it.
+
+    Returns:
+        An array of the broadcast shape. Both operands are computed, and a NaN derivative of the one not chosen stays
+        out of the result's derivative only if the operand itself was kept finite:
+        `where(x > 0, log(where(x > 0, x, 1)), 0)`.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.where(fnp.asarray([True, False]), 1.0, fnp.asarray([5.0, 6.0]))
+    Array([1., 6.], dtype=float32)
+    """
+    if x is None and y is None:
+        return nonzero(condition)
+    if x is None or y is None:
+        raise DtypeError("where takes a condition alone, or a condition and two values")
+    x, y = promote(x, y)
+    return ops.where(ops.astype(asarray(condition), bool), x, y)
+
+
+def nonzero(x: Any, /) -> tuple[Array, ...]:
+    """The indices of the elements that are not zero, one array an axis; how many there are depends on the values.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.nonzero(fnp.asarray([0, 3, 0, 4]))
+    (Array([1, 3], dtype=int64),)
+    """
+    from_mask = x if isinstance(x, Array) and x.dtype.kind == "b" else not_equal(x, 0)
+    return tuple(of_mask(from_mask))
+
+
+def clip(x: Any, /, min: Any = None, max: Any = None) -> Array:
+    """x, but at least min and at most max (the larger bound wins where they cross).
+
+    Args:
+        x: an array or number.
+        min, max: bounds that broadcast with x, or None.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.clip(fnp.asarray([-2.0, 0.5, 3.0]), -1, 1)
+    Array([-1. ,  0.5,  1. ], dtype=float32)
+    """
+    x = asarray(x)
+    x = x if min is None else maximum(x, min)
+    return x if max is None else minimum(x, max)
+
+
+# ---- complex parts and dtype -------------------------------------------------------------------
+
+
+def real(x: Any, /) -> Array:
+    """The real part; a real array is its own."""
+    x = asarray(x)
+    return ops.real(x) if x.dtype.kind == "c" else x
+
+
+def imag(x: Any, /) -> Array:
+    """The imaginary part; zeros for a real array."""
+    x = asarray(x)
+    return ops.imag(x) if x.dtype.kind == "c" else x * 0
+
+
+def conj(x: Any, /) -> Array:
+    """The complex conjugate; a real array is its own."""
+    x = asarray(x)
+    return ops.conj(x) if x.dtype.kind == "c" else x
+
+
+def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Array:
+    """The array in another dtype.
+
+    Between floating dtypes this is differentiable; to or from integers and booleans it is a constant. From complex to
+    real it takes the real part. `copy` is there for the standard: an immutable array needs none.
+    """
+    return ops.astype(asarray(x), canonical(dtype))
+
+
+arccos, arcsin, arctan, arctan2 = acos, asin, atan, atan2
+arccosh, arcsinh, arctanh = acosh, asinh, atanh
+pow, mod, absolute, true_divide, conjugate, invert = power, remainder, abs, divide, conj, bitwise_invert

@@ -1,0 +1,165 @@
+"""Indexing: `x[...]`, `x.at[...]`, and the functions that gather."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..core import Array
+from ..errors import DtypeError, ShapeError
+from ..ops import index as ops
+from ..ops.create import asarray
+from ..ops.elementwise import astype
+from ..ops.key import Key, parse
+from ..ops.shape import normalize_axis
+from ..rules import iota
+from .elementwise import divide, maximum, minimum, multiply, power
+from .manipulation import moveaxis, ravel
+
+
+def getitem(x: Array, key: Any) -> Array:
+    """x[key], by NumPy's rules; an index out of range is an error."""
+    return parse(key, x).take(x)
+
+
+class At:
+    """`x.at`: index it to say where, then call a method to say what."""
+
+    __slots__ = ("_x",)
+
+    def __init__(self, x: Array):
+        self._x = x
+
+    def __getitem__(self, key: Any) -> Update:
+        return Update(self._x, parse(key, self._x))
+
+
+class Update:
+    """`x.at[key]`: each method returns a changed copy of x, and x stays as it was.
+
+    Where an index occurs several times, `set` keeps the last value, and add, subtract, multiply, min and max take
+    all of them one after the other.
+
+    >>> from funcgrad import numpy as fnp
+    >>> x = fnp.zeros(3)
+    >>> x.at[fnp.asarray([0, 0, 2])].add(1.0)
+    Array([2., 0., 1.], dtype=float32)
+    """
+
+    __slots__ = ("_key", "_x")
+
+    def __init__(self, x: Array, key: Key):
+        self._x, self._key = x, key
+
+    def _values(self, values: Any) -> Any:
+        return astype(asarray(values, device=None if isinstance(values, Array) else self._x.device), self._x.dtype)
+
+    def _apply(self, values: Any, at_arrays: Any, at_slice: Callable[[Any, Any], Any]) -> Array:
+        """By a scatter where arrays index, by a function of the slice where each element occurs once."""
+        scatter = at_arrays if self._key.indices else at_slice
+        return self._key.put(self._x, self._values(values), scatter)
+
+    def get(self) -> Array:
+        """x[key]"""
+        return self._key.take(self._x)
+
+    def set(self, values: Any) -> Array:
+        """x with x[key] = values."""
+        return self._apply(values, ops.scatter_set, lambda old, new: new)
+
+    def add(self, values: Any) -> Array:
+        """x with x[key] += values."""
+        return self._apply(values, ops.scatter_add, lambda old, new: old + new)
+
+    def subtract(self, values: Any) -> Array:
+        """x with x[key] -= values."""
+        return self.add(-self._values(values))
+
+    def multiply(self, values: Any) -> Array:
+        """x with x[key] *= values."""
+        return self._apply(values, ops.scatter_multiply, multiply)
+
+    mul = multiply
+
+    def divide(self, values: Any) -> Array:
+        """x with x[key] /= values."""
+        if self._x.dtype.kind not in "fc":
+            raise DtypeError(f"x.at[...].divide: {self._x.aval} cannot hold quotients; use x.astype('float32') first")
+        return self.multiply(divide(1, self._values(values)))
+
+    def min(self, values: Any) -> Array:
+        """x with x[key] = minimum(x[key], values)."""
+        return self._apply(values, ops.scatter_min, minimum)
+
+    def max(self, values: Any) -> Array:
+        """x with x[key] = maximum(x[key], values)."""
+        return self._apply(values, ops.scatter_max, maximum)
+
+    def power(self, values: Any) -> Array:
+        """x with x[key] **= values; a place that is indexed twice is raised once, as in NumPy."""
+        return self.set(power(self.get(), self._values(values)))
+
+    def apply(self, function: Callable[[Array], Any]) -> Array:
+        """x with x[key] = function(x[key])."""
+        return self.set(function(self.get()))
+
+
+def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Array:
+    """The slices of x at these places of an axis.
+
+    Args:
+        x: an array.
+        indices: integers, any shape.
+        axis: which axis they index; without one the raveled array.
+
+    Returns:
+        x's shape with that axis replaced by the shape of the indices.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.take(fnp.asarray([10, 20, 30]), fnp.asarray([2, 0]))
+    Array([30, 10], dtype=int64)
+    """
+    x = ravel(x) if axis is None else asarray(x)
+    found = normalize_axis(0 if axis is None else axis, x.ndim, "take")
+    index = asarray(indices, device=None if isinstance(indices, Array) else x.device)
+    if index.dtype.kind not in "iu":
+        raise DtypeError(f"take: indices must be integers, not {index.aval}")
+    return x[(slice(None),) * found + (index,)]
+
+
+def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Array:
+    """For each line along an axis its own choice of elements: out[i, j] = x[i, indices[i, j]] for the last axis.
+
+    Args:
+        x: an array.
+        indices: integers of as many dimensions; sizes other than the axis broadcast with x's.
+        axis: along which to choose.
+    """
+    x = asarray(x)
+    index = asarray(indices, device=None if isinstance(indices, Array) else x.device)
+    found = normalize_axis(axis, x.ndim, "take_along_axis")
+    if index.ndim != x.ndim:
+        raise ShapeError(f"take_along_axis: the shapes {x.shape} and {index.shape} have not as many dimensions")
+    if index.dtype.kind not in "iu":
+        raise DtypeError(f"take_along_axis: indices must be integers, not {index.aval}")
+    x, index = _broadcast_but(found, x, index)
+    return moveaxis(ops.gather(moveaxis(x, found, 0), moveaxis(index, found, 0), *_others(index, found)), 0, found)
+
+
+def _broadcast_but(axis: int, x: Any, index: Any) -> tuple[Any, Any]:
+    """Two arrays broadcast against each other along all axes but one."""
+    sizes = [max(a, b) if min(a, b) else 0 for a, b in zip(x.shape, index.shape, strict=True)]
+    try:
+        return tuple(a.broadcast_to((*sizes[:axis], a.shape[axis], *sizes[axis + 1 :])) for a in (x, index))
+    except ShapeError:
+        raise ShapeError(f"take_along_axis: the shapes {x.shape} and {index.shape} do not broadcast") from None
+
+
+def _others(index: Any, axis: int) -> list[Any]:
+    """For the other axes, their own running index in the shape of the indices, the chosen axis first."""
+    moved = moveaxis(index, axis, 0)
+    out = []
+    for k in range(1, moved.ndim):
+        ramp: Any = iota(moved.shape[k], moved)
+        out.append(ramp.reshape((1,) * k + (-1,) + (1,) * (moved.ndim - k - 1)).broadcast_to(moved.shape))
+    return out

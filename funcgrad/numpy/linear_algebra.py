@@ -1,0 +1,148 @@
+"""Products of vectors, matrices and tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from ..core import Array
+from ..dtypes import promote_types
+from ..errors import AxisError, ShapeError
+from ..ops import contract
+from ..ops import einsum as _einsum
+from ..ops.create import asarray, promote
+from ..ops.elementwise import astype
+from ..ops.shape import normalize_axis, permute_dims
+from .elementwise import conj
+from .manipulation import diagonal, moveaxis, reshape
+from .reductions import sum
+
+
+def matmul(x: Any, y: Any, /) -> Array:
+    """The matrix product x @ y.
+
+    Args:
+        x: shape (n,) or (..., m, n).
+        y: shape (n,) or (..., n, k); leading axes broadcast.
+
+    Returns:
+        Shape (..., m, k); a vector's axis is summed away.
+
+    Raises:
+        ShapeError: the inner sizes differ, or an operand has no dimensions.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.matmul(fnp.asarray([[1, 2], [3, 4]]), fnp.asarray([1, 1]))
+    Array([3, 7], dtype=int64)
+    """
+    a, b = promote(asarray(x), asarray(y))
+    if not a.ndim or not b.ndim:
+        raise ShapeError(f"matmul: the shapes {a.shape} and {b.shape}: numbers are multiplied by `*`, not `@`")
+    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ShapeError(
+            f"matmul: the shapes {a.shape} and {b.shape} do not fit: the last size of the first, {a.shape[-1]}, must "
+            f"equal the {'second to last' if b.ndim > 1 else 'only'} size of the second, "
+            f"{b.shape[-2 if b.ndim > 1 else 0]}"
+        )
+    row, column = a.ndim == 1, b.ndim == 1
+    out: Any = contract.matmul(reshape(a, (1, -1)) if row else a, reshape(b, (-1, 1)) if column else b)
+    if not (row or column):
+        return out
+    shape = out.shape[:-2] + (() if row else out.shape[-2:-1]) + (() if column else out.shape[-1:])
+    return reshape(out, shape)
+
+
+def dot(x: Any, y: Any, /) -> Array:
+    """NumPy's dot: the product of numbers, the inner product of vectors, the product of matrices.
+
+    Of more than two dimensions it sums the last axis of x with the second to last of y.
+    """
+    x, y = asarray(x), asarray(y)
+    if not x.ndim or not y.ndim:
+        return x * y
+    if y.ndim <= 2:
+        return matmul(x, y)
+    return tensordot(x, y, axes=((x.ndim - 1,), (y.ndim - 2,)))
+
+
+def tensordot(x: Any, y: Any, /, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Array:
+    """The sum of products over pairs of axes.
+
+    Args:
+        x, y: arrays.
+        axes: how many last axes of x pair with as many first axes of y, or two sequences of axes that pair.
+
+    Returns:
+        x's other axes, then y's.
+    """
+    x, y = promote(asarray(x), asarray(y))
+    if isinstance(axes, int):
+        if not 0 <= axes <= min(x.ndim, y.ndim):
+            raise AxisError(f"tensordot: {axes} axes of arrays of {x.ndim} and {y.ndim} dimensions")
+        pairs: Any = (range(x.ndim - axes, x.ndim), range(axes))
+    else:
+        pairs = axes
+    in_x = [normalize_axis(a, x.ndim, "tensordot") for a in pairs[0]]
+    in_y = [normalize_axis(a, y.ndim, "tensordot") for a in pairs[1]]
+    if [x.shape[a] for a in in_x] != [y.shape[a] for a in in_y]:
+        raise ShapeError(f"tensordot: the shapes {x.shape} and {y.shape} differ along the axes {in_x} and {in_y}")
+    keep_x = [a for a in range(x.ndim) if a not in in_x]
+    keep_y = [a for a in range(y.ndim) if a not in in_y]
+    n = prod(x.shape[a] for a in in_x)
+    left = reshape(permute_dims(x, axes=(*keep_x, *in_x)), (prod(x.shape[a] for a in keep_x), n))
+    right = reshape(permute_dims(y, axes=(*in_y, *keep_y)), (n, prod(y.shape[a] for a in keep_y)))
+    shape = (*[x.shape[a] for a in keep_x], *[y.shape[a] for a in keep_y])
+    return reshape(contract.matmul(left, right), shape)
+
+
+def einsum(subscripts: str, /, *operands: Any) -> Array:
+    """Einstein summation: products of the operands, summed over the letters that the result does not name.
+
+    Args:
+        subscripts: "ij,jk->ik": a term of letters for each operand, one letter an axis, and the result's. A letter
+            repeated in a term takes the diagonal; "..." stands for axes that broadcast; without "->" the result has
+            the letters that occur once, in alphabetical order.
+        *operands: arrays.
+
+    Returns:
+        An array with the result's axes.
+
+    Raises:
+        ShapeError: terms and operands do not fit, or a letter has two sizes.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.einsum("ij,j->i", fnp.asarray([[1, 2], [3, 4]]), fnp.asarray([1, 1]))
+    Array([3, 7], dtype=int64)
+
+    Source: A. Einstein, Die Grundlage der allgemeinen Relativitaetstheorie, 1916; NumPy's conventions.
+    """
+    arrays = [asarray(x) for x in operands]
+    if not arrays:
+        raise ShapeError("einsum needs at least one operand")
+    common = arrays[0].dtype
+    for x in arrays[1:]:
+        common = promote_types(common, x.dtype)
+    return _einsum.einsum(subscripts, [astype(x, common) for x in arrays])
+
+
+def outer(x: Any, y: Any, /) -> Array:
+    """All products of an element of x and one of y: shape (x.size, y.size)."""
+    return reshape(x, (-1, 1)) * reshape(y, (1, -1))
+
+
+def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Array:
+    """The inner product sum(conj(x) * y) along an axis."""
+    x, y = promote(asarray(x), asarray(y))
+    return sum(moveaxis(conj(x), axis, -1) * moveaxis(y, axis, -1), -1)
+
+
+def inner(x: Any, y: Any, /) -> Array:
+    """The sum of products along the last axes, for all pairs of rows; of numbers their product."""
+    x, y = asarray(x), asarray(y)
+    return tensordot(x, y, axes=((-1,), (-1,))) if x.ndim and y.ndim else x * y
+
+
+def trace(x: Any, /, *, offset: int = 0) -> Array:
+    """The sum of the diagonal of the matrices in the last two axes."""
+    return sum(diagonal(x, offset=offset), -1)

@@ -1,0 +1,335 @@
+"""Functions that rearrange elements: shapes, axes, joining, splitting, repeating."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+from ..core import Array
+from ..dtypes import promote_types
+from ..errors import AxisError, ShapeError
+from ..ops import shape as ops
+from ..ops.create import asarray
+from ..ops.elementwise import astype, where
+from ..ops.index import gather
+from ..rules import broadcast_shapes, move_axis
+from .creation import arange, parse_shape
+
+normalize_axis, normalize_axes = ops.normalize_axis, ops.normalize_axes
+
+
+def reshape(x: Any, /, shape: int | Sequence[int]) -> Array:
+    """The same elements, row by row, in another shape.
+
+    Args:
+        x: an array.
+        shape: the new shape; one size may be -1 and follows from the others.
+
+    Raises:
+        ShapeError: the shape holds another number of elements.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.reshape(fnp.arange(6), (2, -1))
+    Array([[0, 1, 2],
+           [3, 4, 5]], dtype=int64)
+    """
+    x = asarray(x)
+    sizes = [operator.index(n) for n in (shape if isinstance(shape, tuple | list) else (shape,))]
+    if sizes.count(-1) > 1 or any(n < -1 for n in sizes):
+        raise ShapeError(f"reshape: one size may be -1, the others not negative: {tuple(sizes)}")
+    if -1 in sizes:
+        known = prod(n for n in sizes if n != -1)
+        if known == 0 or x.size % known:
+            raise ShapeError(f"reshape: {x.aval} has {x.size} elements, which do not fill the shape {tuple(sizes)}")
+        sizes[sizes.index(-1)] = x.size // known
+    found = tuple(sizes)
+    return x if found == x.shape else ops.reshape(x, shape=found)
+
+
+def ravel(x: Any, /) -> Array:
+    """All elements in one axis, row by row."""
+    return reshape(x, -1)
+
+
+def permute_dims(x: Any, /, axes: Sequence[int] | None = None) -> Array:
+    """The axes in another order; reversed where none is given.
+
+    Args:
+        x: an array.
+        axes: axis i of the result is axis axes[i] of x.
+    """
+    x = asarray(x)
+    order = tuple(reversed(range(x.ndim))) if axes is None else normalize_axes(tuple(axes), x.ndim, "permute_dims")
+    if len(order) != x.ndim:
+        raise AxisError(f"permute_dims: {tuple(axes or ())} does not name each of the {x.ndim} axes")
+    return ops.permute_dims(x, axes=order)
+
+
+def swapaxes(x: Any, axis1: int, axis2: int, /) -> Array:
+    """The array with two axes exchanged."""
+    x = asarray(x)
+    order = list(range(x.ndim))
+    i, j = (normalize_axis(a, x.ndim, "swapaxes") for a in (axis1, axis2))
+    order[i], order[j] = j, i
+    return ops.permute_dims(x, axes=tuple(order))
+
+
+def matrix_transpose(x: Any, /) -> Array:
+    """The last two axes exchanged."""
+    x = asarray(x)
+    if x.ndim < 2:
+        raise ShapeError(f"matrix_transpose needs at least two dimensions, got the shape {x.shape}")
+    return swapaxes(x, -1, -2)
+
+
+def moveaxis(x: Any, source: Any, destination: Any, /) -> Array:
+    """Axes taken from `source` and put at `destination`, the others in their order.
+
+    Args:
+        x: an array.
+        source, destination: an int or equally long sequences of ints.
+    """
+    x = asarray(x)
+    taken = normalize_axes(source, x.ndim, "moveaxis")
+    put = normalize_axes(destination, x.ndim, "moveaxis")
+    if len(taken) != len(put):
+        raise AxisError(f"moveaxis: {len(taken)} axes cannot go to {len(put)} places")
+    order = [a for a in range(x.ndim) if a not in taken]
+    for place, axis in sorted(zip(put, taken, strict=True)):
+        order.insert(place, axis)
+    return ops.permute_dims(x, axes=tuple(order))
+
+
+def expand_dims(x: Any, /, axis: int | Sequence[int] = 0) -> Array:
+    """The array with axes of size one put in at those places of the result."""
+    x = asarray(x)
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    ndim = x.ndim + len(axes)
+    new, sizes = normalize_axes(tuple(axes), ndim, "expand_dims"), iter(x.shape)
+    return reshape(x, tuple(1 if i in new else next(sizes) for i in range(ndim)))
+
+
+def squeeze(x: Any, /, axis: int | Sequence[int] | None = None) -> Array:
+    """The array without axes of size one: those given, or all."""
+    x = asarray(x)
+    if axis is None:
+        return reshape(x, tuple(n for n in x.shape if n != 1))
+    axes = normalize_axes(axis, x.ndim, "squeeze")
+    if any(x.shape[a] != 1 for a in axes):
+        raise ShapeError(f"squeeze: axis {axis} of the shape {x.shape} has not size 1")
+    return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in axes))
+
+
+def broadcast_to(x: Any, /, shape: int | Sequence[int]) -> Array:
+    """The array repeated along new axes and axes of size one, without a copy."""
+    x, found = asarray(x), parse_shape(shape)
+    return x if found == x.shape else ops.broadcast_to(x, shape=found)
+
+
+def broadcast_arrays(*arrays: Any) -> list[Array]:
+    """Arrays broadcast to the shape they meet in."""
+    found = [asarray(x) for x in arrays]
+    shape = broadcast_shapes("broadcast_arrays", *[x.shape for x in found])
+    return [broadcast_to(x, shape) for x in found]
+
+
+def _meet(arrays: Sequence[Any]) -> list[Array]:
+    """Arrays in one dtype."""
+    found = [asarray(x) for x in arrays]
+    if not found:
+        raise ShapeError("there must be at least one array to join")
+    common = found[0].dtype
+    for x in found[1:]:
+        common = promote_types(common, x.dtype)
+    return [astype(x, common) for x in found]
+
+
+def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Array:
+    """Arrays joined along an axis that they have; with axis=None all of them raveled.
+
+    Args:
+        arrays: arrays whose shapes are equal elsewhere.
+        axis: where to join.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.concat([fnp.zeros((1, 2)), fnp.ones((2, 2))]).shape
+    (3, 2)
+    """
+    found = _meet(arrays)
+    if axis is None:
+        found, axis = [ravel(x) for x in found], 0
+    return ops.concat(*found, axis=normalize_axis(axis, found[0].ndim, "concat"))
+
+
+def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Array:
+    """As `concat`, with the axis by position as in NumPy."""
+    return concat(arrays, axis=axis)
+
+
+def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Array:
+    """Arrays of one shape side by side along a new axis.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.stack([fnp.arange(2), fnp.arange(2)], axis=1).tolist()
+    [[0, 0], [1, 1]]
+    """
+    found = _meet(arrays)
+    return ops.stack(found, normalize_axis(axis, found[0].ndim + 1, "stack"))
+
+
+def unstack(x: Any, /, *, axis: int = 0) -> tuple[Array, ...]:
+    """The slices along an axis, without it: the inverse of `stack`."""
+    moved = moveaxis(x, axis, 0)
+    return tuple(moved)
+
+
+def hstack(arrays: Sequence[Any], /) -> Array:
+    """Arrays joined along the second axis (the first where they have one)."""
+    found = [x if x.ndim else reshape(x, 1) for x in map(asarray, arrays)]
+    return concat(found, axis=0 if found and found[0].ndim == 1 else 1)
+
+
+def vstack(arrays: Sequence[Any], /) -> Array:
+    """Arrays joined as rows."""
+    return concat([x if x.ndim > 1 else reshape(x, (1, -1)) for x in map(asarray, arrays)], axis=0)
+
+
+def split(x: Any, indices_or_sections: int | Sequence[int], /, axis: int = 0) -> list[Array]:
+    """The array cut along an axis.
+
+    Args:
+        x: an array.
+        indices_or_sections: how many equal parts, or the places to cut at.
+        axis: which axis to cut.
+    """
+    x = asarray(x)
+    axis = normalize_axis(axis, x.ndim, "split")
+    n = x.shape[axis]
+    if isinstance(indices_or_sections, int):
+        if indices_or_sections < 1 or n % indices_or_sections:
+            raise ShapeError(f"split: an axis of size {n} has no {indices_or_sections} equal parts")
+        step = n // indices_or_sections
+        cuts = list(range(step, n, step)) if step else []
+    else:
+        cuts = [operator.index(c) for c in indices_or_sections]
+    edges = [0, *cuts, n]
+    return [ops.slice_(x, key=(slice(None),) * axis + (slice(a, b),)) for a, b in pairwise(edges)]
+
+
+def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Array:
+    """The elements in reverse along the axes given, or along all."""
+    x = asarray(x)
+    axes = normalize_axes(axis, x.ndim, "flip")
+    key = tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))
+    return ops.slice_(x, key=key)
+
+
+def roll(x: Any, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None) -> Array:
+    """The elements moved along axes, the last ones coming round to the front; without an axis of the raveled array."""
+    x = asarray(x)
+    if axis is None:
+        return reshape(roll(ravel(x), shift, axis=0), x.shape)
+    axes = [normalize_axis(a, x.ndim, "roll") for a in (axis if isinstance(axis, tuple | list) else (axis,))]
+    shifts = list(shift) if isinstance(shift, tuple | list) else [shift] * len(axes)
+    for a, s in zip(axes, shifts, strict=True):
+        n = x.shape[a]
+        if n and s % n:
+            tail, head = split(x, [n - s % n], a)[::-1]
+            x = ops.concat(tail, head, axis=a)
+    return x
+
+
+def tile(x: Any, repetitions: int | Sequence[int], /) -> Array:
+    """The array repeated as a whole, so many times along each axis (counted from the last)."""
+    x = asarray(x)
+    counts = parse_shape(repetitions)
+    ndim = max(x.ndim, len(counts))
+    shape = (1,) * (ndim - x.ndim) + x.shape
+    counts = (1,) * (ndim - len(counts)) + counts
+    inner = reshape(x, tuple(m for n in shape for m in (1, n)))
+    repeated = broadcast_to(inner, tuple(m for c, n in zip(counts, shape, strict=True) for m in (c, n)))
+    return reshape(repeated, tuple(c * n for c, n in zip(counts, shape, strict=True)))
+
+
+def repeat(x: Any, repeats: int, /, *, axis: int | None = None) -> Array:
+    """Each element repeated along an axis (of the raveled array where none is given)."""
+    x = ravel(x) if axis is None else asarray(x)
+    axis = normalize_axis(0 if axis is None else axis, x.ndim, "repeat")
+    n, count = x.shape[axis], operator.index(repeats)
+    wide = broadcast_to(expand_dims(x, axis + 1), (*x.shape[: axis + 1], count, *x.shape[axis + 1 :]))
+    return reshape(wide, (*x.shape[:axis], n * count, *x.shape[axis + 1 :]))
+
+
+def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: Any = 0) -> Array:
+    """The array with a border of a constant.
+
+    Args:
+        x: an array.
+        pad_width: an int for all sides, a pair (before, after) for all axes, or one pair an axis.
+        mode: "constant", the only one there is.
+        constant_values: what the border holds.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.pad(fnp.ones(2), (1, 2)).tolist()
+    [0.0, 1.0, 1.0, 0.0, 0.0]
+    """
+    if mode != "constant":
+        raise NotImplementedError(f"pad: mode {mode!r} is not here; 'constant' is")
+    x = asarray(x)
+    widths = _widths(pad_width, x.ndim)
+    padded = ops.pad(x, widths=widths)
+    if type(constant_values) in (int, float) and constant_values == 0:
+        return padded
+    inside = ops.pad(asarray(True, device=x.device).broadcast_to(x.shape), widths=widths)
+    return where(inside, padded, astype(asarray(constant_values, device=x.device), x.dtype))
+
+
+def _widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
+    if isinstance(pad_width, int):
+        return ((pad_width, pad_width),) * ndim
+    pairs = list(pad_width)
+    if len(pairs) == 2 and all(isinstance(p, int) for p in pairs):
+        pairs = [tuple(pairs)] * ndim
+    elif len(pairs) == 1:
+        pairs *= ndim
+    if len(pairs) != ndim or any(len(p) != 2 or min(p) < 0 for p in pairs):
+        raise ShapeError(f"pad: {pad_width!r} does not give one (before, after) for each of {ndim} axes")
+    return tuple((operator.index(a), operator.index(b)) for a, b in pairs)
+
+
+def tril(x: Any, /, *, k: int = 0) -> Array:
+    """The matrix with zeros above its k-th diagonal."""
+    return _triangle(x, lambda row, column: column <= row + k)
+
+
+def triu(x: Any, /, *, k: int = 0) -> Array:
+    """The matrix with zeros below its k-th diagonal."""
+    return _triangle(x, lambda row, column: column >= row + k)
+
+
+def _triangle(x: Any, inside: Any) -> Array:
+    x = asarray(x)
+    if x.ndim < 2:
+        raise ShapeError(f"a triangle needs at least two dimensions, got the shape {x.shape}")
+    rows, columns = x.shape[-2:]
+    row: Any = arange(rows, device=x.device)
+    return where(inside(row.reshape(rows, 1), arange(columns, device=x.device)), x, 0)
+
+
+def diagonal(x: Any, /, *, offset: int = 0) -> Array:
+    """The diagonals of the matrices in the last two axes, along a last axis of the result."""
+    x = asarray(x)
+    if x.ndim < 2:
+        raise ShapeError(f"diagonal needs at least two dimensions, got the shape {x.shape}")
+    rows, columns = x.shape[-2:]
+    low = max(-offset, 0)
+    n = max(min(rows - low, columns - max(offset, 0)), 0)
+    i: Any = arange(low, low + n, device=x.device)
+    turned = move_axis(move_axis(x, x.ndim - 1, 0), x.ndim - 1, 0)
+    return move_axis(gather(turned, i, i + offset), 0, x.ndim - 2)
+
+
+transpose = permute_dims

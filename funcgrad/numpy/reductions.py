@@ -1,0 +1,214 @@
+"""Reductions: over all axes by default, over one, or over several; `keepdims` leaves them at size one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..core import Array, Primitive
+from ..dtypes import canonical, inexact
+from ..errors import ShapeError
+from ..ops import reduce as ops
+from ..ops.create import asarray, to_inexact
+from ..ops.elementwise import astype, complex_abs, equal, stop_gradient, where
+from ..ops.elementwise import exp as _exp
+from ..ops.elementwise import isfinite as _isfinite
+from ..ops.elementwise import log as _log
+from ..ops.shape import normalize_axes, normalize_axis
+from .manipulation import pad, ravel
+
+Axis = int | Sequence[int] | None
+
+
+def _reduce(primitive: Primitive, x: Array, axis: Axis, keepdims: bool) -> Array:
+    axes = normalize_axes(axis, x.ndim, primitive.name)
+    out = primitive(x, axes=axes) if axes or primitive.name in ("any", "all") else x
+    return ops.kept(out, x, axes) if keepdims else out
+
+
+def _whole(x: Array) -> Array:
+    """Booleans and small integers are summed as int64."""
+    return astype(x, "int64") if x.dtype.kind == "b" or (x.dtype.kind == "i" and x.dtype.itemsize < 8) else x
+
+
+def sum(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
+    """The sum of the elements.
+
+    Args:
+        x: an array.
+        axis: which axes to sum over; all where None.
+        dtype: to sum in; booleans and small integers are summed as int64.
+        keepdims: whether the axes stay, at size one.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.sum(fnp.asarray([[1, 2], [3, 4]]), axis=0)
+    Array([4, 6], dtype=int64)
+    """
+    x = _whole(asarray(x)) if dtype is None else astype(asarray(x), dtype)
+    return _reduce(ops.sum, x, axis, keepdims)
+
+
+def prod(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
+    """The product of the elements; arguments as for `sum`. Zeros do not spoil its derivative."""
+    x = _whole(asarray(x)) if dtype is None else astype(asarray(x), dtype)
+    return _reduce(ops.prod, x, axis, keepdims)
+
+
+def max(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The largest element, NaN if there is one; elements that tie share the derivative equally."""
+    return _reduce(ops.max, asarray(x), axis, keepdims)
+
+
+def min(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The smallest element, NaN if there is one; elements that tie share the derivative equally."""
+    return _reduce(ops.min, asarray(x), axis, keepdims)
+
+
+def any(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Is any element true (not zero)?"""
+    return _reduce(ops.any, astype(asarray(x), bool), axis, keepdims)
+
+
+def all(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Are all elements true (not zero)?"""
+    return _reduce(ops.all, astype(asarray(x), bool), axis, keepdims)
+
+
+def count_nonzero(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """How many elements are not zero."""
+    return sum(astype(asarray(x), bool), axis, keepdims=keepdims)
+
+
+def _position(primitive: Primitive, x: Any, axis: int | None, keepdims: bool) -> Array:
+    x = asarray(x)
+    if axis is None:
+        out = primitive(ravel(x), axis=0)
+        return out.reshape((1,) * x.ndim) if keepdims else out
+    found = normalize_axis(axis, x.ndim, primitive.name)
+    out = primitive(x, axis=found)
+    return ops.kept(out, x, (found,)) if keepdims else out
+
+
+def argmax(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Array:
+    """Where the largest element is, the first of equals; an index into the raveled array without an axis.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.argmax(fnp.asarray([[1, 5], [7, 2]]), axis=1)
+    Array([1, 0], dtype=int64)
+    """
+    return _position(ops.argmax, x, axis, keepdims)
+
+
+def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Array:
+    """Where the smallest element is, the first of equals."""
+    return _position(ops.argmin, x, axis, keepdims)
+
+
+def mean(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
+    """The arithmetic mean; of integers too a float."""
+    x = asarray(x)
+    x = astype(x, inexact(x.dtype) if dtype is None else canonical(dtype))
+    return sum(x, axis, keepdims=keepdims) / _count(x, axis)
+
+
+def _count(x: Array, axis: Axis) -> int:
+    n = 1
+    for a in normalize_axes(axis, x.ndim, "mean"):
+        n *= x.shape[a]
+    return n
+
+
+def var(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: float = 0, ddof: float = 0) -> Array:
+    """The variance: the mean of |x - mean(x)|^2.
+
+    Args:
+        x: an array.
+        axis, keepdims: as for `sum`.
+        correction: divide by n - correction instead of n: 0 for the variance of these numbers, 1 for an unbiased
+            estimate of the variance they were drawn from. `ddof` is NumPy's name for it.
+
+    >>> from funcgrad import numpy as fnp
+    >>> float(fnp.var(fnp.asarray([1.0, 2.0, 3.0, 4.0]), correction=1))
+    1.6666666269302368
+    """
+    x = to_inexact(x)
+    deviation: Any = x - mean(x, axis, keepdims=True)
+    squares = complex_abs(deviation) ** 2 if x.dtype.kind == "c" else deviation * deviation
+    n = _count(x, axis) - (correction or ddof)
+    if n < 0:
+        raise ShapeError(f"var: {_count(x, axis)} elements are fewer than the correction {correction or ddof}")
+    total: Any = sum(squares, axis, keepdims=keepdims)
+    return total / n
+
+
+def std(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: float = 0, ddof: float = 0) -> Array:
+    """The standard deviation, sqrt(var)."""
+    return var(x, axis, keepdims, correction=correction, ddof=ddof) ** 0.5
+
+
+def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
+    """log(sum(exp(x))) without overflow: max(x) + log(sum(exp(x - max(x)))).
+
+    Its derivative is softmax(x). Rows of -inf alone give -inf.
+
+    Args:
+        x: an array.
+        axis, keepdims: as for `sum`.
+
+    >>> from funcgrad import numpy as fnp
+    >>> float(fnp.logsumexp(fnp.asarray([1000.0, 1000.0])))
+    1000.693115234375
+    """
+    x = to_inexact(x)
+    axes = normalize_axes(axis, x.ndim, "logsumexp")
+    if not axes:
+        return x
+    peak: Any = stop_gradient(ops.max(x, axes=axes))
+    peak = where(_isfinite(peak), peak, 0)
+    shifted: Any = x - ops.kept(peak, x, axes)
+    out: Any = _log(ops.sum(_exp(shifted), axes=axes)) + peak
+    return ops.kept(out, x, axes) if keepdims else out
+
+
+def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
+    """Running sums along an axis (needed where x has more than one).
+
+    Args:
+        x: an array.
+        axis: along which to sum.
+        dtype: to sum in.
+        include_initial: start with a 0, which makes the axis longer by one.
+    """
+    x = _whole(asarray(x)) if dtype is None else astype(asarray(x), dtype)
+    if axis is None and x.ndim != 1:
+        raise ShapeError(f"cumulative_sum: say which axis of the shape {x.shape}")
+    found = normalize_axis(0 if axis is None else axis, x.ndim, "cumulative_sum")
+    out: Any = ops.cumulative_sum(x, axis=found, reverse=False)
+    if not include_initial:
+        return out
+    widths = [(0, 0)] * x.ndim
+    widths[found] = (1, 0)
+    return pad(out, tuple(widths))
+
+
+def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Array:
+    """Running sums along an axis; of the raveled array without one, as NumPy."""
+    return cumulative_sum(ravel(x) if axis is None else x, axis=0 if axis is None else axis, dtype=dtype)
+
+
+def array_equal(x: Any, y: Any, /) -> bool:
+    """Have two arrays one shape and equal elements?"""
+    x, y = asarray(x), asarray(y)
+    return x.shape == y.shape and bool(all(equal(x, y)))
+
+
+def allclose(x: Any, y: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Is |x - y| <= atol + rtol |y| everywhere?"""
+    x, y = asarray(x), asarray(y)
+    near: Any = (x == y) | (abs(x - y) <= atol + rtol * abs(y))
+    if equal_nan:
+        near = near | ((x != x) & (y != y))
+    return bool(all(near))
+
+
+amax, amin = max, min

@@ -1,0 +1,1 @@
+"""Every operation, by family; each is declared once, with its rules."""

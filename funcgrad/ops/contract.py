@@ -1,0 +1,62 @@
+"""Products: `matmul`, and einsum composed of it."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from ..core import Aval
+from ..device import Raw
+from ..errors import ShapeError
+from ..rules import broadcast_shapes, move_axis, multilinear, unbroadcast
+
+
+def _matmul(xp: Any, x: Raw, y: Raw) -> Raw:
+    """One BLAS product where the second operand is a plain matrix: NumPy would make one for each leading index."""
+    if y.ndim == 2 and x.ndim > 2 and x.size and y.size:
+        flat = xp.matmul(xp.reshape(x, (-1, x.shape[-1])), y)
+        return xp.reshape(flat, (*x.shape[:-1], y.shape[1]))
+    return xp.matmul(x, y)
+
+
+def _infer_matmul(x: Aval, y: Aval) -> Aval:
+    if x.shape[-1] != y.shape[-2]:
+        raise ShapeError(
+            f"matmul: the shapes {x.shape} and {y.shape} do not fit: the last axis of the first ({x.shape[-1]}) and "
+            f"the second to last of the second ({y.shape[-2]}) must be equal"
+        )
+    return Aval((*broadcast_shapes("matmul", x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]), x.dtype)
+
+
+def _transposed(x: Any) -> Any:
+    return x.swapaxes(-1, -2)
+
+
+def _matmul_ct_y(g: Any, x: Any, y: Any) -> Any:
+    """x^T g, summed over what y was repeated along; by one product where y is a plain matrix."""
+    if len(y.shape) == 2 and x.ndim > 2 and x.shape[:-2] == g.shape[:-2]:
+        rows = prod(x.shape[:-1])
+        return matmul(_transposed(x.reshape(rows, x.shape[-1])), g.reshape(rows, g.shape[-1]))
+    return unbroadcast(matmul(_transposed(x), g), y.shape)
+
+
+def _batch_matmul(size: int, args: Any, dims: Any) -> tuple[Any, int]:
+    """The batch becomes one more leading axis; an operand without it broadcasts."""
+    rank = max(a.ndim - (d is not None) for a, d in zip(args, dims, strict=True))
+    out = []
+    for a, d in zip(args, dims, strict=True):
+        if d is not None:
+            a = move_axis(a, d, 0)
+            a = a.reshape((size,) + (1,) * (rank + 1 - a.ndim) + a.shape[1:])
+        out.append(a)
+    return matmul(*out), 0
+
+
+matmul = multilinear(  # both operands have at least two dimensions
+    "matmul(x, y)",
+    impl=_matmul,
+    infer=_infer_matmul,
+    x=lambda g, x, y: unbroadcast(matmul(g, _transposed(y)), x.shape),
+    y=_matmul_ct_y,
+    batch=_batch_matmul,
+)

@@ -1,0 +1,147 @@
+"""How values enter: anything that a user may pass for an array becomes one here, and operands meet in one dtype.
+
+Immutability is real: a NumPy array that somebody can still write to is copied on the way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..config import default_dtype as default_float
+from ..core import SCALARS, Array, wrap
+from ..device import Device, Raw, default_device, device, device_of, move, namespace, namespace_on
+from ..dtypes import canonical, default_complex, inexact, promote_types, weak
+from ..errors import DeviceError, DtypeError
+from .elementwise import astype, device_put
+from .shape import stack
+
+__all__ = ["as_operand", "asarray", "from_backend", "promote", "promote_inexact", "to_device", "to_inexact"]
+
+
+def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Array:
+    """See `funcgrad.numpy.asarray`."""
+    if isinstance(x, Array):
+        found = x if dtype is None else astype(x, dtype)
+        return found if device is None else to_device(found, device)
+    if isinstance(x, np.ndarray | np.generic):
+        data = _frozen(x, copy)
+    elif hasattr(x, "__array_namespace__") or hasattr(x, "__cuda_array_interface__"):
+        return _placed(from_backend(x, copy), dtype, device_of(x) if device is None else device)
+    elif hasattr(x, "__dlpack__"):
+        data = np.from_dlpack(x).copy()
+    else:
+        if isinstance(x, list | tuple) and _holds_arrays(x):
+            return _stack(x, dtype, device)
+        data = _of_python(x)
+    return _placed(wrap(data), dtype, device)
+
+
+def from_backend(x: Raw, copy: bool | None = None) -> Array:
+    """An array of any array API module; copied unless `copy=False` vouches that nobody will write to it."""
+    return Array(x if copy is False else namespace(x).asarray(x, copy=True))
+
+
+def as_operand(x: Any) -> Any:
+    """An operand of an operation: Python scalars stay, since they are weak, the rest becomes an array."""
+    return x if isinstance(x, Array) or type(x) in SCALARS else asarray(x)
+
+
+def promote(x: Any, y: Any) -> tuple[Any, Any]:
+    """Two operands in the dtype where they meet; a Python scalar that fits the other's dtype stays one."""
+    x, y = as_operand(x), as_operand(y)
+    if isinstance(x, Array):
+        if isinstance(y, Array):
+            if x.dtype is y.dtype:
+                return x, y
+            common = promote_types(x.dtype, y.dtype)
+            return astype(x, common), astype(y, common)
+        return astype(x, weak(x.dtype, y)), y
+    if isinstance(y, Array):
+        return x, astype(y, weak(y.dtype, x))
+    return asarray(x), y
+
+
+def promote_inexact(x: Any, y: Any) -> tuple[Any, Any]:
+    """As `promote`, for functions whose values are not whole."""
+    x, y = promote(x, y)
+    return (to_inexact(x) if isinstance(x, Array) else x), (to_inexact(y) if isinstance(y, Array) else y)
+
+
+def to_inexact(x: Any) -> Array:
+    """The operand as a floating or complex array."""
+    x = x if isinstance(x, Array) else asarray(x)
+    return x if x.dtype.kind in "fc" else astype(x, inexact(x.dtype))
+
+
+def to_device(x: Array, target: str | Device | Any) -> Array:
+    """The array on another device; differentiable."""
+    found, source = device(target) if isinstance(target, str | Device) else target, x.device
+    return x if source == found else device_put(x, source=source, target=found)
+
+
+def _frozen(x: np.ndarray[Any, Any] | np.generic, copy: bool | None) -> Raw:
+    """The array itself if nobody can write to it (or `copy=False` says that nobody will), else a copy."""
+    canonical(x.dtype)
+    if isinstance(x, np.generic):
+        return np.asarray(x)
+    if type(x) is not np.ndarray:
+        x = np.asarray(x)
+    if not x.dtype.isnative:
+        return x.astype(x.dtype.newbyteorder("="))
+    return np.array(x) if copy or (copy is None and _writable(x)) else x
+
+
+def _writable(x: Any) -> bool:
+    """Can anybody write to this memory? A read-only view of a writable array is writable through its base."""
+    while isinstance(x, np.ndarray):
+        if x.flags.writeable:
+            return True
+        x = x.base
+    return x is not None and not isinstance(x, bytes)
+
+
+def _of_python(x: Any) -> np.ndarray[Any, Any]:
+    """Python numbers and nested lists of them: floats in the default dtype."""
+    if isinstance(x, str | bytes | dict | set) or x is None:
+        raise DtypeError(f"not an array or a number: {x!r:.60}")
+    try:
+        data = np.asarray(x)
+    except ValueError as error:
+        raise DtypeError(f"not an array: {error}") from None
+    if data.dtype.kind not in "biufc":
+        raise DtypeError(f"not an array or a number: {x!r:.60} ({type(x).__name__})")
+    if data.dtype == np.float64:
+        return data.astype(default_float())
+    return data.astype(default_complex()) if data.dtype == np.complex128 else data
+
+
+def _placed(x: Array, dtype: Any, where: Any) -> Array:
+    found = x if dtype is None else astype(x, dtype)
+    target = default_device() if where is None else device(where) if isinstance(where, str) else where
+    return found if target == device_of(found._data) else Array(move(found._data, target))
+
+
+def _holds_arrays(x: Any) -> bool:
+    if isinstance(x, Array):
+        return True
+    return isinstance(x, list | tuple) and any(map(_holds_arrays, x))
+
+
+def _stack(xs: Sequence[Any], dtype: Any, where: Any) -> Array:
+    """A nested list with arrays in it, tracers among them: stacked, so that derivatives pass."""
+    parts = [asarray(x, dtype, device=where) for x in xs]
+    common = parts[0].dtype
+    for part in parts[1:]:
+        common = promote_types(common, part.dtype)
+    return stack([astype(p, common) for p in parts])
+
+
+def full(shape: Any, value: Any, dtype: Any, where: Any = None) -> Array:
+    """A constant array on a device (the default one where None)."""
+    target = default_device() if where is None else device(where) if isinstance(where, str) else where
+    if not isinstance(target, Device):
+        raise DeviceError(f"arrays are made on 'cpu' or 'cuda', not on {target!r}")
+    return Array(namespace_on(target).full(shape, value, dtype=dtype))

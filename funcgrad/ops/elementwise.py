@@ -1,0 +1,217 @@
+"""Operations on each element by itself; a line each.
+
+A rule is the tangent or cotangent g times the derivative, and reads what its parameters name (`rules.py`). Operands
+have met in one dtype before they come here (`promote`), Python scalars excepted.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..core import SCALARS, Array, Aval
+from ..device import move
+from ..dtypes import canonical, is_inexact
+from ..kernels import error_function
+from ..rules import elementwise, general, linear
+
+# ---- arithmetic --------------------------------------------------------------------------------
+
+add = elementwise("add(x, y)", x=lambda g: g, y=lambda g: g)
+subtract = elementwise("subtract(x, y)", x=lambda g: g, y=lambda g: -g)
+multiply = elementwise("multiply(x, y)", x=lambda g, y: g * y, y=lambda g, x: g * x)
+divide = elementwise("divide(x, y)", x=lambda g, y: g / y, y=lambda g, y, out: -g * out / y)
+negative = elementwise("negative(x)", x=lambda g: -g)
+square = elementwise("square(x)", x=lambda g, x: g * (2 * x))
+sqrt = elementwise("sqrt(x)", x=lambda g, out: g / (2 * out))
+reciprocal = elementwise("reciprocal(x)", x=lambda g, out: -g * (out * out))
+
+
+def _power_in_base(g: Any, x: Any, y: Any) -> Any:
+    """g y x^(y-1); where y is 0 the function is constant, also at x = 0, where the formula says 0 * inf."""
+    if isinstance(y, SCALARS):
+        if y in (0, 1, 2):
+            return {0: g * 0, 1: g, 2: g * (2 * x)}[y]
+        return g * (y * pow(x, y - 1))
+    flat = equal(y, 0)
+    return g * where(flat, 0, y * pow(x, where(flat, 1, y - 1)))
+
+
+pow = elementwise("pow(x, y)", x=_power_in_base, y=lambda g, x, out: g * (out * log(where(equal(x, 0), 1, x))))
+floor_divide = elementwise("floor_divide(x, y)")
+remainder = elementwise("remainder(x, y)", x=lambda g: g, y=lambda g, x, y: -g * floor_divide(x, y))
+
+# ---- exponentials and logarithms ---------------------------------------------------------------
+
+exp = elementwise("exp(x)", x=lambda g, out: g * out)
+expm1 = elementwise("expm1(x)", x=lambda g, out: g * (out + 1))
+log = elementwise("log(x)", x=lambda g, x: g / x)
+log1p = elementwise("log1p(x)", x=lambda g, x: g / (x + 1))
+log2 = elementwise("log2(x)", x=lambda g, x: g / (x * math.log(2)))
+log10 = elementwise("log10(x)", x=lambda g, x: g / (x * math.log(10)))
+logaddexp = elementwise(
+    "logaddexp(x, y)", x=lambda g, x, out: g * _exp_below(x, out), y=lambda g, y, out: g * _exp_below(y, out)
+)
+
+
+def _exp_below(x: Any, out: Any) -> Any:
+    """exp(x - out) for x <= out; of two equal infinities, whose difference is NaN, each counts in full."""
+    return exp(where(equal(x, out), 0, x - out))
+
+
+# ---- trigonometric and hyperbolic --------------------------------------------------------------
+
+sin = elementwise("sin(x)", x=lambda g, x: g * cos(x))
+cos = elementwise("cos(x)", x=lambda g, x: -g * sin(x))
+tan = elementwise("tan(x)", x=lambda g, out: g * (1 + out * out))
+asin = elementwise("asin(x)", x=lambda g, x: g / sqrt(1 - x * x))
+acos = elementwise("acos(x)", x=lambda g, x: -g / sqrt(1 - x * x))
+atan = elementwise("atan(x)", x=lambda g, x: g / (1 + x * x))
+atan2 = elementwise(
+    "atan2(y, x)", y=lambda g, y, x: g * (x / (x * x + y * y)), x=lambda g, y, x: g * (-y / (x * x + y * y))
+)
+sinh = elementwise("sinh(x)", x=lambda g, x: g * cosh(x))
+cosh = elementwise("cosh(x)", x=lambda g, x: g * sinh(x))
+tanh = elementwise("tanh(x)", x=lambda g, out: g * (1 - out * out))
+asinh = elementwise("asinh(x)", x=lambda g, x: g / sqrt(x * x + 1))
+acosh = elementwise("acosh(x)", x=lambda g, x: g / (sqrt(x - 1) * sqrt(x + 1)))
+atanh = elementwise("atanh(x)", x=lambda g, x: g / (1 - x * x))
+hypot = elementwise("hypot(x, y)", x=lambda g, x, out: g * (x / out), y=lambda g, y, out: g * (y / out))
+
+# ---- the error function ------------------------------------------------------------------------
+
+_SLOPE = 2 / math.sqrt(math.pi)
+erf = elementwise("erf(x)", impl=error_function.erf, x=lambda g, x: g * (_SLOPE * exp(-(x * x))))
+erfc = elementwise("erfc(x)", impl=error_function.erfc, x=lambda g, x: g * (-_SLOPE * exp(-(x * x))))
+erfinv = elementwise("erfinv(x)", impl=error_function.erfinv, x=lambda g, out: g * (exp(out * out) / _SLOPE))
+
+# ---- choosing ----------------------------------------------------------------------------------
+
+
+def _share(x: Any, y: Any) -> Any:
+    """1 where x > y, 0 where x < y, and a half where they tie: the gradient of a maximum."""
+    return where(equal(x, y), 0.5, cast(greater(x, y), dtype=(x if isinstance(x, Array) else y).dtype))
+
+
+maximum = elementwise("maximum(x, y)", x=lambda g, x, y: g * _share(x, y), y=lambda g, x, y: g * _share(y, x))
+minimum = elementwise("minimum(x, y)", x=lambda g, x, y: g * _share(y, x), y=lambda g, x, y: g * _share(x, y))
+where = elementwise(
+    "where(condition, x, y)",
+    x=lambda g, condition: where(condition, g, 0),
+    y=lambda g, condition: where(condition, 0, g),
+)
+abs = elementwise("abs(x)", x=lambda g, x: g * sign(x))
+copysign = elementwise("copysign(x, y)", x=lambda g, x, y: g * copysign(sign(x), y) * sign(x))
+
+# ---- constant to a derivative ------------------------------------------------------------------
+
+_boolean = canonical(bool)
+
+
+def _to_boolean(_: Any) -> Any:
+    return _boolean
+
+
+sign = elementwise("sign(x)")
+floor = elementwise("floor(x)")
+ceil = elementwise("ceil(x)")
+trunc = elementwise("trunc(x)")
+round = elementwise("round(x)")
+equal = elementwise("equal(x, y)", dtype=_to_boolean)
+not_equal = elementwise("not_equal(x, y)", dtype=_to_boolean)
+less = elementwise("less(x, y)", dtype=_to_boolean)
+less_equal = elementwise("less_equal(x, y)", dtype=_to_boolean)
+greater = elementwise("greater(x, y)", dtype=_to_boolean)
+greater_equal = elementwise("greater_equal(x, y)", dtype=_to_boolean)
+isnan = elementwise("isnan(x)", dtype=_to_boolean)
+isinf = elementwise("isinf(x)", dtype=_to_boolean)
+isfinite = elementwise("isfinite(x)", dtype=_to_boolean)
+signbit = elementwise("signbit(x)", dtype=_to_boolean)
+logical_and = elementwise("logical_and(x, y)", dtype=_to_boolean)
+logical_or = elementwise("logical_or(x, y)", dtype=_to_boolean)
+logical_xor = elementwise("logical_xor(x, y)", dtype=_to_boolean)
+logical_not = elementwise("logical_not(x)", dtype=_to_boolean)
+bitwise_and = elementwise("bitwise_and(x, y)")
+bitwise_or = elementwise("bitwise_or(x, y)")
+bitwise_xor = elementwise("bitwise_xor(x, y)")
+bitwise_invert = elementwise("bitwise_invert(x)")
+bitwise_left_shift = elementwise("bitwise_left_shift(x, y)")
+bitwise_right_shift = elementwise("bitwise_right_shift(x, y)")
+
+
+# ---- dtype, complex parts, placement: linear, and blind to the batch ---------------------------
+
+
+def _same(x: Aval, **_: Any) -> Aval:
+    return x
+
+
+convert = linear(
+    "convert(x)",
+    impl=lambda xp, x, *, dtype: xp.astype(x, dtype),
+    infer=lambda x, *, dtype: Aval(x.shape, dtype),
+    transpose=lambda g, x, *, dtype: convert(g if x.dtype.kind == "c" else real_part(g), dtype=x.dtype),
+)
+cast = general(  # to or from a dtype that has no derivatives
+    "cast(x)",
+    impl=lambda xp, x, *, dtype: xp.astype(x, dtype),
+    infer=lambda x, *, dtype: Aval(x.shape, dtype),
+)
+stop_gradient = general(
+    "stop_gradient(x)",
+    impl=lambda xp, x: x,
+    infer=_same,
+)
+device_put = linear(
+    "device_put(x)",
+    impl=lambda xp, x, *, source, target: move(x, target),
+    infer=lambda x, *, source, target: x,
+    transpose=lambda g, x, *, source, target: device_put(g, source=target, target=source),
+)
+
+
+def _part(x: Aval) -> Any:
+    """The real dtype of a complex dtype's parts."""
+    return canonical({"complex64": "float32", "complex128": "float64"}[x.dtype.name])
+
+
+real = linear(
+    "real(x)",
+    impl=lambda xp, x: xp.real(x),
+    infer=lambda x: Aval(x.shape, _part(x)),
+    transpose=lambda g, x: convert(g, dtype=x.dtype),
+)
+imag = linear(  # <ct, Im t> = Re(-i ct t): JAX's convention pairs complex vectors without conjugation
+    "imag(x)",
+    impl=lambda xp, x: xp.imag(x),
+    infer=lambda x: Aval(x.shape, _part(x)),
+    transpose=lambda g, x: convert(g, dtype=x.dtype) * -1j,
+)
+conj = linear(
+    "conj(x)",
+    impl=lambda xp, x: xp.conj(x),
+    infer=_same,
+    transpose=lambda g, x: conj(g),
+)
+complex_abs = general(  # of a complex array: real, so not a multiplication by a complex derivative
+    "complex_abs(x)",
+    impl=lambda xp, x: xp.abs(x),
+    infer=lambda x: Aval(x.shape, _part(x)),
+    jvp=lambda primals, tangents, out: real(tangents[0] * conj(sign(primals[0]))),
+    x=lambda g, x: convert(g, dtype=x.dtype) * conj(sign(x)),
+)
+
+
+def real_part(x: Any) -> Any:
+    """The real part of an array of any dtype."""
+    return real(x) if x.dtype.kind == "c" else x
+
+
+def astype(x: Any, dtype: Any) -> Any:
+    """The array in another dtype: differentiable between floating dtypes, else a constant."""
+    target = canonical(dtype)
+    if x.dtype == target:
+        return x
+    if not (is_inexact(target) and is_inexact(x.dtype)):
+        return cast(real_part(x) if target.kind != "c" else x, dtype=target)
+    return convert(x if target.kind == "c" else real_part(x), dtype=target)

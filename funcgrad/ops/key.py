@@ -1,0 +1,139 @@
+"""What stands in `x[...]`: NumPy's index, taken apart into a slice, an order of axes, and index arrays.
+
+NumPy's rules for mixed indices (basic ones, integer arrays and masks together) become three plain steps, each a linear
+operation or its transpose: slice; bring the axes that arrays index to the front and gather there; put the new axes
+where NumPy puts them (in place of the arrays if those stand side by side, else in front).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core import Array, Tracer, concrete
+from ..errors import ArrayIndexError, ShapeError
+from ..rules import broadcast_shapes
+from .create import asarray
+from .elementwise import cast
+from .index import gather
+from .shape import broadcast_to, inverse, permute_dims, set_slice, slice_, sliced_shape
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An index taken apart.
+
+    Args:
+        basic: ints, slices and None; where an array indexes an axis, the slice of all of it.
+        order: axes of the sliced array, the ones that arrays index first.
+        indices: one integer array for each of those; all of one shape.
+        place: where in the result the axes of `indices` go.
+    """
+
+    basic: tuple[Any, ...]
+    order: tuple[int, ...]
+    indices: tuple[Any, ...]
+    place: int
+
+    def take(self, x: Any) -> Any:
+        """x[key]"""
+        if not self.indices:
+            return slice_(x, key=self.basic)
+        found = gather(permute_dims(slice_(x, key=self.basic), axes=self.order), *self.indices)
+        return permute_dims(found, axes=self._out_order(found.ndim))
+
+    def put(self, x: Any, updates: Any, scatter: Any) -> Any:
+        """x with the result of `scatter(part, updates, *indices)` at the key's place."""
+        part = slice_(x, key=self.basic)
+        shape = self.result_shape(part.shape)
+        if broadcast_shapes("x.at[...]", updates.shape, shape) != shape:
+            raise ShapeError(f"x.at[...]: values of shape {updates.shape} do not fit the indexed shape {shape}")
+        updates = broadcast_to(updates, shape=shape)
+        if self.indices:
+            turned = permute_dims(part, axes=self.order)
+            turned_updates = permute_dims(updates, axes=inverse(self._out_order(updates.ndim)))
+            changed = permute_dims(scatter(turned, turned_updates, *self.indices), axes=inverse(self.order))
+        else:
+            changed = scatter(part, updates)
+        return set_slice(x, changed, key=self.basic)
+
+    def result_shape(self, sliced: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of x[key], given that of the sliced array."""
+        if not self.indices:
+            return sliced
+        rest = [sliced[i] for i in self.order[len(self.indices) :]]
+        return (*rest[: self.place], *self.indices[0].shape, *rest[self.place :])
+
+    def _out_order(self, ndim: int) -> tuple[int, ...]:
+        """Gather leaves the axes of the indices in front: where each axis of x[key] comes from."""
+        k = self.indices[0].ndim
+        rest = range(k, ndim)
+        return (*rest[: self.place], *range(k), *rest[self.place :])
+
+
+def parse(key: Any, x: Array) -> Key:
+    """The index of that array, taken apart."""
+    entries = _expand(key if isinstance(key, tuple) else (key,), x)
+    if not any(isinstance(e, Array) for e in entries):
+        return Key(tuple(entries), (), (), 0)
+    return _advanced(entries, x)
+
+
+def _expand(key: tuple[Any, ...], x: Array) -> list[Any]:
+    """One entry an axis, and None for new axes: no Ellipsis, no mask, as many axes as the array has."""
+    entries, shape = [e for entry in key for e in _entry(entry, x)], x.shape
+    consumed = sum(e is not None and e is not Ellipsis for e in entries)
+    if consumed > len(shape):
+        raise ArrayIndexError(f"too many indices: {consumed} for an array of shape {shape}")
+    fill = [slice(None)] * (len(shape) - consumed)
+    dots = [i for i, e in enumerate(entries) if e is Ellipsis]
+    if len(dots) > 1:
+        raise ArrayIndexError("an index may hold one ellipsis ('...')")
+    at = dots[0] if dots else len(entries)
+    return entries[:at] + fill + entries[at + len(dots) :]
+
+
+def _entry(entry: Any, x: Array) -> list[Any]:
+    """One thing between the commas as ints, slices, None, Ellipsis or integer arrays on x's device."""
+    if entry is None or entry is Ellipsis:
+        return [entry]
+    if isinstance(entry, slice):
+        return [slice(*[None if v is None else v.__index__() for v in (entry.start, entry.stop, entry.step)])]
+    if isinstance(entry, bool | np.bool_):
+        raise ArrayIndexError("a single True or False is no index: use a mask array, or x[None]")
+    if hasattr(entry, "__index__") and not isinstance(entry, Array | np.ndarray):
+        return [entry.__index__()]
+    array = entry if isinstance(entry, Array) else asarray(entry, device=x.device)
+    if array.dtype.kind == "b":
+        return of_mask(array)
+    if array.dtype.kind not in "iu":
+        if array.size == 0 and not isinstance(entry, Array):
+            array = cast(array, dtype=np.dtype(np.int64))
+        else:
+            raise ArrayIndexError(f"an index must hold integers or booleans, not {array.aval}")
+    if array.ndim == 0 and not isinstance(array, Tracer):
+        return [int(array)]
+    return [array]
+
+
+def of_mask(mask: Array) -> list[Any]:
+    """A mask as the integer indices of its true elements, one array an axis; how many there are is read off."""
+    data = concrete(mask)._data
+    return [Array(index) for index in data.__array_namespace__().nonzero(data)]
+
+
+def _advanced(entries: list[Any], x: Array) -> Key:
+    # beside an array NumPy takes an int for an array without dimensions
+    advanced = [not (e is None or isinstance(e, slice)) for e in entries]
+    first, last = advanced.index(True), len(advanced) - 1 - advanced[::-1].index(True)
+    side_by_side = all(advanced[first : last + 1])
+    basic = tuple(slice(None) if a else e for e, a in zip(entries, advanced, strict=True))
+    front = [i for i, a in enumerate(advanced) if a]  # every entry leaves one axis: ints are among the arrays
+    ndim = len(sliced_shape(x.shape, basic))
+    order = (*front, *[i for i in range(ndim) if i not in front])
+    arrays = [e if isinstance(e := entries[i], Array) else asarray(e, device=x.device) for i in front]
+    common = broadcast_shapes("index", *[a.shape for a in arrays])
+    indices = tuple(a if a.shape == common else broadcast_to(a, shape=common) for a in arrays)
+    return Key(basic, order, indices, first if side_by_side else 0)

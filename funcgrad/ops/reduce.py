@@ -1,0 +1,147 @@
+"""Reductions over a tuple of axes, and the running ones. Axes are counted from the front and disappear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import Aval, Primitive
+from ..device import Raw
+from ..errors import ShapeError
+from ..rules import general, linear, move_axis
+from .elementwise import cast, equal, where
+
+Axes = tuple[int, ...]
+
+
+def _reduced(x: Aval, axes: Axes) -> tuple[int, ...]:
+    return tuple(n for i, n in enumerate(x.shape) if i not in axes)
+
+
+def kept(x: Any, like: Any, axes: Axes) -> Any:
+    """A reduced array with its axes put back at size one, so that it broadcasts against what it was made from."""
+    return x.reshape(tuple(1 if i in axes else n for i, n in enumerate(like.shape)))
+
+
+def _batch(primitive: Primitive) -> Any:
+    def batch(size: int, xs: Any, dims: Any, *, axes: Axes) -> tuple[Any, int]:
+        return primitive(move_axis(xs[0], dims[0], 0), axes=tuple(a + 1 for a in axes)), 0
+
+    return batch
+
+
+def _infer_same(x: Aval, *, axes: Axes) -> Aval:
+    return Aval(_reduced(x, axes), x.dtype)
+
+
+sum = linear(
+    "sum(x)",
+    impl=lambda xp, x, *, axes: xp.sum(x, axis=axes, dtype=x.dtype),
+    infer=_infer_same,
+    transpose=lambda g, x, *, axes: kept(g, x, axes).broadcast_to(x.shape),
+    batch=lambda size, xs, dims, *, axes: _batch(sum)(size, xs, dims, axes=axes),
+)
+
+# ---- extremes: ties share the cotangent --------------------------------------------------------
+
+
+def _infer_extreme(x: Aval, *, axes: Axes) -> Aval:
+    if any(x.shape[a] == 0 for a in axes):
+        raise ShapeError(f"max or min over no elements: {x} is empty along the reduced axes {axes}")
+    return _infer_same(x, axes=axes)
+
+
+def _shares(x: Any, out: Any, axes: Axes) -> Any:
+    """1/n at the n places that hold the extreme, 0 elsewhere."""
+    hit = cast(equal(x, kept(out, x, axes)), dtype=x.dtype)
+    return hit / kept(sum(hit, axes=axes), x, axes)
+
+
+def _extreme(name: str) -> Primitive:
+    primitive = general(
+        f"{name}(x)",
+        impl=lambda xp, x, *, axes: getattr(xp, name)(x, axis=axes),
+        infer=_infer_extreme,
+        jvp=lambda primals, tangents, out, *, axes: sum(tangents[0] * _shares(primals[0], out, axes), axes=axes),
+        x=lambda g, x, out, *, axes: kept(g, x, axes) * _shares(x, out, axes),
+        batch=lambda size, xs, dims, *, axes: _batch(primitive)(size, xs, dims, axes=axes),
+    )
+    return primitive
+
+
+max = _extreme("max")
+min = _extreme("min")
+
+
+# ---- products ----------------------------------------------------------------------------------
+
+
+def _others(x: Any, out: Any, axes: Axes) -> Any:
+    """The product of all elements but this one. One zero leaves a derivative at itself alone, two leave none."""
+    zero = equal(x, 0)
+    rest = where(zero, 1, x)
+    count = sum(cast(zero, dtype=np.dtype(np.int64)), axes=axes)
+    others = kept(prod(rest, axes=axes), x, axes) / rest
+    alone = equal(kept(count, x, axes), cast(zero, dtype=np.dtype(np.int64)))
+    return where(alone, others, 0)
+
+
+prod = general(
+    "prod(x)",
+    impl=lambda xp, x, *, axes: xp.prod(x, axis=axes, dtype=x.dtype),
+    infer=_infer_same,
+    jvp=lambda primals, tangents, out, *, axes: sum(tangents[0] * _others(primals[0], out, axes), axes=axes),
+    x=lambda g, x, out, *, axes: kept(g, x, axes) * _others(x, out, axes),
+    batch=lambda size, xs, dims, *, axes: _batch(prod)(size, xs, dims, axes=axes),
+)
+
+# ---- constant to a derivative ------------------------------------------------------------------
+
+
+def _logical(name: str) -> Primitive:
+    primitive = general(
+        f"{name}(x)",
+        impl=lambda xp, x, *, axes: getattr(xp, name)(x, axis=axes),
+        infer=lambda x, *, axes: Aval(_reduced(x, axes), np.dtype(bool)),
+        batch=lambda size, xs, dims, *, axes: _batch(primitive)(size, xs, dims, axes=axes),
+    )
+    return primitive
+
+
+any = _logical("any")
+all = _logical("all")
+
+
+def _position(name: str) -> Primitive:
+    primitive = general(
+        f"{name}(x)",
+        impl=lambda xp, x, *, axis: getattr(xp, name)(x, axis=axis),
+        infer=lambda x, *, axis: Aval(_infer_extreme(x, axes=(axis,)).shape, np.dtype(np.int64)),
+        batch=lambda size, xs, dims, *, axis: (primitive(move_axis(xs[0], dims[0], 0), axis=axis + 1), 0),
+    )
+    return primitive
+
+
+argmax = _position("argmax")
+argmin = _position("argmin")
+
+# ---- running -----------------------------------------------------------------------------------
+
+
+def _running_sum(xp: Any, x: Raw, *, axis: int, reverse: bool) -> Raw:
+    if not reverse:
+        return xp.cumulative_sum(x, axis=axis, dtype=x.dtype)
+    return xp.flip(xp.cumulative_sum(xp.flip(x, axis=axis), axis=axis, dtype=x.dtype), axis=axis)
+
+
+cumulative_sum = linear(
+    "cumulative_sum(x)",
+    impl=_running_sum,
+    infer=lambda x, *, axis, reverse: x,
+    transpose=lambda g, x, *, axis, reverse: cumulative_sum(g, axis=axis, reverse=not reverse),
+    batch=lambda size, xs, dims, *, axis, reverse: (
+        cumulative_sum(move_axis(xs[0], dims[0], 0), axis=axis + 1, reverse=reverse),
+        0,
+    ),
+)

@@ -1,0 +1,1 @@
+"""One transform a file: its tracer, its trace, and its public function."""

@@ -1,0 +1,133 @@
+"""Which arguments of a function a transform works on: `argnums` and `argnames`, shared by grad and the Jacobians."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import tree
+from ..core import Array
+from ..dtypes import is_inexact
+from ..errors import DtypeError, TreeError
+from ..numpy.creation import asarray
+
+__all__ = ["Selection", "as_arrays", "select", "split_aux"]
+
+
+def as_arrays(leaves: Sequence[Any], transform: str) -> list[Array]:
+    """Each leaf as an array; what is none is refused by name."""
+    try:
+        return [asarray(x) for x in leaves]
+    except DtypeError as error:
+        raise DtypeError(
+            f"{transform}: a leaf of the arguments is no array: {error.message}; bind what is not differentiated "
+            "by a closure or functools.partial, or leave it out of argnums"
+        ) from None
+
+
+def split_aux(out: Any, has_aux: bool) -> tuple[Any, Any]:
+    """A function's output and its auxiliary data."""
+    if not has_aux:
+        return out, None
+    if not (isinstance(out, tuple) and len(out) == 2):
+        raise TreeError(f"has_aux=True: the function must return (output, auxiliary data), not {type(out).__name__}")
+    return out
+
+
+def select(argnums: int | Sequence[int] | None, argnames: str | Sequence[str] | None, transform: str) -> Selection:
+    """The selection that the user's `argnums` and `argnames` mean."""
+    if argnums is None and argnames is None:
+        argnums = 0
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums or ())
+    names = (argnames,) if isinstance(argnames, str) else tuple(argnames or ())
+    if not all(isinstance(n, int) and not isinstance(n, bool) for n in numbers):
+        raise DtypeError(f"{transform}: argnums must be an int or a sequence of ints, not {argnums!r}")
+    return Selection(transform, numbers, names, isinstance(argnums, int), isinstance(argnames, str))
+
+
+class Selection:
+    """The chosen arguments: positions and names, and whether each kind was given as one or as a sequence."""
+
+    def __init__(self, transform: str, numbers: tuple[int, ...], names: tuple[str, ...], one: bool, one_name: bool):
+        self.transform, self.numbers, self.names, self.one, self.one_name = transform, numbers, names, one, one_name
+
+    def bind(self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """This selection in one call."""
+        places: list[int | str] = []
+        for n in self.numbers:
+            if not -len(args) <= n < len(args):
+                raise TreeError(
+                    f"{self.transform}: argnums {n} is out of range for a call with {len(args)} positional arguments"
+                )
+            places.append(n % len(args))
+        for name in self.names:
+            places.append(name if name in kwargs else self._position(f, name, len(args)))
+        return Call(self, f, args, kwargs, places)
+
+    def _position(self, f: Callable[..., Any], name: str, count: int) -> int:
+        """Where a named argument stands that was passed by position."""
+        try:
+            names = list(inspect.signature(f).parameters)
+        except (TypeError, ValueError):
+            names = []
+        if name in names and names.index(name) < count:
+            return names.index(name)
+        raise TreeError(f"{self.transform}: no argument named {name!r} was passed")
+
+    @staticmethod
+    def named(wrapper: Callable[..., Any], f: Callable[..., Any], transform: str) -> Callable[..., Any]:
+        """The wrapper under the function's name and documentation."""
+        functools.update_wrapper(wrapper, f)
+        wrapper.__name__ = f"{transform}_of_{getattr(f, '__name__', type(f).__name__)}"
+        return wrapper
+
+
+class Call:
+    """One call of the function with its chosen arguments taken out: call it with their replacements."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        f: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        places: list[int | str],
+    ):
+        self.selection, self.f, self.args, self.kwargs, self.places = selection, f, args, kwargs, places
+        self.chosen = tuple(args[p] if isinstance(p, int) else kwargs[p] for p in places)
+
+    def __call__(self, replacements: Sequence[Any]) -> Any:
+        args, kwargs = list(self.args), dict(self.kwargs)
+        for place, x in zip(self.places, replacements, strict=True):
+            if isinstance(place, int):
+                args[place] = x
+            else:
+                kwargs[place] = x
+        return self.f(*args, **kwargs)
+
+    def result(self, found: Sequence[Any]) -> Any:
+        """The results for the chosen arguments in the form that `argnums` and `argnames` ask for."""
+        selection, n = self.selection, len(self.selection.numbers)
+        by_number = found[0] if selection.one else tuple(found[:n])
+        if not selection.names:
+            return by_number
+        by_name = found[n] if selection.one_name else dict(zip(selection.names, found[n:], strict=True))
+        return by_name if not n else (by_number, by_name)
+
+    def refuse_integers(self, leaves: Sequence[Array]) -> None:
+        """An error for chosen leaves that have no derivative."""
+        for (path, _), x in zip(tree.flatten_with_path(self.chosen)[0], leaves, strict=True):
+            if not is_inexact(x.dtype):
+                raise DtypeError(
+                    f"{self.selection.transform} with respect to integers: argument {self.describe(path)} is {x.aval}, "
+                    "which has no derivative; give floats (3.0 instead of 3, x.astype('float32')), or leave it out "
+                    "of argnums"
+                )
+
+    def describe(self, path: str) -> str:
+        """A path into `chosen`, such as "[0]['w']", as the user would name it."""
+        index, _, rest = path[1:].partition("]")
+        place = self.places[int(index)]
+        return f"{place}{rest}" if isinstance(place, int) else f"{place!r}{rest}"

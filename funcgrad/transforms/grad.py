@@ -1,0 +1,318 @@
+"""Reverse mode: `vjp`, `grad`, `value_and_grad`.
+
+Forward, every operation that touches a differentiated value runs under the parent trace and leaves a **node**: which
+operation, which values its rule will read, and the nodes of its operands. No derivative is computed. Together the
+nodes are the tape, a graph that only looks backwards: a branch whose result nobody holds any more is freed, as any
+other Python object.
+
+Backward, `backward` visits the nodes from the youngest to the oldest, so that each has its whole cotangent before it
+passes it on. The rules are ordinary operations, so the backward pass is itself differentiable and batchable: `grad` of
+`grad` needs no code.
+
+    y = f(x)             x --> sin --> mul --> y                 nodes 0, 1, 2
+    pull(ct)             x <-- cos(x) * . <-- z * . <-- ct       rules, 2, 1, 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Any
+
+from .. import tree
+from ..core import Array, Aval, Params, Primitive, Trace, Tracer, current_trace, use_trace
+from ..dtypes import is_inexact
+from ..errors import DtypeError, FuncgradError, NonScalarError, ShapeError, TreeError
+from ..numpy.creation import asarray, ones_like, zeros_like
+from ..provenance import Origin, describe, here
+from .arguments import Selection, as_arrays, select, split_aux
+
+__all__ = ["GradTrace", "GradTracer", "grad", "value_and_grad", "vjp"]
+
+_serial = count().__next__
+
+
+class Node:
+    """One operation of the forward pass, with what its rule reads; an input of the function is a node without one."""
+
+    __slots__ = ("args", "origin", "out", "params", "parents", "primitive", "serial")
+
+    def __init__(
+        self,
+        primitive: Primitive | None,
+        args: Sequence[Any],
+        params: Params,
+        out: Any,
+        parents: Sequence[Node | None],
+    ):
+        self.serial = _serial()
+        self.primitive, self.args, self.params, self.out, self.parents = primitive, args, params, out, parents
+        self.origin: Origin = here()
+
+    def pull(self, ct: Any) -> Sequence[Any]:
+        """Cotangents of the operands."""
+        assert self.primitive is not None
+        assert self.primitive.pull is not None
+        try:
+            wanted = [parent is not None for parent in self.parents]
+            return self.primitive.pull(ct, self.out, self.args, self.params, wanted)
+        except Exception as error:
+            error.add_note(f"in the backward pass of {self.primitive.name} at {describe(self.origin)}")
+            raise
+
+
+class GradTracer(Tracer):
+    """A value and the node that made it."""
+
+    __slots__ = ("inner", "node")
+
+    def __init__(self, trace: GradTrace, inner: Array, node: Node):
+        self.trace, self.inner, self.node = trace, inner, node
+
+    aval: Any = property(lambda self: self.inner.aval)
+    shape: Any = property(lambda self: self.inner.shape)
+    dtype: Any = property(lambda self: self.inner.dtype)
+
+
+class GradTrace(Trace):
+    """Runs each operation under the parent and appends a node."""
+
+    __slots__ = ()
+    name, carries = "grad", "derivative"
+
+    def lift(self, x: Array) -> GradTracer:
+        """An input of the differentiated function."""
+        return GradTracer(self, x, Node(None, (), {}, None, ()))
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        primals: list[Any] = []
+        parents: list[Node | None] = []
+        active = False
+        for x in args:
+            if type(x) is GradTracer and x.trace is self:
+                primals.append(x.inner)
+                parents.append(x.node)
+                active = True
+            else:
+                primals.append(x)
+                parents.append(None)
+        parent = self.parent
+        out = primitive.evaluate(primals, params) if parent is None else parent.process(primitive, primals, params)
+        if not active or primitive.pull is None:
+            return out
+        keep_out, *keep = primitive.saved(tuple([p is not None for p in parents]))
+        saved = [x if kept or not isinstance(x, Array) else x.aval for x, kept in zip(primals, keep, strict=True)]
+        return GradTracer(self, out, Node(primitive, saved, params, out if keep_out else None, parents))
+
+
+def backward(roots: Sequence[Node], cts: Sequence[Any], inputs: Sequence[Node]) -> list[Any]:
+    """Cotangents of the inputs (None where the roots do not depend on one) from those of the roots."""
+    waiting: dict[Node, Any] = {}
+    for root, ct in zip(roots, cts, strict=True):
+        waiting[root] = waiting[root] + ct if root in waiting else ct
+    for node in _youngest_first(waiting):
+        if node.primitive is None:
+            continue
+        ct = waiting.pop(node, None)
+        if ct is None:
+            continue
+        for parent, g in zip(node.parents, node.pull(ct), strict=True):
+            if parent is not None and g is not None:
+                held = waiting.get(parent)
+                waiting[parent] = g if held is None else held + g
+    return [waiting.get(node) for node in inputs]
+
+
+def _youngest_first(roots: Sequence[Node] | dict[Node, Any]) -> list[Node]:
+    """Every node that the roots depend on, so that each comes before those it was made from."""
+    seen, stack = set(roots), list(roots)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=lambda node: -node.serial)
+
+
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
+    """The value of f and its pullback: a function from cotangents of the output to those of the arguments.
+
+    With J the Jacobian of f at the primals, the pullback is ct -> ct J. It may be called any number of times, and
+    differentiated or batched itself.
+
+    Args:
+        f: a function of pytrees of arrays.
+        *primals: its arguments.
+        has_aux: f returns (output, auxiliary data); the data come back as they are.
+
+    Returns:
+        (output, pullback), or (output, pullback, aux). The pullback takes one cotangent of the output's structure,
+        shapes and dtypes, and returns a tuple with a cotangent for each primal; integer and boolean leaves, which
+        have no derivative, get None.
+
+    Raises:
+        TreeError, ShapeError: the pullback's cotangent does not fit the output.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> y, pull = fg.vjp(lambda x, w: x * w, 3.0, 2.0)
+    >>> float(y), [float(ct) for ct in pull(1.0)]
+    (6.0, [2.0, 3.0])
+
+    Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., 2008, chapter 3.
+    """
+    leaves, structure = tree.flatten(primals)
+    leaves = as_arrays(leaves, "vjp")
+    trace = GradTrace(current_trace())
+    inputs = [trace.lift(x) if is_inexact(x.dtype) else x for x in leaves]
+    with use_trace(trace):
+        out = f(*tree.unflatten(structure, inputs))
+    out, aux = split_aux(out, has_aux)
+    out_leaves, out_structure = tree.flatten(out)
+    nodes = [x.node if _belongs(x, trace) else None for x in out_leaves]
+    plain = [x.inner if _belongs(x, trace) else x for x in out_leaves]
+    avals = [asarray(x).aval for x in plain]
+    input_nodes = [x.node for x in inputs if isinstance(x, GradTracer) and x.trace is trace]
+
+    def pullback(ct: Any) -> Any:
+        cts = _check_cotangent(ct, out_structure, avals)
+        pairs = [(n, c) for n, c in zip(nodes, cts, strict=True) if n is not None]
+        found = iter(backward([n for n, _ in pairs], [c for _, c in pairs], input_nodes))
+        result = [
+            None if not is_inexact(x.dtype) else zeros_like(x) if (g := next(found)) is None else g for x in leaves
+        ]
+        return tree.unflatten(structure, result)
+
+    value = tree.unflatten(out_structure, plain)
+    return (value, pullback, _drop(aux, trace)) if has_aux else (value, pullback)
+
+
+def value_and_grad(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
+    *,
+    argnames: str | Sequence[str] | None = None,
+) -> Callable[..., Any]:
+    """A function that returns f's value and its gradient.
+
+    Args, Raises: as for `grad`.
+
+    Returns:
+        A function of f's arguments returning (value, gradient), or ((value, aux), gradient) with `has_aux`.
+
+    >>> import funcgrad as fg
+    >>> value, g = fg.value_and_grad(lambda x: x * x)(3.0)
+    >>> float(value), float(g)
+    (9.0, 6.0)
+    """
+    selection = select(argnums, argnames, "grad")
+
+    def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
+        call = selection.bind(f, args, kwargs)
+        leaves, structure = tree.flatten(call.chosen)
+        leaves = as_arrays(leaves, "grad")
+        call.refuse_integers(leaves)
+        trace = GradTrace(current_trace())
+        inputs = [trace.lift(x) for x in leaves]
+        with use_trace(trace):
+            out = call(tree.unflatten(structure, inputs))
+        out, aux = split_aux(out, has_aux)
+        value = _scalar_output(out, trace)
+        if _belongs(value, trace):
+            found = backward([value.node], [ones_like(value.inner)], [x.node for x in inputs])
+            value = value.inner
+        else:
+            found = [None] * len(leaves)
+        gradient = [zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True)]
+        result = (value, _drop(aux, trace)) if has_aux else value
+        return result, call.result(tree.unflatten(structure, gradient))
+
+    return selection.named(value_and_gradient, f, "value_and_grad")
+
+
+def grad(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] | None = None,
+    has_aux: bool = False,
+    *,
+    argnames: str | Sequence[str] | None = None,
+) -> Callable[..., Any]:
+    """A function that returns the gradient of f, a function with one real number as its value.
+
+    Args:
+        f: a function of pytrees of arrays, whose output is an array of one element and no dimensions.
+        argnums: which positional arguments to differentiate by: an int gives that gradient, a sequence a tuple of
+            them. The first one where neither this nor `argnames` is given.
+        has_aux: f returns (output, auxiliary data), and the new function (gradient, auxiliary data).
+        argnames: which arguments to differentiate by, by name (also positional ones): a string or a sequence.
+            With both, the result is (gradients by position, dict of gradients by name); with names alone, one
+            gradient for a string and a dict for a sequence.
+
+    Returns:
+        A function of f's arguments; the gradient has the structure, shapes and dtypes of the argument.
+
+    Raises:
+        NonScalarError: the output has dimensions, or is a tree.
+        DtypeError: an argument to differentiate by holds integers, or the output is not real.
+
+    >>> import funcgrad as fg
+    >>> float(fg.grad(lambda x: x ** 3)(2.0)), float(fg.grad(fg.grad(lambda x: x ** 3))(2.0))
+    (12.0, 12.0)
+    >>> {k: float(v) for k, v in fg.grad(lambda p, x: p["w"] * x + p["b"])({"w": 2.0, "b": 1.0}, 3.0).items()}
+    {'b': 1.0, 'w': 3.0}
+    """
+    both = value_and_grad(f, argnums, has_aux, argnames=argnames)
+
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        value, found = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return Selection.named(gradient, f, "grad")
+
+
+# ---- inputs and outputs ------------------------------------------------------------------------
+
+
+def _belongs(x: Any, trace: GradTrace) -> bool:
+    return type(x) is GradTracer and x.trace is trace
+
+
+def _drop(out: Any, trace: GradTrace) -> Any:
+    """Auxiliary data without this trace's tracers."""
+    return tree.map(lambda x: x.inner if _belongs(x, trace) else x, out)
+
+
+def _scalar_output(out: Any, trace: GradTrace) -> Any:
+    """The function's value as one real number, or an error that says what to write."""
+    leaves, structure = tree.flatten(out)
+    if not structure.is_leaf() or not leaves:
+        raise NonScalarError(
+            f"grad needs a function whose value is one number; this one returns {structure}: return the loss alone, "
+            "or (loss, rest) with has_aux=True"
+        )
+    try:
+        value = asarray(out)
+    except FuncgradError as error:
+        raise NonScalarError(f"grad needs a function that returns a number, not {type(out).__name__}") from error
+    if value.shape != ():
+        raise NonScalarError(
+            f"grad needs a function whose value is one number; this one returns {value.aval}: take its sum() or "
+            "mean(), or use jacrev for the derivative of every element"
+        )
+    if value.dtype.kind != "f":
+        raise DtypeError(f"grad needs a real floating value; this function returns {value.aval}")
+    return value
+
+
+def _check_cotangent(ct: Any, structure: tree.Structure, avals: Sequence[Aval]) -> list[Any]:
+    """The cotangent's leaves, arrays of the output's shapes and dtypes."""
+    leaves, found = tree.flatten(ct)
+    if found != structure:
+        expected = tree.unflatten(structure, avals)
+        raise TreeError(f"the cotangent does not fit the function's output: {tree.difference(expected, ct)}")
+    cts = as_arrays(leaves, "vjp")
+    for i, (x, expected) in enumerate(zip(cts, avals, strict=True)):
+        if x.shape != expected.shape:
+            raise ShapeError(f"the cotangent of an output of type {expected} must have its shape, not {x.aval}")
+        cts[i] = x if x.dtype == expected.dtype else x.astype(expected.dtype)
+    return cts

@@ -1,0 +1,155 @@
+"""Whole Jacobians and Hessians: `vmap` of forward or reverse mode over a basis.
+
+`jacfwd` pushes one basis vector an input element forward, `jacrev` pulls one an output element back; take the one
+whose side has fewer elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import tree
+from ..core import Array
+from ..dtypes import is_inexact
+from ..errors import DtypeError
+from ..numpy.creation import eye
+from .arguments import Selection, as_arrays, select, split_aux
+from .grad import vjp
+from .jvp import jvp
+from .vmap import vmap
+
+__all__ = ["hessian", "jacfwd", "jacobian", "jacrev"]
+
+Argnums = int | Sequence[int] | None
+Argnames = str | Sequence[str] | None
+
+
+def jacfwd(
+    f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, *, argnames: Argnames = None
+) -> Callable[..., Any]:
+    """A function that returns the Jacobian of f, column by column by forward mode.
+
+    For an output y and an argument x it is d y[i...] / d x[j...], of shape (*y.shape, *x.shape).
+
+    Args:
+        f: a function of pytrees of arrays.
+        argnums, argnames: which arguments to differentiate by, as for `grad`.
+        has_aux: f returns (output, auxiliary data), and the new function (Jacobian, auxiliary data).
+
+    Returns:
+        A function of f's arguments; the Jacobian is a tree of the output's structure, whose leaves are trees of the
+        argument's.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> fg.jacfwd(lambda x: x ** 2)(fnp.asarray([1.0, 2.0]))
+    Array([[2., 0.],
+           [0., 4.]], dtype=float32)
+    """
+
+    def columns(call: Any, leaves: list[Array], structure: tree.Structure) -> Any:
+        def push(*tangents: Array) -> Any:
+            out = jvp(lambda *xs: call(tree.unflatten(structure, xs)), leaves, tangents, has_aux=has_aux)
+            return out[1:] if has_aux else out[1]
+
+        pushed = vmap(push, out_axes=(-1, None) if has_aux else -1)(*_basis(leaves))
+        out, aux = split_aux(pushed, has_aux)
+        return tree.map(lambda y: tree.unflatten(structure, _cut(y, leaves, y.ndim - 1)), out), aux
+
+    return _jacobian(f, argnums, argnames, has_aux, "jacfwd", columns)
+
+
+def jacrev(
+    f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, *, argnames: Argnames = None
+) -> Callable[..., Any]:
+    """A function that returns the Jacobian of f, row by row by reverse mode.
+
+    Args, Returns: as for `jacfwd`, whose numbers it equals.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> fg.jacrev(lambda x: x @ x)(fnp.asarray([1.0, 2.0]))
+    Array([2., 4.], dtype=float32)
+    """
+
+    def rows(call: Any, leaves: list[Array], structure: tree.Structure) -> Any:
+        found = vjp(lambda *xs: call(tree.unflatten(structure, xs)), *leaves, has_aux=has_aux)
+        outs, out_structure = tree.flatten(found[0])
+        outs = as_arrays(outs, "jacrev")
+        for y in outs:
+            if not is_inexact(y.dtype):
+                raise DtypeError(f"jacrev: an output is {y.aval}, which has no derivative")
+        pulled = vmap(lambda *cts: found[1](tree.unflatten(out_structure, cts)))(*_basis(outs))
+        columns = [_cut(g, outs, 0) for g in pulled]
+        blocks = [tree.unflatten(structure, [column[k] for column in columns]) for k in range(len(outs))]
+        return tree.unflatten(out_structure, blocks), found[2] if has_aux else None
+
+    return _jacobian(f, argnums, argnames, has_aux, "jacrev", rows)
+
+
+def hessian(
+    f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, *, argnames: Argnames = None
+) -> Callable[..., Any]:
+    """A function that returns the second derivatives of f: forward mode over reverse mode.
+
+    Args:
+        f, argnums, argnames, has_aux: as for `grad`, but f's output may have dimensions.
+
+    Returns:
+        A function of f's arguments; for an argument x the result has the shape (*output, *x.shape, *x.shape), in
+        blocks where x is a tree.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> fg.hessian(lambda x: x[0] ** 2 * x[1])(fnp.asarray([1.0, 3.0]))
+    Array([[6., 2.],
+           [2., 0.]], dtype=float32)
+    """
+    first = jacrev(f, argnums, has_aux, argnames=argnames)
+    return Selection.named(jacfwd(first, argnums, has_aux, argnames=argnames), f, "hessian")
+
+
+jacobian = jacrev
+
+
+def _jacobian(
+    f: Callable[..., Any], argnums: Argnums, argnames: Argnames, has_aux: bool, name: str, compute: Any
+) -> Callable[..., Any]:
+    selection = select(argnums, argnames, name)
+
+    def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
+        call = selection.bind(f, args, kwargs)
+        leaves, structure = tree.flatten(call.chosen)
+        arrays = as_arrays(leaves, name)
+        call.refuse_integers(arrays)
+        blocks, aux = compute(call, arrays, structure)
+        _, out_structure = tree.flatten(blocks, is_leaf=lambda x: _is_block(x, structure))
+        found = [call.result(b) for b in out_structure.flatten_up_to(blocks)]
+        result = tree.unflatten(out_structure, found)
+        return (result, aux) if has_aux else result
+
+    return selection.named(jacobian_of_f, f, name)
+
+
+def _is_block(x: Any, structure: tree.Structure) -> bool:
+    return tree.structure(x) == structure
+
+
+def _basis(arrays: Sequence[Array]) -> list[Any]:
+    """For each array all basis vectors of the space they span together: shape (total, *shape), a slab of identity."""
+    sizes = [x.size for x in arrays]
+    total = sum(sizes)
+    out, start = [], 0
+    for x, n in zip(arrays, sizes, strict=True):
+        slab: Any = eye(total, n, k=-start, dtype=x.dtype, device=x.device)
+        out.append(slab.reshape(total, *x.shape))
+        start += n
+    return out
+
+
+def _cut(y: Any, arrays: Sequence[Array], axis: int) -> list[Any]:
+    """An axis over that space cut into one part an array, each unfolded into the array's shape."""
+    parts, start = [], 0
+    for x in arrays:
+        part = y[(slice(None),) * axis + (slice(start, start + x.size),)]
+        parts.append(part.reshape(*y.shape[:axis], *x.shape, *y.shape[axis + 1 :]))
+        start += x.size
+    return parts

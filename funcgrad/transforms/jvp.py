@@ -1,0 +1,125 @@
+"""Forward mode: every value carries a tangent along, and each operation pushes both forward.
+
+    (x, t)  -->  sin  -->  (sin x, cos(x) t)
+
+A tangent of None is zero: no rule runs for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import tree
+from ..core import Array, Params, Primitive, Trace, Tracer, bind, current_trace, use_trace
+from ..dtypes import is_inexact
+from ..errors import DtypeError, ShapeError, TreeError
+from ..numpy.creation import asarray, zeros_like
+from .arguments import as_arrays, split_aux
+
+__all__ = ["JVPTrace", "JVPTracer", "jvp"]
+
+
+class JVPTracer(Tracer):
+    """A value and its tangent."""
+
+    __slots__ = ("inner", "tangent")
+
+    def __init__(self, trace: JVPTrace, inner: Array, tangent: Array):
+        self.trace, self.inner, self.tangent = trace, inner, tangent
+
+    aval: Any = property(lambda self: self.inner.aval)
+
+
+class JVPTrace(Trace):
+    """Runs each operation under the parent, and its derivative rule beside it."""
+
+    __slots__ = ()
+    name, carries = "jvp", "derivative"
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        primals, tangents = [], []
+        for x in args:
+            mine = type(x) is JVPTracer and x.trace is self
+            primals.append(x.inner if mine else x)
+            tangents.append(x.tangent if mine else None)
+        out = bind(self.parent, primitive, primals, params)
+        if primitive.jvp is None or all(t is None for t in tangents):
+            return out
+        with use_trace(self.parent):
+            tangent = primitive.jvp(primals, tangents, out, params)
+        return out if tangent is None else JVPTracer(self, out, tangent)
+
+
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
+    """The value of f and its derivative in one direction.
+
+    With J the Jacobian of f at the primals and t the tangents, it is (f(primals), J t), in one pass forward, at a
+    small multiple of f's own cost and without memory for intermediate values.
+
+    Args:
+        f: a function of pytrees of arrays.
+        primals: its arguments, a sequence.
+        tangents: the direction: the primals' structure, shapes and dtypes; None for an integer leaf.
+        has_aux: f returns (output, auxiliary data); the data come back as they are.
+
+    Returns:
+        (output, tangent of the output), or (output, tangent, aux).
+
+    Raises:
+        TreeError, ShapeError, DtypeError: primals and tangents do not fit each other.
+
+    >>> import funcgrad as fg
+    >>> y, t = fg.jvp(lambda x: x * x, (3.0,), (1.0,))
+    >>> float(y), float(t)
+    (9.0, 6.0)
+
+    Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., 2008, chapter 3.
+    """
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TreeError("jvp takes the primals and the tangents as tuples: jvp(f, (x,), (t,))")
+    leaves, structure = tree.flatten(tuple(primals))
+    leaves = as_arrays(leaves, "jvp")
+    directions = _check_tangents(primals, tangents, leaves)
+    trace = JVPTrace(current_trace())
+    inputs = [x if t is None else JVPTracer(trace, x, t) for x, t in zip(leaves, directions, strict=True)]
+    with use_trace(trace):
+        out = f(*tree.unflatten(structure, inputs))
+    out, aux = split_aux(out, has_aux)
+
+    def value(x: Any) -> Any:
+        return x.inner if _belongs(x, trace) else x
+
+    def tangent(x: Any) -> Any:
+        return x.tangent if _belongs(x, trace) else zeros_like(x)
+
+    result = tree.map(value, out), tree.map(tangent, out)
+    return (*result, tree.map(value, aux)) if has_aux else result
+
+
+def _belongs(x: Any, trace: JVPTrace) -> bool:
+    return type(x) is JVPTracer and x.trace is trace
+
+
+def _check_tangents(primals: Any, tangents: Any, leaves: Sequence[Array]) -> list[Any]:
+    """One tangent for each leaf of the primals; None where there is none."""
+    structure: Any = tree.structure(tuple(primals))
+    found: list[Any]
+    try:
+        found = structure.flatten_up_to(tuple(tangents))
+    except ValueError as error:
+        raise TreeError(
+            f"jvp: the tangents do not fit the primals: {tree.difference(tuple(primals), tuple(tangents))}"
+        ) from error
+    out: list[Any] = []
+    for x, t in zip(leaves, found, strict=True):
+        if t is None or (not is_inexact(x.dtype) and not hasattr(t, "dtype")):
+            out.append(None)
+            continue
+        t = asarray(t)
+        if t.shape != x.shape:
+            raise ShapeError(f"jvp: the tangent of a primal {x.aval} must have its shape, not {t.aval}")
+        if not is_inexact(x.dtype):
+            raise DtypeError(f"jvp: a primal {x.aval} has no derivative: give floats, or None for its tangent")
+        out.append(t if t.dtype == x.dtype else t.astype(x.dtype))
+    return out

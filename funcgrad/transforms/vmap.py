@@ -1,0 +1,197 @@
+"""Batching: a function of one example becomes a function of many, without a loop.
+
+Every value carries the axis of its data that runs over the examples; the function sees the shape without it. Each
+operation has a rule that says which operation on the whole batch does the same to every example.
+
+    f sees float32[3]           data is float32[8,3] with dim 0, or float32[3,8] with dim 1
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import tree
+from ..core import Array, Aval, Params, Primitive, Trace, Tracer, bind, concrete, current_trace, use_trace
+from ..errors import AxisError, MixedDecisionError, ShapeError, TreeError
+from ..numpy.creation import asarray
+from ..rules import move_axis
+from .arguments import as_arrays
+
+__all__ = ["BatchTrace", "BatchTracer", "vmap"]
+
+
+class BatchTracer(Tracer):
+    """A batch of values; `dim` is the axis of `inner` that runs over the examples."""
+
+    __slots__ = ("dim", "inner")
+
+    def __init__(self, trace: BatchTrace, inner: Array, dim: int):
+        self.trace, self.inner, self.dim = trace, inner, dim
+
+    @property
+    def aval(self) -> Any:
+        """Shape and dtype of one example."""
+        shape = self.inner.shape
+        return Aval(shape[: self.dim] + shape[self.dim + 1 :], self.inner.dtype)
+
+    def concrete(self) -> Array:
+        """The one value that all examples have; where they differ Python cannot go on with both."""
+        values = concrete(self.inner)._data
+        first = values[(slice(None),) * self.dim + (0,)]
+        expanded = values[(slice(None),) * self.dim + (slice(0, 1),)]
+        if not bool((values == expanded).all() if values.size else True):
+            raise MixedDecisionError(
+                f"the {values.shape[self.dim]} examples under vmap do not agree on a value that Python needs "
+                f"({self.aval}): use where(condition, x, y) instead of `if`, and array operations instead of "
+                "int(x), float(x) or x.item()"
+            )
+        return asarray(first)
+
+    def __repr__(self) -> str:
+        size = self.inner.shape[self.dim]
+        return f"BatchTracer({self.aval}, {size} examples along axis {self.dim} of {self.inner!r})"
+
+    __str__ = __repr__
+
+
+class BatchTrace(Trace):
+    """Runs each operation once for the whole batch, by its batch rule."""
+
+    __slots__ = ("size",)
+    name, carries = "vmap", "batch"
+
+    def __init__(self, parent: Trace | None, size: int):
+        super().__init__(parent)
+        self.size = size
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        dims = [x.dim if type(x) is BatchTracer and x.trace is self else None for x in args]
+        if all(d is None for d in dims):
+            return bind(self.parent, primitive, args, params)
+        values = [x if d is None else x.inner for x, d in zip(args, dims, strict=True)]
+        with use_trace(self.parent):
+            out, dim = primitive.batch(self.size, values, dims, params)
+        return BatchTracer(self, out, dim)
+
+
+def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
+    """A function that maps f over an axis of its arguments, all examples at once.
+
+    Args:
+        f: a function of pytrees of arrays, written for one example.
+        in_axes: which axis of the positional arguments runs over the examples: an int (negative ones count from the
+            back), None for an argument that all examples share, or a tuple with one entry an argument, each an int,
+            None or a pytree prefix of the argument. Keyword arguments are mapped along axis 0.
+        out_axes: where the examples go in the results: an int, None for a result that does not depend on the
+            example, or a pytree prefix of f's output.
+
+    Returns:
+        A function of the batched arguments.
+
+    Raises:
+        ShapeError: the mapped axes have different sizes; the message names every argument's.
+        AxisError: an argument has no such axis.
+        TreeError: `in_axes` or `out_axes` is not a prefix of the arguments or of the output.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> x, w = fnp.arange(6.0).reshape(3, 2), fnp.asarray([1.0, 10.0])
+    >>> fg.vmap(lambda x, w: x @ w, in_axes=(0, None))(x, w)
+    Array([10., 32., 54.], dtype=float32)
+    """
+
+    @functools.wraps(f)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        leaves, structure = tree.flatten((args, kwargs), none_is_leaf=True)
+        axes = _input_axes(in_axes, args, kwargs)
+        values, dims = _check_inputs((args, kwargs), leaves, axes)
+        size = next(v.shape[d] for v, d in zip(values, dims, strict=True) if d is not None)
+        trace = BatchTrace(current_trace(), size)
+        inputs = [v if d is None else BatchTracer(trace, v, d) for v, d in zip(values, dims, strict=True)]
+        batched_args, batched_kwargs = tree.unflatten(structure, inputs)
+        with use_trace(trace):
+            out = f(*batched_args, **batched_kwargs)
+        return _join(out, out_axes, trace)
+
+    return mapped
+
+
+def _input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int | None]:
+    """The mapped axis of every leaf of (args, kwargs)."""
+    if isinstance(in_axes, list):
+        in_axes = tuple(in_axes)
+    if isinstance(in_axes, tuple) and len(in_axes) != len(args):
+        raise TreeError(f"vmap: in_axes has {len(in_axes)} entries for {len(args)} positional arguments")
+    try:
+        found = tree.broadcast_prefix((in_axes, 0), (args, kwargs))
+    except ValueError as error:
+        raise TreeError(
+            f"vmap: in_axes {in_axes!r} is not a prefix of the arguments: it must be an int, None, or one entry an "
+            "argument, each an int, None or a tree that matches the argument's"
+        ) from error
+    for axis in found:
+        if axis is not None and (not isinstance(axis, int) or isinstance(axis, bool)):
+            raise TreeError(f"vmap: in_axes must hold ints and None, not {axis!r}")
+    return found
+
+
+def _check_inputs(
+    arguments: Any, leaves: Sequence[Any], axes: Sequence[int | None]
+) -> tuple[list[Any], list[int | None]]:
+    """Leaves as arrays with axes counted from the front, all mapped sizes equal."""
+    values: list[Any] = list(leaves)
+    dims: list[int | None] = [None] * len(leaves)
+    sizes: list[tuple[int, int]] = []
+    for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
+        if axis is None or x is None:
+            continue
+        values[i] = x = as_arrays([x], "vmap")[0]
+        if not -x.ndim <= axis < x.ndim:
+            raise AxisError(f"vmap: {_path(arguments, i)} is {x.aval} and has no axis {axis} to map over")
+        dims[i] = axis % x.ndim
+        sizes.append((i, x.shape[dims[i]]))
+    if not sizes:
+        raise ShapeError("vmap: no argument is mapped: give an axis in in_axes for at least one array")
+    if len({n for _, n in sizes}) > 1:
+        listed = "; ".join(f"{_path(arguments, i)} {values[i].aval} has {n} along axis {dims[i]}" for i, n in sizes)
+        raise ShapeError(f"vmap: the mapped axes must have one size: {listed}")
+    return values, dims
+
+
+def _path(arguments: tuple[tuple[Any, ...], dict[str, Any]], index: int) -> str:
+    """The user's name for a leaf: 'argument 0['w']' or "argument x"."""
+    paths = [p for p, _ in tree.flatten_with_path(arguments, is_leaf=lambda x: x is None)[0]]
+    half, rest = paths[index][:3], paths[index][3:]
+    place, _, inner = rest[1:].partition("]")
+    return f"argument {place}{inner}" if half == "[0]" else f"keyword argument {place}{inner}"
+
+
+def _join(out: Any, out_axes: Any, trace: BatchTrace) -> Any:
+    """The outputs with their batch axes where `out_axes` wants them."""
+    leaves, structure = tree.flatten(out)
+    try:
+        axes = tree.broadcast_prefix(out_axes, out) if leaves else []
+    except ValueError as error:
+        raise TreeError(f"vmap: out_axes {out_axes!r} is not a prefix of the output {structure}") from error
+    kept = [a for a, x in zip(axes, tree.flatten(out, none_is_leaf=True)[0], strict=True) if x is not None]
+    return tree.unflatten(structure, [_place(x, a, trace) for x, a in zip(leaves, kept, strict=True)])
+
+
+def _place(x: Any, axis: int | None, trace: BatchTrace) -> Any:
+    mine = type(x) is BatchTracer and x.trace is trace
+    if axis is None:
+        if mine:
+            raise AxisError(f"vmap: out_axes is None for an output that differs between the examples ({x.aval})")
+        return x
+    value: Any = x.inner if mine else asarray(x)
+    ndim = value.ndim if mine else value.ndim + 1
+    if not -ndim <= axis < ndim:
+        raise AxisError(f"vmap: an output of {ndim} dimensions, batch included, has no axis {axis}")
+    if mine:
+        return move_axis(value, x.dim, axis % ndim)
+    shape = list(value.shape)
+    shape.insert(axis % ndim, 1)
+    wide = list(shape)
+    wide[axis % ndim] = trace.size
+    return value.reshape(tuple(shape)).broadcast_to(tuple(wide))

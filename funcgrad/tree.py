@@ -1,0 +1,164 @@
+"""Pytrees: nested containers of arrays, by optree (whose only importer this file is).
+
+Dicts, lists, tuples, named tuples, `OrderedDict`, `defaultdict`, `deque` and registered classes are nodes, everything
+else is a leaf. `None` is an empty node, as in JAX. Dicts are walked in the order of their sorted keys.
+
+    >>> from funcgrad import tree
+    >>> tree.map(lambda x: 2 * x, {"w": 1, "b": (2, 3)})
+    {'w': 2, 'b': (4, 6)}
+    >>> tree.leaves({"w": 1, "b": (2, 3)})
+    [2, 3, 1]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import optree
+
+from .errors import TreeError
+
+__all__ = [
+    "Structure",
+    "all",
+    "broadcast_prefix",
+    "flatten",
+    "flatten_with_path",
+    "leaves",
+    "map",
+    "map_with_path",
+    "reduce",
+    "register_node",
+    "same_structure",
+    "structure",
+    "transpose",
+    "unflatten",
+]
+
+Structure: TypeAlias = optree.PyTreeSpec
+IsLeaf: TypeAlias = Callable[[Any], bool] | None
+
+_NAMESPACE = "funcgrad"
+
+
+def flatten(tree: Any, is_leaf: IsLeaf = None, *, none_is_leaf: bool = False) -> tuple[list[Any], Structure]:
+    """The leaves of a tree, left to right, and its structure."""
+    leaves, structure = optree.tree_flatten(tree, is_leaf, none_is_leaf=none_is_leaf, namespace=_NAMESPACE)
+    return list(leaves), structure
+
+
+def unflatten(structure: Structure, leaves: Iterable[Any]) -> Any:
+    """The tree of that structure with those leaves: the inverse of `flatten` (arguments in JAX's order)."""
+    return optree.tree_unflatten(structure, leaves)
+
+
+def leaves(tree: Any, is_leaf: IsLeaf = None) -> list[Any]:
+    """The leaves of a tree, left to right."""
+    return flatten(tree, is_leaf)[0]
+
+
+def structure(tree: Any, is_leaf: IsLeaf = None) -> Structure:
+    """What is left of a tree without its leaves; two trees fit each other when their structures are equal."""
+    return flatten(tree, is_leaf)[1]
+
+
+def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) -> Any:
+    """The tree of f(leaf, leaf of each of the rest).
+
+    Args:
+        f: called once a leaf of `tree`, with the subtrees of the rest at the same place.
+        tree: decides the structure of the result.
+        *rest: trees that `tree`'s structure is a prefix of.
+        is_leaf: True for nodes to be treated as leaves.
+
+    Raises:
+        TreeError: a tree of the rest has another structure; the message names the first path that differs.
+    """
+    found, spec = flatten(tree, is_leaf)
+    columns = [found]
+    for k, other in enumerate(rest):
+        try:
+            columns.append(spec.flatten_up_to(other))
+        except ValueError as error:
+            raise TreeError(f"tree.map: tree {k + 2} does not fit the first: {difference(tree, other)}") from error
+    return unflatten(spec, [f(*row) for row in zip(*columns, strict=True)])
+
+
+def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) -> Any:
+    """As `map`, with the leaf's path ("['layers'][0].w") as f's first argument."""
+    names = iter(flatten_with_path(tree, is_leaf)[0])
+    return map(lambda *xs: f(next(names)[0], *xs), tree, *rest, is_leaf=is_leaf)
+
+
+def flatten_with_path(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[tuple[str, Any]], Structure]:
+    """Pairs (path, leaf), left to right, and the structure; a path is what you would type after the tree's name."""
+    accessors, found, spec = optree.tree_flatten_with_accessor(tree, is_leaf, namespace=_NAMESPACE)
+    return [(a.codify(""), x) for a, x in zip(accessors, found, strict=True)], spec
+
+
+def reduce(f: Callable[[Any, Any], Any], tree: Any, *initial: Any) -> Any:
+    """f(f(first, second), third)... over the leaves, starting from `initial` where given."""
+    return optree.tree_reduce(f, tree, *initial, namespace=_NAMESPACE)
+
+
+def all(tree: Any) -> bool:
+    """True where every leaf is true."""
+    return bool(optree.tree_all(tree, namespace=_NAMESPACE))
+
+
+def transpose(outer: Structure, inner: Structure, tree: Any) -> Any:
+    """A tree of trees turned inside out: structure `outer` of `inner` becomes `inner` of `outer`."""
+    return optree.tree_transpose(outer, inner, tree)
+
+
+def broadcast_prefix(prefix: Any, full: Any) -> list[Any]:
+    """One value of `prefix` for each leaf of `full`; `None` is a leaf in both (an axis that is not mapped).
+
+    Raises:
+        ValueError: `prefix` is not a prefix of `full`.
+    """
+    return list(optree.broadcast_prefix(prefix, full, none_is_leaf=True, namespace=_NAMESPACE))
+
+
+def register_node(
+    cls: type,
+    flatten: Callable[[Any], tuple[Iterable[Any], Any]],
+    unflatten: Callable[[Any, Iterable[Any]], Any],
+) -> None:
+    """Make a class a node: `flatten(x) -> (children, static)`, `unflatten(static, children) -> x` (JAX's order)."""
+    optree.register_pytree_node(cls, flatten, unflatten, namespace=_NAMESPACE)
+
+
+def same_structure(a: Any, b: Any) -> bool:
+    """Do two trees fit each other?"""
+    return structure(a) == structure(b)
+
+
+def difference(a: Any, b: Any, path: str = "") -> str:
+    """The first place where two trees differ in structure, in words."""
+    (names_a, kind_a, children_a), (names_b, kind_b, children_b) = _children(a), _children(b)
+    at = path or "the top"
+    if kind_a is not kind_b:
+        return f"at {at}: {_name(kind_a)} against {_name(kind_b)}"
+    if names_a != names_b:
+        lacks = [n for n in names_a if n not in names_b]
+        extra = [n for n in names_b if n not in names_a]
+        parts = [f"{what} {', '.join(names)}" for what, names in (("lacks", lacks), ("has also", extra)) if names]
+        return f"at {at}: the second {' and '.join(parts) or 'has another order of keys'}"
+    for name, x, y in zip(names_a, children_a, children_b, strict=True):
+        if not same_structure(x, y):
+            return difference(x, y, path + name)
+    return f"at {at}: {structure(a)} against {structure(b)}"
+
+
+def _name(kind: type | None) -> str:
+    return "a leaf" if kind is None else kind.__name__
+
+
+def _children(tree: Any) -> tuple[list[str], type | None, list[Any]]:
+    """Names, type and children of the tree's top node; a leaf has type None."""
+    if structure(tree).is_leaf():
+        return [], None, []
+    children, _, entries, _ = optree.tree_flatten_one_level(tree, namespace=_NAMESPACE)
+    return [f"[{entry!r}]" for entry in entries], type(tree), list(children)
