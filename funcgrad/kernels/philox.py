@@ -5,8 +5,8 @@ Philox4x64-10 of J. Salmon, M. Moraes, R. Dror and D. Shaw, "Parallel random num
 (SC 2011), at the counters 1, 2, 3, ..., four words for each counter.  Only NumPy's raw words are used, which
 its policy keeps the same between versions; what follows from them is computed here.
 
-New keys come from a keyed mix of three rounds.  With m the 64-bit finaliser ``mix`` below (a bijection), d the
-data, D the domain and arithmetic modulo 2^64:
+New keys come from a keyed mix of three rounds.  With m the 64-bit finaliser `_mix` (a bijection), d the data,
+D the domain and arithmetic modulo 2^64:
 
     a = m(k0 + d + START),  b = m(k1 ^ a),  c = m(a + b + (d ^ D)),  new key = (c, b ^ c)
 
@@ -142,12 +142,12 @@ def bits(key: Key, n: int, width: int) -> Raw:
         return _halves(generator.random_raw((n + 1) // 2))[:n]
 
 
-# Words in a block of `uniform`.  A block's integers stay in the cache: 1e6 float64 take 4 ms, 7 ms as one array.
+# Words in a block of `uniform`, whose integers stay in the cache: 1e6 float64 take 4 ms, 7 ms as one array.
 _BLOCK = 16384
 
 
 def uniform(key: Key, n: int, dtype: Any) -> Raw:
-    """n numbers in [0, 1): the top 24 bits of n uint32 as float32, or the top 53 bits of n uint64 as float64."""
+    """n numbers in [0, 1): the top 24 bits of uint32 as float32, or the top 53 bits of uint64 as float64."""
     result = np.empty(n, dtype)
     if result.dtype not in (np.float32, np.float64):
         raise TypeError(f"uniform numbers are float32 or float64, not {result.dtype}")
