@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from math import prod
 from operator import attrgetter
 from typing import Any, ClassVar, TypeAlias
 
@@ -26,10 +27,8 @@ from .array_methods import ArrayMethods
 from .device import Device, Raw, device_of, namespace
 from .dtypes import DType, weak
 from .errors import (
-    ArrayIndexError,
     DeviceError,
     DtypeError,
-    FuncgradError,
     ImmutableArrayError,
     LeakedTracerError,
     ShapeError,
@@ -53,7 +52,7 @@ class Aval:
         self.shape, self.dtype = shape, dtype
 
     ndim = property(lambda self: len(self.shape))
-    size = property(lambda self: int(np.prod(self.shape, dtype=np.int64)))
+    size = property(lambda self: prod(self.shape))
 
     def __repr__(self) -> str:
         return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
@@ -73,23 +72,23 @@ class Array(ArrayMethods):
     `x.at[i].set(v)` gives the changed copy.
     """
 
-    __slots__ = ("_data",)
+    __slots__ = ("_data", "dtype")
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # == is elementwise
 
     def __init__(self, data: Raw):
         self._data = data
+        self.dtype: DType = data.dtype  # stored: every operation on two operands compares theirs
 
     # attrgetter is a C call: the same property in Python costs three times as much, on the path of every operation
     shape: Any = property(attrgetter("_data.shape"))
-    dtype: Any = property(attrgetter("_data.dtype"))
     ndim: Any = property(lambda self: len(self.shape))
-    size: Any = property(lambda self: int(np.prod(self.shape, dtype=np.int64)))
+    size: Any = property(lambda self: prod(self.shape))
     nbytes: Any = property(lambda self: self.size * self.dtype.itemsize)
 
     @property
-    def aval(self) -> Aval:
+    def aval(self) -> Any:
         """Shape and dtype."""
-        return Aval(self._data.shape, self._data.dtype)
+        return Aval(self._data.shape, self.dtype)
 
     @property
     def device(self) -> Device | Any:
@@ -199,7 +198,6 @@ class Tracer(Array):
 
     aval: Any
     shape: Any = property(lambda self: self.aval.shape)
-    dtype: Any = property(lambda self: self.aval.dtype)
 
     inner: Array
     """The array one level down: what the parent trace knows this one as."""
@@ -208,10 +206,21 @@ class Tracer(Array):
         """The value that Python sees here: what `bool`, `int`, `print` look at."""
         return concrete(self.inner)
 
+    def leaked(self, use: str) -> LeakedTracerError:
+        """The error for a value that is used outside of its transform."""
+        name = self.trace.name
+        return LeakedTracerError(
+            f"{use}: an operand ({self.aval}) belongs to a {name} that has ended, or that runs in another thread. "
+            "Values of a transformed function must leave it as its result, not by a list, a global or an attribute.\n"
+            f"  the {name} was called at {describe(self.trace.origin)}\n  and the value is used"
+        )
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if not is_running(self.trace):
+            raise self.leaked("np.asarray")
         raise TracedConversionError(
             f"np.asarray of a value under {self.trace.name} ({self.aval}) would cut it off from its "
-            f"{self.trace.carries}: use the function of funcgrad.numpy, or stop_gradient(x) first"
+            f"{self.trace.carries}: use the function of funcgrad.numpy{self.trace.instead}"
         )
 
     def __repr__(self) -> str:
@@ -250,12 +259,13 @@ class Primitive:
         batch: (size, operands, dims, params) -> (result, its batch dimension); dims are ints or None.
         jvp: (primals, tangents, out, params) -> tangent or None; a None tangent is zero.
         pull: (ct, out, operands, params, wanted) -> a cotangent or None for each operand, by which reverse mode
-            pulls the result's cotangent back; operands and out that it does not need arrive as their avals.
+            pulls the result's cotangent back; what it does not need of operands arrives as avals, and None stands
+            in `wanted` for operands that need no cotangent.
         saves: (wanted) -> which of (out, *operands) `pull` needs the values of. With jvp and pull None the operation
             has no derivative (comparisons, argmax): its result is a constant to grad and jvp.
     """
 
-    __slots__ = ("_saves", "batch", "impl", "infer", "jvp", "name", "pull", "saves")
+    __slots__ = ("batch", "impl", "infer", "jvp", "name", "pull", "saves", "unread")
 
     def __init__(
         self,
@@ -272,34 +282,38 @@ class Primitive:
         PRIMITIVES[name] = self
         self.name, self.impl, self.infer, self.batch = name, impl, infer, batch
         self.jvp, self.pull, self.saves = jvp, pull, saves
-        self._saves: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+        self.unread = _Unread(saves)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
-        trace = current_trace()
-        return self.evaluate(args, params) if trace is None else trace.process(self, args, params)
-
-    def evaluate(self, args: Sequence[Any], params: Params) -> Any:
-        """The operation itself, on plain arrays: the bottom interpreter."""
-        try:
-            return self.impl(*args, **params)
-        except Exception as error:
-            raise _diagnose(self, args, params, error) from error
-
-    def saved(self, wanted: tuple[bool, ...]) -> tuple[bool, ...]:
-        """`saves`, looked up: it depends on nothing but which operands are differentiated."""
-        found = self._saves.get(wanted)
-        if found is None:
-            assert self.saves is not None
-            found = self._saves[wanted] = self.saves(wanted)
-        return found
+        """The operation under the current trace (`operations.py` has the same with errors worded for the user)."""
+        return bind(current_trace(), self, args, params)
 
     def __repr__(self) -> str:
         return f"Primitive({self.name})"
 
 
+class _Unread(dict[int, tuple[bool, tuple[int, ...]]]):
+    """A primitive's `saves` as the tape asks it at every operation: (does pull read out?, operands it does not read).
+
+    The key has a bit an operand behind a leading 1, set where the operand is differentiated.
+    """
+
+    __slots__ = ("saves",)
+
+    def __init__(self, saves: Callable[[tuple[bool, ...]], tuple[bool, ...]] | None):
+        super().__init__()
+        self.saves = saves
+
+    def __missing__(self, wanted: int) -> tuple[bool, tuple[int, ...]]:
+        assert self.saves is not None
+        out, *operands = self.saves(tuple(bit == "1" for bit in f"{wanted:b}"[1:]))
+        self[wanted] = found = out, tuple(i for i, read in enumerate(operands) if not read)
+        return found
+
+
 def bind(trace: Trace | None, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
     """The operation under that trace, whichever is current."""
-    return primitive.evaluate(args, params) if trace is None else trace.process(primitive, args, params)
+    return primitive.impl(*args, **params) if trace is None else trace.process(primitive, args, params)
 
 
 class Trace:
@@ -313,6 +327,8 @@ class Trace:
     name: ClassVar[str]
     carries: ClassVar[str]
     """What its tracers carry beside the value, for messages."""
+    instead: ClassVar[str] = ", or stop_gradient(x) first"
+    """What else to write where a tracer cannot become a NumPy array."""
 
     def __init__(self, parent: Trace | None):
         self.parent = parent
@@ -346,35 +362,15 @@ class use_trace:  # noqa: N801  # a context manager, named as one
         _current.set(self.previous)
 
 
-# ---- wording of failures -----------------------------------------------------------------------
+# ---- small parts --------------------------------------------------------------------------------
 
 
-def _diagnose(primitive: Primitive, args: Sequence[Any], params: Params, error: Exception) -> Exception:
-    """The clearest error for a failed evaluation: a leak, two devices, wrong shapes, or what the backend said."""
-    for x in args:
-        if isinstance(x, Tracer):
-            return LeakedTracerError(
-                f"{primitive.name}: an operand ({x.aval}) belongs to a {x.trace.name} that has ended. Values of a "
-                f"transformed function must leave it as its result, not by a list, a global or an attribute.\n"
-                f"  the {x.trace.name} was called at {describe(x.trace.origin)}\n  and the value is used"
-            )
-    placed = [(x, device_of(x._data)) for x in args if isinstance(x, Array)]
-    for x, where in placed:
-        if where != placed[0][1]:
-            return DeviceError(
-                f"{primitive.name}: operands on two devices: {placed[0][0].aval} is on {placed[0][1]} and {x.aval} "
-                f"is on {where}; move one with x.to_device(...)"
-            )
-    if isinstance(error, IndexError) and not isinstance(error, FuncgradError):
-        return ArrayIndexError(f"{primitive.name}: {error}")
-    if not isinstance(error, FuncgradError):
-        try:
-            primitive.infer(*[aval(a) if isinstance(a, Array | SCALARS) else a for a in args], **params)
-        except FuncgradError as better:
-            return better
-        operands = ", ".join(repr(aval(a)) if isinstance(a, Array) else repr(a) for a in args)
-        error.add_note(f"in {primitive.name}({operands})\n  at {describe(here())}")
-    return error
+def is_running(trace: Trace) -> bool:
+    """Is that trace the current one, or one below it?"""
+    found = current_trace()
+    while found is not None and found is not trace:
+        found = found.parent
+    return found is not None
 
 
 def _index_text(key: Any) -> str:

@@ -23,6 +23,12 @@ __all__ = ["DType", "canonical", "default_complex", "inexact", "is_inexact", "pr
 
 DType: TypeAlias = np.dtype[Any]
 
+ALL: frozenset[DType] = frozenset(map(np.dtype, ["?", *"bhilqBHILQ", *"efd", *"FD"]))
+INEXACT: frozenset[DType] = frozenset(dtype for dtype in ALL if dtype.kind in "fc")
+_SCALARS = {"b": (bool,), "i": (int, bool), "u": (int, bool), "f": (float, int, bool), "c": (complex, float, int, bool)}
+WEAK: dict[DType, tuple[type, ...]] = {dtype: _SCALARS[dtype.kind] for dtype in ALL}
+"""The Python scalars that an array of each dtype takes as they are, beside which nothing needs to be promoted."""
+
 _KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 _WEAK = {bool: 0, int: 1, float: 2, complex: 3}
 

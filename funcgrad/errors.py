@@ -16,6 +16,7 @@ __all__ = [
     "DtypeError",
     "FuncgradError",
     "ImmutableArrayError",
+    "LayerError",
     "LeakedTracerError",
     "MixedDecisionError",
     "NonScalarError",
@@ -144,6 +145,21 @@ class ImmutableArrayError(FuncgradError, TypeError):
     Works::
 
         x = x.at[0].set(1.0)
+    """
+
+
+class LayerError(FuncgradError, TypeError):
+    """A layer applied without something that it needs (a random key, its running state), or made of what it cannot hold.
+
+    Fails::
+
+        model(params, x)                                 # a model with BatchNorm2d
+        model.apply(params, state, x, train=True)        # a model with Dropout
+
+    Works::
+
+        y, state = model.apply(params, state, x)
+        y, state = model.apply(params, state, x, key=key, train=True)
     """
 
 

@@ -12,7 +12,7 @@ import sys
 from types import CodeType
 from typing import TypeAlias
 
-__all__ = ["Origin", "describe", "here"]
+__all__ = ["Origin", "describe", "here", "is_internal"]
 
 Origin: TypeAlias = tuple[CodeType, int]
 
@@ -27,13 +27,18 @@ class _Internal(dict[str, bool]):
         return answer
 
 
-_internal = _Internal()
+is_internal = _Internal()
 
 
-def here() -> Origin:
-    """The innermost running instruction that is not funcgrad's own: the user's line."""
-    frame = sys._getframe(1)
-    while _internal[frame.f_code.co_filename] and frame.f_back is not None:
+def here(inside: int = 1) -> Origin:
+    """The innermost running instruction that is not funcgrad's own: the user's line.
+
+    Args:
+        inside: how many of the innermost frames are known to be funcgrad's, this function's included; each saves
+            its look-up.
+    """
+    frame = sys._getframe(inside)
+    while is_internal[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
 

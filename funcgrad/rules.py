@@ -27,10 +27,13 @@ from .core import SCALARS, Array, Aval, Primitive, array_namespace, aval, backen
 from .device import Raw, namespace
 from .dtypes import DType, promote_types, weak
 from .errors import ShapeError
+from .operations import Operation, binary, operation, unary
 
 __all__ = ["elementwise", "general", "iota", "linear", "move_axis", "multilinear", "unbroadcast", "zeros"]
 
 Rule = Callable[..., Any]
+
+_NUMPY_TYPES = frozenset([np.ndarray, *SCALARS])
 
 
 # ---- elementwise -------------------------------------------------------------------------------
@@ -42,7 +45,7 @@ def elementwise(
     impl: Callable[..., Raw] | None = None,
     dtype: Callable[[DType], DType] | None = None,
     **partials: Rule,
-) -> Primitive:
+) -> Operation:
     """An operation on each element by itself, with NumPy's broadcasting.
 
     Args:
@@ -54,25 +57,32 @@ def elementwise(
     name, operands, _ = _parse(signature)
     rules = [partials.pop(operand, None) for operand in operands]
     reads = [_reads(rule, operands) for rule in rules]
+    terms = [None if rule is None else _term(rule, read) for rule, read in zip(rules, reads, strict=True)]
     _refuse_unknown(name, partials)
-    numpy_function = getattr(np, name, None) if impl is None else None
+    numpy_function: Any = getattr(np, name) if impl is None else None
 
     def run(xp: Any, *args: Raw) -> Raw:
         return getattr(xp, name)(*args) if impl is None else impl(xp, *args)
 
-    def evaluate_unary(x: Array) -> Array:
+    def evaluate(*args: Any) -> Array:
+        raws = [raw(a) for a in args]
+        return wrap(run(array_namespace(raws), *raws))
+
+    # the same where NumPy has the function, on the path of every eager operation
+    def evaluate_unary(x: Any) -> Array:
         data = x._data
-        if type(data) is np.ndarray and numpy_function is not None:
+        if type(data) is np.ndarray:
             out = numpy_function(data)
             return Array(out) if type(out) is np.ndarray else wrap(out)
-        return wrap(run(namespace(data), data))
+        return evaluate(x)
 
-    def evaluate(*args: Array) -> Array:
-        raws = [a._data if isinstance(a, Array) else a for a in args]
-        if numpy_function is not None and all(type(a) is np.ndarray or type(a) in SCALARS for a in raws):
-            out = numpy_function(*raws)
+    def evaluate_binary(x: Any, y: Any) -> Array:
+        a = x._data if isinstance(x, Array) else x
+        b = y._data if isinstance(y, Array) else y
+        if type(a) in _NUMPY_TYPES and type(b) in _NUMPY_TYPES:
+            out = numpy_function(a, b)
             return Array(out) if type(out) is np.ndarray else wrap(out)
-        return wrap(run(array_namespace(raws), *raws))
+        return evaluate(x, y)
 
     def infer(*avals: Any) -> Aval:
         common = common_dtype(avals)
@@ -84,35 +94,33 @@ def elementwise(
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any, params: Any) -> Any:
         total = None
-        for t, rule, read in zip(tangents, rules, reads, strict=True):
-            if t is not None and rule is not None:
-                term = rule(t, *[out if k < 0 else primals[k] for k in read])
-                total = term if total is None else total + term
+        for t, term in zip(tangents, terms, strict=True):
+            if t is not None and term is not None:
+                pushed = term(t, out, primals)
+                total = pushed if total is None else total + pushed
         return total if total is None or total.shape == out.shape else total.broadcast_to(out.shape)
 
-    def pull(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[bool]) -> list[Any]:
-        cts: list[Any] = [None] * len(args)
-        for i, rule in enumerate(rules):
-            if wanted[i] and rule is not None:
-                g = rule(ct, *[out if k < 0 else args[k] for k in reads[i]])
-                cts[i] = unbroadcast(g, args[i].shape)
-        return cts
+    def pull(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[Any]) -> list[Any]:
+        return [
+            None if term is None or want is None else unbroadcast(term(ct, out, args), x.shape)
+            for term, want, x in zip(terms, wanted, args, strict=True)
+        ]
 
-    def pull_unary(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[bool]) -> list[Any]:
-        return [only(ct, *[out if k < 0 else args[k] for k in reads[0]])]
-
-    unary, differentiable = len(operands) == 1, any(rules)
-    only: Any = rules[0]
+    by_arity = {1: (unary, evaluate_unary, _pull_one(rules[0], reads[0])), 2: (binary, evaluate_binary, pull)}
+    as_function, evaluation, pullback = by_arity.get(len(operands), (operation, evaluate, pull))
+    if numpy_function is None:
+        evaluation = evaluate
+    differentiable = any(rules)
     primitive = Primitive(
         name,
-        impl=evaluate_unary if unary else evaluate,
+        impl=evaluation,
         infer=infer,
         batch=batch,
         jvp=jvp if differentiable else None,
-        pull=(pull_unary if unary else pull) if differentiable else None,
+        pull=pullback if differentiable else None,
         saves=_saves(reads, len(operands)),
     )
-    return primitive
+    return as_function(primitive)
 
 
 def align(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> tuple[list[Any], int]:
@@ -164,7 +172,7 @@ def common_dtype(operands: Sequence[Any]) -> DType:
 
 def linear(
     signature: str, *, impl: Callable[..., Raw], infer: Rule, transpose: Rule, batch: Rule | None = None
-) -> Primitive:
+) -> Operation:
     """An operation linear in its operands taken together: its derivative is itself.
 
     Args:
@@ -191,7 +199,7 @@ def linear(
         filled = [zeros(p, p) if t is None else t for p, t in zip(primals[:n], tangents[:n], strict=True)]
         return primitive(*filled, *primals[n:], **params)
 
-    def pull(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[bool]) -> list[Any]:
+    def pull(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[Any]) -> list[Any]:
         cts = transpose(ct, *args, **params)
         cts = list(cts) if isinstance(cts, tuple | list) else [cts]
         return cts + [None] * (len(args) - len(cts))
@@ -202,10 +210,10 @@ def linear(
 
     primitive = Primitive(name, _on_backend(impl), infer, _batching(batch), jvp=jvp, pull=pull, saves=saves)
     primitive.batch = primitive.batch or _blind(primitive)
-    return primitive
+    return operation(primitive)
 
 
-def multilinear(signature: str, *, impl: Callable[..., Raw], infer: Rule, batch: Rule, **transposes: Rule) -> Primitive:
+def multilinear(signature: str, *, impl: Callable[..., Raw], infer: Rule, batch: Rule, **transposes: Rule) -> Operation:
     """An operation linear in each operand while the others stand still, such as a product.
 
     Args:
@@ -226,16 +234,17 @@ def multilinear(signature: str, *, impl: Callable[..., Raw], infer: Rule, batch:
                 total = term if total is None else total + term
         return total
 
-    def pull(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[bool]) -> list[Any]:
+    def pull(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[Any]) -> list[Any]:
         return [
-            rule(ct, *args, **params) if want and rule is not None else None
+            rule(ct, *args, **params) if want is not None and rule is not None else None
             for want, rule in zip(wanted, rules, strict=True)
         ]
 
     def saves(wanted: tuple[bool, ...]) -> tuple[bool, ...]:
         return (False, *[any(w for j, w in enumerate(wanted) if j != i) for i in range(len(wanted))])
 
-    return (primitive := Primitive(name, _on_backend(impl), infer, _batching(batch), jvp, pull, saves))
+    primitive = Primitive(name, _on_backend(impl), infer, _batching(batch), jvp, pull, saves)
+    return operation(primitive)
 
 
 def general(
@@ -247,7 +256,7 @@ def general(
     jvp: Rule | None = None,
     pull: Rule | None = None,
     **pulls: Rule,
-) -> Primitive:
+) -> Operation:
     """An operation that states its derivatives itself, or has none.
 
     Args:
@@ -266,14 +275,16 @@ def general(
         assert jvp is not None
         return jvp(primals, tangents, out, **params)
 
-    def pull_all(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[bool]) -> list[Any]:
+    def pull_all(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[Any]) -> list[Any]:
         assert pull is not None
         cts = list(pull(ct, out, *args, **params))
         return cts + [None] * (len(args) - len(cts))
 
-    def pull_each(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[bool]) -> list[Any]:
+    def pull_each(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[Any]) -> list[Any]:
         return [
-            rule(ct, *[out if k < 0 else args[k] for k in read], **params) if want and rule is not None else None
+            rule(ct, *[out if k < 0 else args[k] for k in read], **params)
+            if want is not None and rule is not None
+            else None
             for want, rule, read in zip(wanted, rules, reads, strict=True)
         ]
 
@@ -287,7 +298,7 @@ def general(
         saves=(lambda wanted: (True,) * (len(wanted) + 1)) if pull is not None else _saves(reads, len(operands)),
     )
     primitive.batch = primitive.batch or _blind(primitive)
-    return primitive
+    return operation(primitive)
 
 
 # ---- what rules are made of --------------------------------------------------------------------
@@ -349,6 +360,28 @@ def _reads(rule: Rule | None, operands: Sequence[str]) -> tuple[int, ...]:
     code = rule.__code__
     names = code.co_varnames[1 : code.co_argcount]
     return tuple(-1 if n == "out" else operands.index(n) for n in names)
+
+
+def _term(rule: Rule, read: tuple[int, ...]) -> Rule:
+    """A rule that picks what it reads out of (g, out, operands); one or no value without a loop."""
+    if not read:
+        return lambda g, out, args: rule(g)
+    if len(read) == 1:
+        (k,) = read
+        return (lambda g, out, args: rule(g, out)) if k < 0 else (lambda g, out, args: rule(g, args[k]))
+    return lambda g, out, args: rule(g, *[out if k < 0 else args[k] for k in read])
+
+
+def _pull_one(rule: Rule | None, read: tuple[int, ...]) -> Rule:
+    """The `pull` of an operation on one operand, which broadcasts nothing."""
+    rule = rule or (lambda g: None)
+    if read == ():
+        return lambda ct, out, args, params, wanted: (rule(ct),)
+    if read == (0,):
+        return lambda ct, out, args, params, wanted: (rule(ct, args[0]),)
+    if read == (-1,):
+        return lambda ct, out, args, params, wanted: (rule(ct, out),)
+    return lambda ct, out, args, params, wanted: (rule(ct, *[out if k < 0 else args[k] for k in read]),)
 
 
 def _saves(reads: Sequence[tuple[int, ...]], arity: int) -> Callable[[tuple[bool, ...]], tuple[bool, ...]]:

@@ -81,7 +81,8 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) ->
         try:
             columns.append(spec.flatten_up_to(other))
         except ValueError as error:
-            raise TreeError(f"tree.map: tree {k + 2} does not fit the first: {difference(tree, other)}") from error
+            words = difference(tree, other, prefix=True)
+            raise TreeError(f"tree.map: the first tree and number {k + 2} (the second here) differ: {words}") from error
     return unflatten(spec, [f(*row) for row in zip(*columns, strict=True)])
 
 
@@ -135,30 +136,45 @@ def same_structure(a: Any, b: Any) -> bool:
     return structure(a) == structure(b)
 
 
-def difference(a: Any, b: Any, path: str = "") -> str:
-    """The first place where two trees differ in structure, in words."""
-    (names_a, kind_a, children_a), (names_b, kind_b, children_b) = _children(a), _children(b)
-    at = path or "the top"
+def difference(a: Any, b: Any, *, prefix: bool = False, none_is_leaf: bool = False) -> str:
+    """The first place where two trees differ in structure, in words.
+
+    Args:
+        a, b: the trees, which the words call the first and the second.
+        prefix: whether a leaf of the first fits any tree of the second at its place.
+        none_is_leaf: whether None is a leaf, and not a node without children.
+    """
+    found = _difference(a, b, "", prefix, none_is_leaf)
+    return found or f"the first is {structure(a)}, the second {structure(b)}"
+
+
+def _difference(a: Any, b: Any, path: str, prefix: bool, none_is_leaf: bool) -> str:
+    (names_a, kind_a, children_a), (names_b, kind_b, children_b) = (_children(x, none_is_leaf) for x in (a, b))
+    if prefix and kind_a is None:
+        return ""
+    at = f"at {path or 'the top'}:"
     if kind_a is not kind_b:
-        return f"at {at}: {_name(kind_a)} against {_name(kind_b)}"
+        return f"{at} the first is {_name(kind_a)}, the second {_name(kind_b)}"
     if names_a != names_b:
-        lacks = [n for n in names_a if n not in names_b]
-        extra = [n for n in names_b if n not in names_a]
-        parts = [f"{what} {', '.join(names)}" for what, names in (("lacks", lacks), ("has also", extra)) if names]
-        return f"at {at}: the second {' and '.join(parts) or 'has another order of keys'}"
-    for name, x, y in zip(names_a, children_a, children_b, strict=True):
-        if not same_structure(x, y):
-            return difference(x, y, path + name)
-    return f"at {at}: {structure(a)} against {structure(b)}"
+        only = [
+            f"only the {which} has {', '.join(n for n in mine if n not in others)}"
+            for which, mine, others in (("first", names_a, names_b), ("second", names_b, names_a))
+            if not set(mine) <= set(others)
+        ]
+        return f"{at} {' and '.join(only) or 'the keys have another order'}"
+    pairs = zip(names_a, children_a, children_b, strict=True)
+    return next(filter(None, (_difference(x, y, path + n, prefix, none_is_leaf) for n, x, y in pairs)), "")
 
 
 def _name(kind: type | None) -> str:
-    return "a leaf" if kind is None else kind.__name__
+    if kind is None:
+        return "a leaf"
+    return "None" if kind is type(None) else f"a {kind.__name__}"
 
 
-def _children(tree: Any) -> tuple[list[str], type | None, list[Any]]:
+def _children(tree: Any, none_is_leaf: bool) -> tuple[list[str], type | None, list[Any]]:
     """Names, type and children of the tree's top node; a leaf has type None."""
-    if structure(tree).is_leaf():
+    if structure(tree).is_leaf() or (tree is None and none_is_leaf):
         return [], None, []
     children, _, entries, _ = optree.tree_flatten_one_level(tree, namespace=_NAMESPACE)
     return [f"[{entry!r}]" for entry in entries], type(tree), list(children)

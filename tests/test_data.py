@@ -99,9 +99,7 @@ def test_mnist_lists_what_is_missing(tmp_path: Path) -> None:
     write_set(tmp_path)
     (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
     (tmp_path / "train-images-idx3-ubyte.gz").unlink()
-    lacking = (
-        "lacks train-images-idx3-ubyte, t10k-labels-idx1-ubyte (plain or with .gz); put them there, or pass"
-    )
+    lacking = "lacks train-images-idx3-ubyte, t10k-labels-idx1-ubyte (plain or with .gz); put them there, or pass"
     with pytest.raises(DataError, match=re.escape(f"{tmp_path} {lacking} download=True")):
         mnist(tmp_path, download=False)
 
@@ -185,10 +183,7 @@ def test_download_lists_the_error_of_each_mirror(tmp_path: Path, mirror: tuple[s
     with pytest.raises(DataError) as caught:
         mnist(tmp_path / "root", mirrors=[dead, address, "not-an-address"], digests=digests_of(folder))
     message = str(caught.value)
-    assert (
-        "root lacks train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; no mirror"
-        in message
-    )
+    assert "root lacks train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte; no mirror" in message
     assert re.search(f"{dead}/train-labels-idx1-ubyte.gz: .*refused", message)
     assert f"{address}train-labels-idx1-ubyte.gz: HTTP Error 404" in message
     assert "not-an-address/train-labels-idx1-ubyte.gz: unknown url type" in message
@@ -208,9 +203,7 @@ def test_download_is_from_the_published_mirrors_by_default() -> None:
 
 
 @settings(deadline=None, max_examples=100)
-@given(
-    rows=st.integers(0, 40), batch_size=st.integers(1, 15), shuffled=st.booleans(), drop_last=st.booleans()
-)
+@given(rows=st.integers(0, 40), batch_size=st.integers(1, 15), shuffled=st.booleans(), drop_last=st.booleans())
 def test_batches_cover_every_row_once(rows: int, batch_size: int, shuffled: bool, drop_last: bool) -> None:
     arrays = {"x": np.arange(rows * 6).reshape(rows, 2, 3), "y": (np.arange(rows),)}
     loader = batches(arrays, batch_size, key=random.key(3) if shuffled else None, drop_last=drop_last)

@@ -200,9 +200,7 @@ def test_idx_missing_file_is_the_usual_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", ["int64", "uint16", "float16", "bool", "complex64", "U3"])
 def test_idx_refuses_dtypes_without_a_code(tmp_path: Path, dtype: str) -> None:
-    with pytest.raises(
-        DtypeError, match=f"an IDX file holds uint8.*got an array of dtype .*{np.dtype(dtype)}"
-    ):
+    with pytest.raises(DtypeError, match=f"an IDX file holds uint8.*got an array of dtype .*{np.dtype(dtype)}"):
         write_idx(tmp_path / "array", np.zeros(2, dtype))
     assert list(tmp_path.iterdir()) == []
 
@@ -216,9 +214,7 @@ def test_idx_refuses_shapes_that_the_header_cannot_hold(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["array", "array.gz"])
-def test_failed_save_leaves_the_old_file_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_failed_save_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     old, new = np.arange(3, dtype=np.uint8), np.arange(9, dtype=np.uint8)
     write_idx(tmp_path / name, old)
 

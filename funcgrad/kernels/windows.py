@@ -24,7 +24,7 @@ from .convolution import Padding, Raw, Sizes, conv_output_sizes, window_offsets,
 _NUMPY_TILE_BYTES = 512 << 10
 
 # Indices up to this take a byte: there are many comparisons with them, and these are bound by memory.
-_MOST_BYTE_OFFSETS = 255
+MOST_BYTE_OFFSETS = 255
 
 # By element size, the unsigned integers as which NumPy can read an element's bits.
 _BITS = {1: numpy.uint8, 2: numpy.uint16, 4: numpy.uint32, 8: numpy.uint64}
@@ -40,7 +40,7 @@ def window_argmax(xp: Any, x: Raw, *, window: Sizes, stride: Sizes, padding: Pad
     spatial = x.shape[1:-1]
     sizes = conv_output_sizes(spatial, window, stride, padding, dilation)
     check_windows_hold_data(spatial, window, stride, padding, dilation)
-    dtype = xp.uint8 if math.prod(window) <= _MOST_BYTE_OFFSETS else xp.int32
+    dtype = xp.uint8 if math.prod(window) <= MOST_BYTE_OFFSETS else xp.int32
     index = xp.empty((x.shape[0], *sizes, x.shape[-1]), dtype=dtype, device=x.device)
     slices = _slices(spatial, window, sizes, stride, padding, dilation)
     for images in _image_tiles(xp, x, sizes):

@@ -20,7 +20,11 @@ from . import indexing, linear_algebra, manipulation, reductions
 _OPERANDS = (Array, int, float, bool, complex, np.ndarray, np.generic, list, tuple)
 
 
-def _left(function: Callable[[Any, Any], Array]) -> Callable[[Array, Any], Any]:
+def _left(function: Any) -> Callable[[Array, Any], Any]:
+    """x + y: elementwise functions are themselves operators, of the others each is wrapped."""
+    if hasattr(function, "primitive"):
+        return e.operator(function, _OPERANDS)
+
     def operator(self: Array, other: Any) -> Any:
         return function(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 

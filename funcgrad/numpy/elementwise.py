@@ -9,52 +9,53 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core import SCALARS, Array, Primitive
-from ..dtypes import canonical
+from .. import operations
+from ..core import SCALARS, Array
+from ..dtypes import ALL, INEXACT, WEAK, canonical
 from ..errors import DtypeError
+from ..operations import Operation
 from ..ops import elementwise as ops
 from ..ops.create import asarray, promote, promote_inexact, to_inexact
 from ..ops.key import of_mask
 
 Unary = Callable[[Any], Array]
 Binary = Callable[[Any, Any], Array]
+Meet = Callable[[Any, Any], tuple[Any, Any]]
 
-
-def _named(function: Any, primitive: Primitive, doc: str, args: str) -> Any:
-    function.__name__ = function.__qualname__ = primitive.name
-    function.__doc__ = f"{doc}\n\n{args}\n\nReturns:\n    An array of the broadcast shape.\n"
-    return function
-
+_FITS: dict[Any, Any] = {promote: WEAK, promote_inexact: {dtype: WEAK[dtype] for dtype in INEXACT}}
+_MEETS: dict[Any, Meet] = {}
+"""How the operands of each function of two meet; `operator` below reads it."""
 
 _ONE = "Args:\n    x: an array or number of any shape."
 _TWO = "Args:\n    x, y: arrays or numbers whose shapes broadcast; two dtypes meet as `dtypes` says."
 
 
-def _floating(primitive: Primitive, doc: str) -> Unary:
+def _documented(function: Any, doc: str, args: str) -> Any:
+    function.__module__ = __name__
+    function.__doc__ = f"{doc}\n\n{args}\n\nReturns:\n    An array of the broadcast shape.\n"
+    return function
+
+
+def _floating(op: Operation, doc: str) -> Unary:
     """A function whose values are not whole: integers go in as the default float."""
-
-    def function(x: Any, /) -> Array:
-        if not isinstance(x, Array) or x.dtype.kind not in "fc":
-            x = to_inexact(x)
-        return primitive(x)
-
-    return _named(function, primitive, doc, _ONE + " Integers are taken as the default float.")
+    args = _ONE + " Integers are taken as the default float."
+    return _documented(operations.unary(op.primitive, INEXACT, to_inexact), doc, args)
 
 
-def _unary(primitive: Primitive, doc: str) -> Unary:
-    def function(x: Any, /) -> Array:
-        return primitive(x if isinstance(x, Array) else asarray(x))
-
-    return _named(function, primitive, doc, _ONE)
+def _unary(op: Operation, doc: str) -> Unary:
+    return _documented(operations.unary(op.primitive, ALL, asarray), doc, _ONE)
 
 
-def _binary(primitive: Primitive, doc: str, meet: Callable[[Any, Any], tuple[Any, Any]] = promote) -> Binary:
-    def function(x: Any, y: Any, /) -> Array:
-        if isinstance(x, Array) and isinstance(y, Array) and x.dtype is y.dtype and meet is promote:
-            return primitive(x, y)
-        return primitive(*meet(x, y))
+def _binary(op: Operation, doc: str, meet: Meet = promote) -> Binary:
+    function = operations.binary(op.primitive, _FITS.get(meet, {}), meet)
+    _MEETS[function] = meet
+    return _documented(function, doc, _TWO)
 
-    return _named(function, primitive, doc, _TWO)
+
+def operator(function: Any, operands: tuple[type, ...]) -> Any:
+    """A function of two as an operator's method: beside other types than `operands` it leaves the answer to them."""
+    meet = _MEETS[function]
+    return operations.binary(function.primitive, _FITS.get(meet, {}), meet, operands)
 
 
 def _truths(x: Any, y: Any) -> tuple[Any, Any]:

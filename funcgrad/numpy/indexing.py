@@ -104,7 +104,7 @@ class Update:
         return self.set(function(self.get()))
 
 
-def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Array:
+def take(x: Any, indices: Any, /, axis: int | None = None) -> Array:
     """The slices of x at these places of an axis.
 
     Args:
@@ -127,7 +127,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Array:
     return x[(slice(None),) * found + (index,)]
 
 
-def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Array:
+def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Array:
     """For each line along an axis its own choice of elements: out[i, j] = x[i, indices[i, j]] for the last axis.
 
     Args:

@@ -143,6 +143,6 @@ def inner(x: Any, y: Any, /) -> Array:
     return tensordot(x, y, axes=((-1,), (-1,))) if x.ndim and y.ndim else x * y
 
 
-def trace(x: Any, /, *, offset: int = 0) -> Array:
-    """The sum of the diagonal of the matrices in the last two axes."""
-    return sum(diagonal(x, offset=offset), -1)
+def trace(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """The sum of the diagonal of the matrices that two axes hold; arguments as for `diagonal`."""
+    return sum(diagonal(x, offset, axis1, axis2), -1)

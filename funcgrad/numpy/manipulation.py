@@ -8,14 +8,14 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from ..core import Array
+from ..core import Array, Aval
 from ..dtypes import promote_types
 from ..errors import AxisError, ShapeError
 from ..ops import shape as ops
 from ..ops.create import asarray
 from ..ops.elementwise import astype, where
 from ..ops.index import gather
-from ..rules import broadcast_shapes, move_axis
+from ..rules import broadcast_shapes, move_axis, zeros
 from .creation import arange, parse_shape
 
 normalize_axis, normalize_axes = ops.normalize_axis, ops.normalize_axes
@@ -147,7 +147,7 @@ def _meet(arrays: Sequence[Any]) -> list[Array]:
     return [astype(x, common) for x in found]
 
 
-def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Array:
+def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Array:
     """Arrays joined along an axis that they have; with axis=None all of them raveled.
 
     Args:
@@ -164,12 +164,7 @@ def concat(arrays: Sequence[Any], /, *, axis: int | None = 0) -> Array:
     return ops.concat(*found, axis=normalize_axis(axis, found[0].ndim, "concat"))
 
 
-def concatenate(arrays: Sequence[Any], /, axis: int | None = 0) -> Array:
-    """As `concat`, with the axis by position as in NumPy."""
-    return concat(arrays, axis=axis)
-
-
-def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Array:
+def stack(arrays: Sequence[Any], /, axis: int = 0) -> Array:
     """Arrays of one shape side by side along a new axis.
 
     >>> from funcgrad import numpy as fnp
@@ -180,7 +175,7 @@ def stack(arrays: Sequence[Any], /, *, axis: int = 0) -> Array:
     return ops.stack(found, normalize_axis(axis, found[0].ndim + 1, "stack"))
 
 
-def unstack(x: Any, /, *, axis: int = 0) -> tuple[Array, ...]:
+def unstack(x: Any, /, axis: int = 0) -> tuple[Array, ...]:
     """The slices along an axis, without it: the inverse of `stack`."""
     moved = moveaxis(x, axis, 0)
     return tuple(moved)
@@ -212,14 +207,14 @@ def split(x: Any, indices_or_sections: int | Sequence[int], /, axis: int = 0) ->
         if indices_or_sections < 1 or n % indices_or_sections:
             raise ShapeError(f"split: an axis of size {n} has no {indices_or_sections} equal parts")
         step = n // indices_or_sections
-        cuts = list(range(step, n, step)) if step else []
+        cuts = [step * k for k in range(1, indices_or_sections)]
     else:
         cuts = [operator.index(c) for c in indices_or_sections]
     edges = [0, *cuts, n]
     return [ops.slice_(x, key=(slice(None),) * axis + (slice(a, b),)) for a, b in pairwise(edges)]
 
 
-def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Array:
+def flip(x: Any, /, axis: int | Sequence[int] | None = None) -> Array:
     """The elements in reverse along the axes given, or along all."""
     x = asarray(x)
     axes = normalize_axes(axis, x.ndim, "flip")
@@ -227,7 +222,7 @@ def flip(x: Any, /, *, axis: int | Sequence[int] | None = None) -> Array:
     return ops.slice_(x, key=key)
 
 
-def roll(x: Any, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None) -> Array:
+def roll(x: Any, /, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Array:
     """The elements moved along axes, the last ones coming round to the front; without an axis of the raveled array."""
     x = asarray(x)
     if axis is None:
@@ -254,7 +249,7 @@ def tile(x: Any, repetitions: int | Sequence[int], /) -> Array:
     return reshape(repeated, tuple(c * n for c, n in zip(counts, shape, strict=True)))
 
 
-def repeat(x: Any, repeats: int, /, *, axis: int | None = None) -> Array:
+def repeat(x: Any, repeats: int, /, axis: int | None = None) -> Array:
     """Each element repeated along an axis (of the raveled array where none is given)."""
     x = ravel(x) if axis is None else asarray(x)
     axis = normalize_axis(0 if axis is None else axis, x.ndim, "repeat")
@@ -300,12 +295,12 @@ def _widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     return tuple((operator.index(a), operator.index(b)) for a, b in pairs)
 
 
-def tril(x: Any, /, *, k: int = 0) -> Array:
+def tril(x: Any, /, k: int = 0) -> Array:
     """The matrix with zeros above its k-th diagonal."""
     return _triangle(x, lambda row, column: column <= row + k)
 
 
-def triu(x: Any, /, *, k: int = 0) -> Array:
+def triu(x: Any, /, k: int = 0) -> Array:
     """The matrix with zeros below its k-th diagonal."""
     return _triangle(x, lambda row, column: column >= row + k)
 
@@ -316,20 +311,26 @@ def _triangle(x: Any, inside: Any) -> Array:
         raise ShapeError(f"a triangle needs at least two dimensions, got the shape {x.shape}")
     rows, columns = x.shape[-2:]
     row: Any = arange(rows, device=x.device)
-    return where(inside(row.reshape(rows, 1), arange(columns, device=x.device)), x, 0)
+    return where(inside(row.reshape(rows, 1), arange(columns, device=x.device)), x, zeros(Aval((), x.dtype), x))
 
 
-def diagonal(x: Any, /, *, offset: int = 0) -> Array:
-    """The diagonals of the matrices in the last two axes, along a last axis of the result."""
+def diagonal(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
+    """The diagonals of the matrices that two axes hold, along a last axis of the result.
+
+    Args:
+        x: an array of at least two dimensions.
+        offset: how far above the main diagonal.
+        axis1, axis2: the axes of rows and of columns.
+    """
     x = asarray(x)
     if x.ndim < 2:
         raise ShapeError(f"diagonal needs at least two dimensions, got the shape {x.shape}")
-    rows, columns = x.shape[-2:]
+    turned: Any = moveaxis(x, (axis1, axis2), (0, 1))
+    rows, columns = turned.shape[:2]
     low = max(-offset, 0)
     n = max(min(rows - low, columns - max(offset, 0)), 0)
     i: Any = arange(low, low + n, device=x.device)
-    turned = move_axis(move_axis(x, x.ndim - 1, 0), x.ndim - 1, 0)
     return move_axis(gather(turned, i, i + offset), 0, x.ndim - 2)
 
 
-transpose = permute_dims
+transpose, concatenate = permute_dims, concat

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import Array, Primitive
+from ..core import Array
 from ..dtypes import canonical, inexact
 from ..errors import ShapeError
+from ..operations import Operation
 from ..ops import reduce as ops
 from ..ops.create import asarray, to_inexact
 from ..ops.elementwise import astype, complex_abs, equal, stop_gradient, where
@@ -20,15 +21,17 @@ from .manipulation import pad, ravel
 Axis = int | Sequence[int] | None
 
 
-def _reduce(primitive: Primitive, x: Array, axis: Axis, keepdims: bool) -> Array:
-    axes = normalize_axes(axis, x.ndim, primitive.name)
-    out = primitive(x, axes=axes) if axes or primitive.name in ("any", "all") else x
+def _reduce(primitive: Operation, x: Array, axis: Axis, keepdims: bool) -> Array:
+    axes = normalize_axes(axis, x.ndim, primitive.__name__)
+    out = primitive(x, axes=axes) if axes or primitive.__name__ in ("any", "all") else x
     return ops.kept(out, x, axes) if keepdims else out
 
 
 def _whole(x: Array) -> Array:
-    """Booleans and small integers are summed as int64."""
-    return astype(x, "int64") if x.dtype.kind == "b" or (x.dtype.kind == "i" and x.dtype.itemsize < 8) else x
+    """Booleans and small integers are summed as int64, unsigned ones as uint64."""
+    if x.dtype.kind not in "biu" or x.dtype.itemsize == 8:
+        return x
+    return astype(x, "uint64" if x.dtype.kind == "u" else "int64")
 
 
 def sum(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
@@ -37,7 +40,7 @@ def sum(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False)
     Args:
         x: an array.
         axis: which axes to sum over; all where None.
-        dtype: to sum in; booleans and small integers are summed as int64.
+        dtype: to sum in; booleans and small integers are summed as int64, unsigned ones as uint64.
         keepdims: whether the axes stay, at size one.
 
     >>> from funcgrad import numpy as fnp
@@ -79,12 +82,12 @@ def count_nonzero(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array
     return sum(astype(asarray(x), bool), axis, keepdims=keepdims)
 
 
-def _position(primitive: Primitive, x: Any, axis: int | None, keepdims: bool) -> Array:
+def _position(primitive: Operation, x: Any, axis: int | None, keepdims: bool) -> Array:
     x = asarray(x)
     if axis is None:
         out = primitive(ravel(x), axis=0)
         return out.reshape((1,) * x.ndim) if keepdims else out
-    found = normalize_axis(axis, x.ndim, primitive.name)
+    found = normalize_axis(axis, x.ndim, primitive.__name__)
     out = primitive(x, axis=found)
     return ops.kept(out, x, (found,)) if keepdims else out
 

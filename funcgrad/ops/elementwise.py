@@ -28,13 +28,13 @@ reciprocal = elementwise("reciprocal(x)", x=lambda g, out: -g * (out * out))
 
 
 def _power_in_base(g: Any, x: Any, y: Any) -> Any:
-    """g y x^(y-1); where y is 0 the function is constant, also at x = 0, where the formula says 0 * inf."""
+    """g y x^(y-1); for y = 0 the function is constant, also at x = 0, where the formula says 0 * inf."""
     if isinstance(y, SCALARS):
         if y in (0, 1, 2):
             return {0: g * 0, 1: g, 2: g * (2 * x)}[y]
         return g * (y * pow(x, y - 1))
-    flat = equal(y, 0)
-    return g * where(flat, 0, y * pow(x, where(flat, 1, y - 1)))
+    origin = logical_and(equal(x, 0), equal(y, 0))
+    return g * (y * pow(where(origin, 1, x), y - 1))
 
 
 pow = elementwise("pow(x, y)", x=_power_in_base, y=lambda g, x, out: g * (out * log(where(equal(x, 0), 1, x))))
@@ -197,9 +197,14 @@ complex_abs = general(  # of a complex array: real, so not a multiplication by a
     "complex_abs(x)",
     impl=lambda xp, x: xp.abs(x),
     infer=lambda x: Aval(x.shape, _part(x)),
-    jvp=lambda primals, tangents, out: real(tangents[0] * conj(sign(primals[0]))),
-    x=lambda g, x: convert(g, dtype=x.dtype) * conj(sign(x)),
+    jvp=lambda primals, tangents, out: real(tangents[0] * _conjugate_phase(primals[0], out)),
+    x=lambda g, x, out: convert(g, dtype=x.dtype) * _conjugate_phase(x, out),
 )
+
+
+def _conjugate_phase(x: Any, modulus: Any) -> Any:
+    """conj(x) / |x|, and 0 at 0; differentiable itself, which `sign` is not."""
+    return conj(x) / convert(where(equal(modulus, 0), 1, modulus), dtype=x.dtype)
 
 
 def real_part(x: Any) -> Any:

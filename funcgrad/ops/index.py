@@ -20,6 +20,8 @@ def _checked(xp: Any, shape: tuple[int, ...], indices: tuple[Raw, ...]) -> tuple
     """The indices, counted from the front; out of range is an error, never a clamp."""
     found = []
     for axis, (n, index) in enumerate(zip(shape, indices, strict=False)):
+        if index.dtype != xp.int64:  # int8 cannot count the places of a 20 by 20 matrix laid flat
+            index = xp.astype(index, xp.int64)
         if index.size:
             low, high = int(xp.min(index)), int(xp.max(index))
             if low < -n or high >= n:
@@ -144,17 +146,19 @@ def _extreme_shares(out: Any, x: Any, updates: Any, indices: tuple[Any, ...]) ->
 
 
 def _product_shares(out: Any, x: Any, updates: Any, indices: tuple[Any, ...]) -> tuple[Any, Any]:
-    """The product of all other factors: one zero factor leaves only its own derivative, two leave none."""
+    """The product of all other factors: one zero factor leaves only its own derivative, two leave none.
+
+    Its own derivatives are right where a place has at most one zero among its factors.
+    """
     zero_x, zero_u = equal(x, 0), equal(updates, 0)
     rest = scatter_multiply(where(zero_x, 1, x), where(zero_u, 1, updates), *indices)
     zeros_there = scatter_add(cast(zero_x, dtype=out.dtype), cast(zero_u, dtype=out.dtype), *indices)
 
-    def others(factor: Any, is_zero: Any, rest: Any, zeros_there: Any) -> Any:
-        alone = greater(zeros_there - cast(is_zero, dtype=out.dtype), 0)
-        return where(alone, 0, rest / where(is_zero, 1, factor))
+    def others(factor: Any, is_zero: Any, whole: Any, rest: Any, zeros_there: Any) -> Any:
+        return where(is_zero, where(greater(zeros_there, 1.5), 0, rest), whole / where(is_zero, 1, factor))
 
-    return others(x, zero_x, rest, zeros_there), others(
-        updates, zero_u, gather(rest, *indices), gather(zeros_there, *indices)
+    return others(x, zero_x, out, rest, zeros_there), others(
+        updates, zero_u, *[gather(a, *indices) for a in (out, rest, zeros_there)]
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Array, Tracer, concrete
-from ..errors import ArrayIndexError, ShapeError
+from ..errors import ArrayIndexError, DtypeError, ShapeError
 from ..rules import broadcast_shapes
 from .create import asarray
 from .elementwise import cast
@@ -83,39 +83,62 @@ def parse(key: Any, x: Array) -> Key:
 
 def _expand(key: tuple[Any, ...], x: Array) -> list[Any]:
     """One entry an axis, and None for new axes: no Ellipsis, no mask, as many axes as the array has."""
-    entries, shape = [e for entry in key for e in _entry(entry, x)], x.shape
-    consumed = sum(e is not None and e is not Ellipsis for e in entries)
+    given, shape = [_entry(entry, x) for entry in key], x.shape
+    consumed = sum(map(_axes, given))
     if consumed > len(shape):
         raise ArrayIndexError(f"too many indices: {consumed} for an array of shape {shape}")
-    fill = [slice(None)] * (len(shape) - consumed)
-    dots = [i for i, e in enumerate(entries) if e is Ellipsis]
-    if len(dots) > 1:
+    dots = sum(entry is Ellipsis for entry in given)
+    if dots > 1:
         raise ArrayIndexError("an index may hold one ellipsis ('...')")
-    at = dots[0] if dots else len(entries)
-    return entries[:at] + fill + entries[at + len(dots) :]
-
-
-def _entry(entry: Any, x: Array) -> list[Any]:
-    """One thing between the commas as ints, slices, None, Ellipsis or integer arrays on x's device."""
-    if entry is None or entry is Ellipsis:
-        return [entry]
-    if isinstance(entry, slice):
-        return [slice(*[None if v is None else v.__index__() for v in (entry.start, entry.stop, entry.step)])]
-    if isinstance(entry, bool | np.bool_):
-        raise ArrayIndexError("a single True or False is no index: use a mask array, or x[None]")
-    if hasattr(entry, "__index__") and not isinstance(entry, Array | np.ndarray):
-        return [entry.__index__()]
-    array = entry if isinstance(entry, Array) else asarray(entry, device=x.device)
-    if array.dtype.kind == "b":
-        return of_mask(array)
-    if array.dtype.kind not in "iu":
-        if array.size == 0 and not isinstance(entry, Array):
-            array = cast(array, dtype=np.dtype(np.int64))
+    fill = [slice(None)] * (len(shape) - consumed)
+    entries: list[Any] = []
+    for entry in given if dots else [*given, Ellipsis]:
+        axis = sum(e is not None for e in entries)
+        if entry is Ellipsis:
+            entries += fill
+        elif isinstance(entry, Array) and entry.dtype.kind == "b":
+            if entry.shape != shape[axis : axis + entry.ndim]:
+                raise ArrayIndexError(
+                    f"a mask of shape {entry.shape} cannot index axes of the sizes {shape[axis : axis + entry.ndim]}"
+                )
+            entries += of_mask(entry)
+        elif isinstance(entry, int) and not -shape[axis] <= entry < shape[axis]:
+            raise ArrayIndexError(f"index {entry} is out of range for axis {axis} of size {shape[axis]}")
         else:
+            entries.append(entry)
+    return entries
+
+
+def _axes(entry: Any) -> int:
+    """How many axes an entry indexes: a mask as many as it has dimensions."""
+    if entry is None or entry is Ellipsis:
+        return 0
+    return int(entry.ndim) if isinstance(entry, Array) and entry.dtype.kind == "b" else 1
+
+
+def _entry(entry: Any, x: Array) -> Any:
+    """One thing between the commas as an int, a slice, None, Ellipsis, or an array of integers or booleans."""
+    if entry is None or entry is Ellipsis:
+        return entry
+    if isinstance(entry, slice):
+        return slice(*[None if v is None else v.__index__() for v in (entry.start, entry.stop, entry.step)])
+    if hasattr(entry, "__index__") and not isinstance(entry, Array | np.ndarray | bool | np.bool_):
+        return entry.__index__()
+    try:
+        array = entry if isinstance(entry, Array) else asarray(entry, device=x.device)
+    except DtypeError:
+        raise ArrayIndexError(
+            f"{entry!r:.60} is no index: use ints, slices, None, ..., and arrays or lists of integers or booleans"
+        ) from None
+    if array.dtype.kind == "b":
+        if array.ndim:
+            return array
+        raise ArrayIndexError("a single True or False is no index: use a mask of the array's shape, or x[None]")
+    if array.dtype.kind not in "iu":
+        if array.size or isinstance(entry, Array):
             raise ArrayIndexError(f"an index must hold integers or booleans, not {array.aval}")
-    if array.ndim == 0 and not isinstance(array, Tracer):
-        return [int(array)]
-    return [array]
+        array = cast(array, dtype=np.dtype(np.int64))  # an empty list is an array of floats
+    return int(array) if array.ndim == 0 and not isinstance(array, Tracer) else array
 
 
 def of_mask(mask: Array) -> list[Any]:

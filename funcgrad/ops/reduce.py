@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ..core import Aval, Primitive
+from ..core import Aval
 from ..device import Raw
 from ..errors import ShapeError
-from ..rules import general, linear, move_axis
-from .elementwise import cast, equal, where
+from ..operations import Operation
+from ..rules import general, linear, move_axis, zeros
+from .elementwise import cast, equal
+from .shape import concat, inverse, stack
 
 Axes = tuple[int, ...]
 
@@ -24,7 +27,7 @@ def kept(x: Any, like: Any, axes: Axes) -> Any:
     return x.reshape(tuple(1 if i in axes else n for i, n in enumerate(like.shape)))
 
 
-def _batch(primitive: Primitive) -> Any:
+def _batch(primitive: Operation) -> Any:
     def batch(size: int, xs: Any, dims: Any, *, axes: Axes) -> tuple[Any, int]:
         return primitive(move_axis(xs[0], dims[0], 0), axes=tuple(a + 1 for a in axes)), 0
 
@@ -47,7 +50,7 @@ sum = linear(
 
 
 def _infer_extreme(x: Aval, *, axes: Axes) -> Aval:
-    if any(x.shape[a] == 0 for a in axes):
+    if 0 in [x.shape[a] for a in axes]:
         raise ShapeError(f"max or min over no elements: {x} is empty along the reduced axes {axes}")
     return _infer_same(x, axes=axes)
 
@@ -58,7 +61,7 @@ def _shares(x: Any, out: Any, axes: Axes) -> Any:
     return hit / kept(sum(hit, axes=axes), x, axes)
 
 
-def _extreme(name: str) -> Primitive:
+def _extreme(name: str) -> Operation:
     primitive = general(
         f"{name}(x)",
         impl=lambda xp, x, *, axes: getattr(xp, name)(x, axis=axes),
@@ -77,29 +80,43 @@ min = _extreme("min")
 # ---- products ----------------------------------------------------------------------------------
 
 
-def _others(x: Any, out: Any, axes: Axes) -> Any:
-    """The product of all elements but this one. One zero leaves a derivative at itself alone, two leave none."""
-    zero = equal(x, 0)
-    rest = where(zero, 1, x)
-    count = sum(cast(zero, dtype=np.dtype(np.int64)), axes=axes)
-    others = kept(prod(rest, axes=axes), x, axes) / rest
-    alone = equal(kept(count, x, axes), cast(zero, dtype=np.dtype(np.int64)))
-    return where(alone, others, 0)
+def _others(x: Any, axes: Axes) -> Any:
+    """For each element the product of all others along the axes.
+
+    Without a division, and by products alone: so zeros spoil neither it nor its own derivatives.
+    """
+    order = (*axes, *[i for i in range(len(x.shape)) if i not in axes])
+    turned = x.transpose(order)
+    flat = turned.reshape((math.prod(turned.shape[: len(axes)]), *turned.shape[len(axes) :]))
+    return _other_rows(flat).reshape(turned.shape).transpose(inverse(order))
+
+
+def _other_rows(x: Any) -> Any:
+    """For each row the product of all others: of the partner in its pair, and of all other pairs."""
+    n = x.shape[0]
+    if n < 2:
+        return zeros(x, x) + 1
+    even, odd = x[0 : n - 1 : 2], x[1::2]
+    pairs = even * odd if n % 2 == 0 else concat(even * odd, x[n - 1 :], axis=0)
+    others = _other_rows(pairs)
+    paired = others[: n // 2]
+    both = stack([paired * odd, paired * even], 1).reshape((n - n % 2, *x.shape[1:]))
+    return both if n % 2 == 0 else concat(both, others[n // 2 :], axis=0)
 
 
 prod = general(
     "prod(x)",
     impl=lambda xp, x, *, axes: xp.prod(x, axis=axes, dtype=x.dtype),
     infer=_infer_same,
-    jvp=lambda primals, tangents, out, *, axes: sum(tangents[0] * _others(primals[0], out, axes), axes=axes),
-    x=lambda g, x, out, *, axes: kept(g, x, axes) * _others(x, out, axes),
+    jvp=lambda primals, tangents, out, *, axes: sum(tangents[0] * _others(primals[0], axes), axes=axes),
+    x=lambda g, x, *, axes: kept(g, x, axes) * _others(x, axes),
     batch=lambda size, xs, dims, *, axes: _batch(prod)(size, xs, dims, axes=axes),
 )
 
 # ---- constant to a derivative ------------------------------------------------------------------
 
 
-def _logical(name: str) -> Primitive:
+def _logical(name: str) -> Operation:
     primitive = general(
         f"{name}(x)",
         impl=lambda xp, x, *, axes: getattr(xp, name)(x, axis=axes),
@@ -113,7 +130,7 @@ any = _logical("any")
 all = _logical("all")
 
 
-def _position(name: str) -> Primitive:
+def _position(name: str) -> Operation:
     primitive = general(
         f"{name}(x)",
         impl=lambda xp, x, *, axis: getattr(xp, name)(x, axis=axis),

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
-from ..core import Array
+from ..core import Array, Aval
 from ..dtypes import is_inexact
-from ..errors import DtypeError, TreeError
+from ..errors import DtypeError, ShapeError, TreeError
 from ..numpy.creation import asarray
 
-__all__ = ["Selection", "as_arrays", "select", "split_aux"]
+__all__ = ["Selection", "as_arrays", "directions", "select", "split_aux"]
 
 
 def as_arrays(leaves: Sequence[Any], transform: str) -> list[Array]:
@@ -25,6 +25,45 @@ def as_arrays(leaves: Sequence[Any], transform: str) -> list[Array]:
             f"{transform}: a leaf of the arguments is no array: {error.message}; bind what is not differentiated "
             "by a closure or functools.partial, or leave it out of argnums"
         ) from None
+
+
+def directions(values: Any, given: Any, transform: str, value: str, direction: str) -> list[Array | None]:
+    """For each leaf of the values the tangent or cotangent given for it, in its shape and dtype; None is zero.
+
+    Args:
+        values: a tree of arrays or avals.
+        given: a tree of the same structure.
+        transform, value, direction: what messages call them: jvp, primal, tangent.
+
+    Raises:
+        TreeError, ShapeError, DtypeError: the two trees do not fit each other.
+    """
+    leaves, structure = tree.flatten(values, none_is_leaf=True)
+    found, other = tree.flatten(given, none_is_leaf=True)
+    if structure != other:
+        words = tree.difference(values, given, none_is_leaf=True)
+        raise TreeError(f"{transform}: the {value} (the first) and the {direction} (the second) differ: {words}")
+    return [
+        None if t is None else _direction(t, x.aval if isinstance(x, Array) else x, transform, value, direction)
+        for x, t in zip(leaves, found, strict=True)
+        if x is not None
+    ]
+
+
+def _direction(t: Any, like: Aval, transform: str, value: str, direction: str) -> Array | None:
+    (t,) = as_arrays([t], transform)
+    if not is_inexact(like.dtype):
+        if value == "output":  # it depends on nothing, so any cotangent weighs a zero
+            return None
+        raise DtypeError(
+            f"{transform}: the {value} {like} has no derivative: give a float (3.0 instead of 3), or None for its "
+            f"{direction}"
+        )
+    if t.shape != like.shape:
+        raise ShapeError(f"{transform}: the {direction} of the {value} {like} must have its shape, not {t.shape}")
+    if t.dtype.kind == "c" and like.dtype.kind == "f":
+        raise DtypeError(f"{transform}: the {direction} of the {value} {like} must be real, not {t.dtype}")
+    return t if t.dtype == like.dtype else t.astype(like.dtype)
 
 
 def split_aux(out: Any, has_aux: bool) -> tuple[Any, Any]:
@@ -64,17 +103,22 @@ class Selection:
             places.append(n % len(args))
         for name in self.names:
             places.append(name if name in kwargs else self._position(f, name, len(args)))
+        for place in places:
+            if places.count(place) > 1:
+                raise TreeError(f"{self.transform}: argument {place!r} is named twice by argnums and argnames")
         return Call(self, f, args, kwargs, places)
 
     def _position(self, f: Callable[..., Any], name: str, count: int) -> int:
         """Where a named argument stands that was passed by position."""
         try:
-            names = list(inspect.signature(f).parameters)
+            parameters = list(inspect.signature(f).parameters.values())
         except (TypeError, ValueError):
-            names = []
-        if name in names and names.index(name) < count:
-            return names.index(name)
-        raise TreeError(f"{self.transform}: no argument named {name!r} was passed")
+            parameters = []
+        places = {p.name: i for i, p in enumerate(parameters) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)}
+        if places.get(name, count) < count:
+            return places[name]
+        names = ", ".join(p.name for p in parameters)
+        raise TreeError(f"{self.transform}: no argument named {name!r} was passed; the function takes ({names})")
 
     @staticmethod
     def named(wrapper: Callable[..., Any], f: Callable[..., Any], transform: str) -> Callable[..., Any]:

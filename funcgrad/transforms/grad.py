@@ -15,17 +15,19 @@ passes it on. The rules are ordinary operations, so the backward pass is itself 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from itertools import count
+from operator import attrgetter
 from typing import Any
 
 from .. import tree
-from ..core import Array, Aval, Params, Primitive, Trace, Tracer, current_trace, use_trace
+from ..core import Array, Params, Primitive, Trace, Tracer, bind, current_trace, use_trace
 from ..dtypes import is_inexact
-from ..errors import DtypeError, FuncgradError, NonScalarError, ShapeError, TreeError
+from ..errors import DtypeError, FuncgradError, NonScalarError
 from ..numpy.creation import asarray, ones_like, zeros_like
-from ..provenance import Origin, describe, here
-from .arguments import Selection, as_arrays, select, split_aux
+from ..provenance import describe, is_internal
+from .arguments import Selection, as_arrays, directions, select, split_aux
 
 __all__ = ["GradTrace", "GradTracer", "grad", "value_and_grad", "vjp"]
 
@@ -35,7 +37,7 @@ _serial = count().__next__
 class Node:
     """One operation of the forward pass, with what its rule reads; an input of the function is a node without one."""
 
-    __slots__ = ("args", "origin", "out", "params", "parents", "primitive", "serial")
+    __slots__ = ("args", "code", "lasti", "out", "params", "parents", "primitive", "serial")
 
     def __init__(
         self,
@@ -46,19 +48,17 @@ class Node:
         parents: Sequence[Node | None],
     ):
         self.serial = _serial()
-        self.primitive, self.args, self.params, self.out, self.parents = primitive, args, params, out, parents
-        self.origin: Origin = here()
-
-    def pull(self, ct: Any) -> Sequence[Any]:
-        """Cotangents of the operands."""
-        assert self.primitive is not None
-        assert self.primitive.pull is not None
-        try:
-            wanted = [parent is not None for parent in self.parents]
-            return self.primitive.pull(ct, self.out, self.args, self.params, wanted)
-        except Exception as error:
-            error.add_note(f"in the backward pass of {self.primitive.name} at {describe(self.origin)}")
-            raise
+        self.primitive = primitive
+        self.args = args
+        self.params = params
+        self.out = out
+        self.parents = parents
+        # `provenance.here`, without its call: this is on every operation's path. Frames 0 to 2 are this one,
+        # `process`, and the operation
+        frame: Any = sys._getframe(3)
+        while is_internal[frame.f_code.co_filename] and frame.f_back is not None:
+            frame = frame.f_back
+        self.code, self.lasti = frame.f_code, frame.f_lasti
 
 
 class GradTracer(Tracer):
@@ -67,11 +67,13 @@ class GradTracer(Tracer):
     __slots__ = ("inner", "node")
 
     def __init__(self, trace: GradTrace, inner: Array, node: Node):
-        self.trace, self.inner, self.node = trace, inner, node
+        self.trace = trace
+        self.inner = inner
+        self.node = node
+        self.dtype = inner.dtype
 
     aval: Any = property(lambda self: self.inner.aval)
     shape: Any = property(lambda self: self.inner.shape)
-    dtype: Any = property(lambda self: self.inner.dtype)
 
 
 class GradTrace(Trace):
@@ -85,53 +87,77 @@ class GradTrace(Trace):
         return GradTracer(self, x, Node(None, (), {}, None, ()))
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        parent = self.parent
+        if len(args) == 1:  # the general case below in half the time: most operations have one operand
+            (x,) = args
+            if type(x) is not GradTracer or x.trace is not self:
+                return bind(parent, primitive, args, params)
+            inner = x.inner
+            plain = parent is None and not params
+            out = primitive.impl(inner) if plain else bind(parent, primitive, (inner,), params)
+            if primitive.pull is None:
+                return out
+            reads_out, unread = primitive.unread[0b11]
+            saved = inner.aval if unread else inner
+            return GradTracer(self, out, Node(primitive, (saved,), params, out if reads_out else None, (x.node,)))
         primals: list[Any] = []
         parents: list[Node | None] = []
-        active = False
+        wanted = 1
         for x in args:
+            wanted += wanted
             if type(x) is GradTracer and x.trace is self:
+                wanted += 1
                 primals.append(x.inner)
                 parents.append(x.node)
-                active = True
             else:
                 primals.append(x)
                 parents.append(None)
-        parent = self.parent
-        out = primitive.evaluate(primals, params) if parent is None else parent.process(primitive, primals, params)
-        if not active or primitive.pull is None:
+        out = bind(parent, primitive, primals, params)
+        if primitive.pull is None or wanted == 1 << len(primals):
             return out
-        keep_out, *keep = primitive.saved(tuple([p is not None for p in parents]))
-        saved = [x if kept or not isinstance(x, Array) else x.aval for x, kept in zip(primals, keep, strict=True)]
-        return GradTracer(self, out, Node(primitive, saved, params, out if keep_out else None, parents))
+        reads_out, unread = primitive.unread[wanted]
+        for i in unread:
+            if isinstance(primals[i], Array):
+                primals[i] = primals[i].aval
+        return GradTracer(self, out, Node(primitive, primals, params, out if reads_out else None, parents))
 
 
-def backward(roots: Sequence[Node], cts: Sequence[Any], inputs: Sequence[Node]) -> list[Any]:
-    """Cotangents of the inputs (None where the roots do not depend on one) from those of the roots."""
+def backward(roots: Sequence[Node], cts: Sequence[Any], inputs: Sequence[Node], last: bool = False) -> list[Any]:
+    """Cotangents of the inputs (None where the roots do not depend on one) from those of the roots.
+
+    The `last` walk frees the tape on its way.
+    """
     waiting: dict[Node, Any] = {}
     for root, ct in zip(roots, cts, strict=True):
         waiting[root] = waiting[root] + ct if root in waiting else ct
-    for node in _youngest_first(waiting):
-        if node.primitive is None:
+    order = _oldest_first(waiting)
+    while order:
+        node = order.pop()
+        if node.primitive is None or (ct := waiting.pop(node, None)) is None:
             continue
-        ct = waiting.pop(node, None)
-        if ct is None:
-            continue
-        for parent, g in zip(node.parents, node.pull(ct), strict=True):
+        parents = node.parents
+        try:
+            found = node.primitive.pull(ct, node.out, node.args, node.params, parents)
+        except Exception as error:
+            error.add_note(f"in the backward pass of {node.primitive.name} at {describe((node.code, node.lasti))}")
+            raise
+        if last:  # nobody will walk here again: what was saved goes as soon as it has been used
+            node.args, node.out, node.parents = (), None, ()
+        for parent, g in zip(parents, found):  # noqa: B905  # as many, and this loop is on every operation's path
             if parent is not None and g is not None:
-                held = waiting.get(parent)
-                waiting[parent] = g if held is None else held + g
+                waiting[parent] = waiting[parent] + g if parent in waiting else g
     return [waiting.get(node) for node in inputs]
 
 
-def _youngest_first(roots: Sequence[Node] | dict[Node, Any]) -> list[Node]:
-    """Every node that the roots depend on, so that each comes before those it was made from."""
+def _oldest_first(roots: Sequence[Node] | dict[Node, Any]) -> list[Node]:
+    """Every node that the roots depend on, in the order they were made."""
     seen, stack = set(roots), list(roots)
     while stack:
         for parent in stack.pop().parents:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(seen, key=lambda node: -node.serial)
+    return sorted(seen, key=attrgetter("serial"))
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -148,7 +174,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     Returns:
         (output, pullback), or (output, pullback, aux). The pullback takes one cotangent of the output's structure,
         shapes and dtypes, and returns a tuple with a cotangent for each primal; integer and boolean leaves, which
-        have no derivative, get None.
+        have no derivative, get None. A cotangent of None is zero.
 
     Raises:
         TreeError, ShapeError: the pullback's cotangent does not fit the output.
@@ -170,12 +196,12 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     out_leaves, out_structure = tree.flatten(out)
     nodes = [x.node if _belongs(x, trace) else None for x in out_leaves]
     plain = [x.inner if _belongs(x, trace) else x for x in out_leaves]
-    avals = [asarray(x).aval for x in plain]
+    avals = tree.unflatten(out_structure, [asarray(x).aval for x in plain])
     input_nodes = [x.node for x in inputs if isinstance(x, GradTracer) and x.trace is trace]
 
     def pullback(ct: Any) -> Any:
-        cts = _check_cotangent(ct, out_structure, avals)
-        pairs = [(n, c) for n, c in zip(nodes, cts, strict=True) if n is not None]
+        cts = directions(avals, ct, "vjp", "output", "cotangent")
+        pairs = [(n, c) for n, c in zip(nodes, cts, strict=True) if n is not None and c is not None]
         found = iter(backward([n for n, _ in pairs], [c for _, c in pairs], input_nodes))
         result = [
             None if not is_inexact(x.dtype) else zeros_like(x) if (g := next(found)) is None else g for x in leaves
@@ -219,7 +245,7 @@ def value_and_grad(
         out, aux = split_aux(out, has_aux)
         value = _scalar_output(out, trace)
         if _belongs(value, trace):
-            found = backward([value.node], [ones_like(value.inner)], [x.node for x in inputs])
+            found = backward([value.node], [ones_like(value.inner)], [x.node for x in inputs], last=True)
             value = value.inner
         else:
             found = [None] * len(leaves)
@@ -284,11 +310,12 @@ def _drop(out: Any, trace: GradTrace) -> Any:
 
 def _scalar_output(out: Any, trace: GradTrace) -> Any:
     """The function's value as one real number, or an error that says what to write."""
-    leaves, structure = tree.flatten(out)
-    if not structure.is_leaf() or not leaves:
+    if out is None:
+        raise NonScalarError("grad needs a function whose value is one number; this one returns None: say `return`")
+    if not tree.structure(out).is_leaf():
         raise NonScalarError(
-            f"grad needs a function whose value is one number; this one returns {structure}: return the loss alone, "
-            "or (loss, rest) with has_aux=True"
+            f"grad needs a function whose value is one number; this one returns a {type(out).__name__}: return the "
+            "loss alone, or (loss, rest) with has_aux=True"
         )
     try:
         value = asarray(out)
@@ -302,17 +329,3 @@ def _scalar_output(out: Any, trace: GradTrace) -> Any:
     if value.dtype.kind != "f":
         raise DtypeError(f"grad needs a real floating value; this function returns {value.aval}")
     return value
-
-
-def _check_cotangent(ct: Any, structure: tree.Structure, avals: Sequence[Aval]) -> list[Any]:
-    """The cotangent's leaves, arrays of the output's shapes and dtypes."""
-    leaves, found = tree.flatten(ct)
-    if found != structure:
-        expected = tree.unflatten(structure, avals)
-        raise TreeError(f"the cotangent does not fit the function's output: {tree.difference(expected, ct)}")
-    cts = as_arrays(leaves, "vjp")
-    for i, (x, expected) in enumerate(zip(cts, avals, strict=True)):
-        if x.shape != expected.shape:
-            raise ShapeError(f"the cotangent of an output of type {expected} must have its shape, not {x.aval}")
-        cts[i] = x if x.dtype == expected.dtype else x.astype(expected.dtype)
-    return cts

@@ -50,8 +50,12 @@ def jacfwd(
     def columns(call: Any, leaves: list[Array], structure: tree.Structure) -> Any:
         def push(*tangents: Array) -> Any:
             out = jvp(lambda *xs: call(tree.unflatten(structure, xs)), leaves, tangents, has_aux=has_aux)
+            _refuse_integers(tree.leaves(out[0]), "jacfwd")
             return out[1:] if has_aux else out[1]
 
+        if not leaves:
+            out, aux = split_aux(call(tree.unflatten(structure, [])), has_aux)
+            return tree.map(lambda y: tree.unflatten(structure, []), out), aux
         pushed = vmap(push, out_axes=(-1, None) if has_aux else -1)(*_basis(leaves))
         out, aux = split_aux(pushed, has_aux)
         return tree.map(lambda y: tree.unflatten(structure, _cut(y, leaves, y.ndim - 1)), out), aux
@@ -74,10 +78,9 @@ def jacrev(
     def rows(call: Any, leaves: list[Array], structure: tree.Structure) -> Any:
         found = vjp(lambda *xs: call(tree.unflatten(structure, xs)), *leaves, has_aux=has_aux)
         outs, out_structure = tree.flatten(found[0])
-        outs = as_arrays(outs, "jacrev")
-        for y in outs:
-            if not is_inexact(y.dtype):
-                raise DtypeError(f"jacrev: an output is {y.aval}, which has no derivative")
+        outs = _refuse_integers(outs, "jacrev")
+        if not outs:
+            return found[0], found[2] if has_aux else None
         pulled = vmap(lambda *cts: found[1](tree.unflatten(out_structure, cts)))(*_basis(outs))
         columns = [_cut(g, outs, 0) for g in pulled]
         blocks = [tree.unflatten(structure, [column[k] for column in columns]) for k in range(len(outs))]
@@ -129,6 +132,15 @@ def _jacobian(
     return selection.named(jacobian_of_f, f, name)
 
 
+def _refuse_integers(outs: Sequence[Any], name: str) -> list[Array]:
+    """The outputs as arrays that have a derivative."""
+    arrays = as_arrays(outs, name)
+    for y in arrays:
+        if not is_inexact(y.dtype):
+            raise DtypeError(f"{name}: an output is {y.aval}, which has no derivative; return it by has_aux=True")
+    return arrays
+
+
 def _is_block(x: Any, structure: tree.Structure) -> bool:
     return tree.structure(x) == structure
 
@@ -150,6 +162,6 @@ def _cut(y: Any, arrays: Sequence[Array], axis: int) -> list[Any]:
     parts, start = [], 0
     for x in arrays:
         part = y[(slice(None),) * axis + (slice(start, start + x.size),)]
-        parts.append(part.reshape(*y.shape[:axis], *x.shape, *y.shape[axis + 1 :]))
+        parts.append(part.reshape((*y.shape[:axis], *x.shape, *y.shape[axis + 1 :])))
         start += x.size
     return parts

@@ -12,10 +12,9 @@ from typing import Any
 
 from .. import tree
 from ..core import Array, Params, Primitive, Trace, Tracer, bind, current_trace, use_trace
-from ..dtypes import is_inexact
-from ..errors import DtypeError, ShapeError, TreeError
-from ..numpy.creation import asarray, zeros_like
-from .arguments import as_arrays, split_aux
+from ..errors import TreeError
+from ..numpy.creation import zeros_like
+from .arguments import as_arrays, directions, split_aux
 
 __all__ = ["JVPTrace", "JVPTracer", "jvp"]
 
@@ -26,7 +25,7 @@ class JVPTracer(Tracer):
     __slots__ = ("inner", "tangent")
 
     def __init__(self, trace: JVPTrace, inner: Array, tangent: Array):
-        self.trace, self.inner, self.tangent = trace, inner, tangent
+        self.trace, self.inner, self.tangent, self.dtype = trace, inner, tangent, inner.dtype
 
     aval: Any = property(lambda self: self.inner.aval)
 
@@ -80,9 +79,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
         raise TreeError("jvp takes the primals and the tangents as tuples: jvp(f, (x,), (t,))")
     leaves, structure = tree.flatten(tuple(primals))
     leaves = as_arrays(leaves, "jvp")
-    directions = _check_tangents(primals, tangents, leaves)
+    found = directions(tree.unflatten(structure, leaves), tuple(tangents), "jvp", "primal", "tangent")
     trace = JVPTrace(current_trace())
-    inputs = [x if t is None else JVPTracer(trace, x, t) for x, t in zip(leaves, directions, strict=True)]
+    inputs = [x if t is None else JVPTracer(trace, x, t) for x, t in zip(leaves, found, strict=True)]
     with use_trace(trace):
         out = f(*tree.unflatten(structure, inputs))
     out, aux = split_aux(out, has_aux)
@@ -99,27 +98,3 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
 
 def _belongs(x: Any, trace: JVPTrace) -> bool:
     return type(x) is JVPTracer and x.trace is trace
-
-
-def _check_tangents(primals: Any, tangents: Any, leaves: Sequence[Array]) -> list[Any]:
-    """One tangent for each leaf of the primals; None where there is none."""
-    structure: Any = tree.structure(tuple(primals))
-    found: list[Any]
-    try:
-        found = structure.flatten_up_to(tuple(tangents))
-    except ValueError as error:
-        raise TreeError(
-            f"jvp: the tangents do not fit the primals: {tree.difference(tuple(primals), tuple(tangents))}"
-        ) from error
-    out: list[Any] = []
-    for x, t in zip(leaves, found, strict=True):
-        if t is None or (not is_inexact(x.dtype) and not hasattr(t, "dtype")):
-            out.append(None)
-            continue
-        t = asarray(t)
-        if t.shape != x.shape:
-            raise ShapeError(f"jvp: the tangent of a primal {x.aval} must have its shape, not {t.aval}")
-        if not is_inexact(x.dtype):
-            raise DtypeError(f"jvp: a primal {x.aval} has no derivative: give floats, or None for its tangent")
-        out.append(t if t.dtype == x.dtype else t.astype(x.dtype))
-    return out

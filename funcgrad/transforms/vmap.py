@@ -13,7 +13,20 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
-from ..core import Array, Aval, Params, Primitive, Trace, Tracer, bind, concrete, current_trace, use_trace
+from ..core import (
+    SCALARS,
+    Array,
+    Aval,
+    Params,
+    Primitive,
+    Trace,
+    Tracer,
+    aval,
+    bind,
+    concrete,
+    current_trace,
+    use_trace,
+)
 from ..errors import AxisError, MixedDecisionError, ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..rules import move_axis
@@ -28,7 +41,7 @@ class BatchTracer(Tracer):
     __slots__ = ("dim", "inner")
 
     def __init__(self, trace: BatchTrace, inner: Array, dim: int):
-        self.trace, self.inner, self.dim = trace, inner, dim
+        self.trace, self.inner, self.dim, self.dtype = trace, inner, dim, inner.dtype
 
     @property
     def aval(self) -> Any:
@@ -39,9 +52,15 @@ class BatchTracer(Tracer):
     def concrete(self) -> Array:
         """The one value that all examples have; where they differ Python cannot go on with both."""
         values = concrete(self.inner)._data
+        if not values.shape[self.dim]:
+            raise MixedDecisionError(
+                f"Python needs a value ({self.aval}) of a batch without examples: use array operations instead of "
+                "`if`, int(x), float(x) or x.item()"
+            )
         first = values[(slice(None),) * self.dim + (0,)]
         expanded = values[(slice(None),) * self.dim + (slice(0, 1),)]
-        if not bool((values == expanded).all() if values.size else True):
+        agree = (values == expanded) | ((values != values) & (expanded != expanded))  # a NaN agrees with a NaN
+        if not bool(agree.all()):
             raise MixedDecisionError(
                 f"the {values.shape[self.dim]} examples under vmap do not agree on a value that Python needs "
                 f"({self.aval}): use where(condition, x, y) instead of `if`, and array operations instead of "
@@ -60,7 +79,7 @@ class BatchTrace(Trace):
     """Runs each operation once for the whole batch, by its batch rule."""
 
     __slots__ = ("size",)
-    name, carries = "vmap", "batch"
+    name, carries, instead = "vmap", "batch", ""
 
     def __init__(self, parent: Trace | None, size: int):
         super().__init__(parent)
@@ -72,7 +91,12 @@ class BatchTrace(Trace):
             return bind(self.parent, primitive, args, params)
         values = [x if d is None else x.inner for x, d in zip(args, dims, strict=True)]
         with use_trace(self.parent):
-            out, dim = primitive.batch(self.size, values, dims, params)
+            try:
+                out, dim = primitive.batch(self.size, values, dims, params)
+            except ShapeError:
+                # what does not fit is better said by the shapes of one example, which the user's function sees
+                primitive.infer(*[aval(x) if isinstance(x, (Array, *SCALARS)) else x for x in args], **params)
+                raise
         return BatchTracer(self, out, dim)
 
 
@@ -126,9 +150,10 @@ def _input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
     try:
         found = tree.broadcast_prefix((in_axes, 0), (args, kwargs))
     except ValueError as error:
+        words = tree.difference(in_axes, args, prefix=True, none_is_leaf=True)
         raise TreeError(
-            f"vmap: in_axes {in_axes!r} is not a prefix of the arguments: it must be an int, None, or one entry an "
-            "argument, each an int, None or a tree that matches the argument's"
+            f"vmap: in_axes (the first) does not fit the arguments (the second): {words}; it must be an int, None, or "
+            "one entry an argument, each an int, None or a tree that matches the argument's"
         ) from error
     for axis in found:
         if axis is not None and (not isinstance(axis, int) or isinstance(axis, bool)):
@@ -171,9 +196,10 @@ def _join(out: Any, out_axes: Any, trace: BatchTrace) -> Any:
     """The outputs with their batch axes where `out_axes` wants them."""
     leaves, structure = tree.flatten(out)
     try:
-        axes = tree.broadcast_prefix(out_axes, out) if leaves else []
+        axes = tree.broadcast_prefix(out_axes, out)
     except ValueError as error:
-        raise TreeError(f"vmap: out_axes {out_axes!r} is not a prefix of the output {structure}") from error
+        words = tree.difference(out_axes, out, prefix=True, none_is_leaf=True)
+        raise TreeError(f"vmap: out_axes (the first) does not fit the output (the second): {words}") from error
     kept = [a for a, x in zip(axes, tree.flatten(out, none_is_leaf=True)[0], strict=True) if x is not None]
     return tree.unflatten(structure, [_place(x, a, trace) for x, a in zip(leaves, kept, strict=True)])
 

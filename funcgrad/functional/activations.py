@@ -1,0 +1,279 @@
+"""Activation functions, and the normalised exponentials."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..core import Array
+from ..dtypes import canonical
+from ..errors import DtypeError, ShapeError
+from ..numpy.creation import arange
+from ..numpy.elementwise import exp, expm1, log, tanh, where
+from ..numpy.manipulation import expand_dims, split
+from ..numpy.reductions import logsumexp
+from ..ops import activations as ops
+from ..ops import elementwise, reduce
+from ..ops.create import asarray, to_inexact
+from ..ops.shape import normalize_axes, normalize_axis
+
+__all__ = [
+    "elu",
+    "gelu",
+    "glu",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "one_hot",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "swish",
+    "tanh",
+]
+
+
+def _real(name: str, x: Any) -> Array:
+    x = x if isinstance(x, Array) else asarray(x)
+    if x.dtype.kind == "c":
+        raise DtypeError(f"{name}: complex numbers have no order; apply it to x.real and x.imag, not to {x.aval}")
+    return x
+
+
+def relu(x: Any) -> Array:
+    """max(x, 0), with derivative 0 at 0.
+
+    Args:
+        x: real numbers of any shape.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.relu(fnp.asarray([-1.0, 0.0, 2.0]))
+    Array([0., 0., 2.], dtype=float32)
+
+    Source: V. Nair and G. Hinton, Rectified linear units improve restricted Boltzmann machines, 2010.
+    """
+    return ops.relu(_real("relu", x))
+
+
+def relu6(x: Any) -> Array:
+    """min(max(x, 0), 6), with derivative 0 at 0 and at 6.
+
+    Args:
+        x: real numbers of any shape.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.relu6(fnp.asarray([-1.0, 2.0, 7.0]))
+    Array([0., 2., 6.], dtype=float32)
+    """
+    return ops.relu6(_real("relu6", x))
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
+    """x where x > 0, negative_slope * x elsewhere (at 0 too, for the derivative).
+
+    Args:
+        x: real numbers of any shape.
+        negative_slope: the slope below 0.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.leaky_relu(fnp.asarray([-1.0, 2.0]), 0.5)
+    Array([-0.5,  2. ], dtype=float32)
+    """
+    x = to_inexact(_real("leaky_relu", x))
+    return where(x > 0, x, x * negative_slope)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Array:
+    """x where x > 0, alpha * (exp(x) - 1) elsewhere.
+
+    Args:
+        x: real numbers of any shape.
+        alpha: minus the limit at minus infinity.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.elu(fnp.asarray([-1.0, 2.0])).round(4)
+    Array([-0.6321,  2.    ], dtype=float32)
+
+    Source: D. Clevert, T. Unterthiner and S. Hochreiter, Fast and accurate deep network learning by exponential
+    linear units, 2016.
+    """
+    x = to_inexact(_real("elu", x))
+    positive = x > 0
+    return where(positive, x, expm1(where(positive, 0, x)) * alpha)  # exp of a large x would overflow
+
+
+def sigmoid(x: Any) -> Array:
+    """1 / (1 + exp(-x)), the logistic function.
+
+    Args:
+        x: real numbers of any shape; integers are taken as the default float.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.sigmoid(fnp.asarray([-1000.0, 0.0, 1000.0]))
+    Array([0. , 0.5, 1. ], dtype=float32)
+    """
+    return ops.sigmoid(to_inexact(_real("sigmoid", x)))
+
+
+def log_sigmoid(x: Any) -> Array:
+    """log(sigmoid(x)) = -softplus(-x), without underflow.
+
+    Args:
+        x: real numbers of any shape; integers are taken as the default float.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.log_sigmoid(fnp.asarray([-100.0, 0.0])).round(3)
+    Array([-100.   ,   -0.693], dtype=float32)
+    """
+    return -softplus(-to_inexact(_real("log_sigmoid", x)))
+
+
+def softplus(x: Any) -> Array:
+    """log(1 + exp(x)), without overflow; its derivative is sigmoid(x).
+
+    Args:
+        x: real numbers of any shape; integers are taken as the default float.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.softplus(fnp.asarray([0.0, 100.0])).round(3)
+    Array([  0.693, 100.   ], dtype=float32)
+    """
+    return ops.softplus(to_inexact(_real("softplus", x)))
+
+
+def silu(x: Any) -> Array:
+    """x * sigmoid(x), also known as swish.
+
+    Args:
+        x: real numbers of any shape; integers are taken as the default float.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.silu(fnp.asarray([-1.0, 0.0, 1.0])).round(4)
+    Array([-0.2689,  0.    ,  0.7311], dtype=float32)
+
+    Source: S. Elfwing, E. Uchibe and K. Doya, Sigmoid-weighted linear units, 2017.
+    """
+    x = to_inexact(_real("silu", x))
+    return x * ops.sigmoid(x)
+
+
+def gelu(x: Any, approximate: bool = True) -> Array:
+    """x times the probability that a standard normal number is below x.
+
+        gelu(x) = x erfc(-x / sqrt(2)) / 2
+                ~ x (1 + tanh(u)) / 2 = x sigmoid(2 u),    u = sqrt(2 / pi) (x + 0.044715 x^3)
+
+    Args:
+        x: real numbers of any shape; integers are taken as the default float.
+        approximate: use the second line, which is faster, and within 0.0005 of the first.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> x = fnp.asarray([-1.0, 0.0, 1.0])
+    >>> F.gelu(x).round(4)
+    Array([-0.1588,  0.    ,  0.8412], dtype=float32)
+    >>> F.gelu(x, approximate=False).round(4)
+    Array([-0.1587,  0.    ,  0.8413], dtype=float32)
+
+    Source: D. Hendrycks and K. Gimpel, Gaussian error linear units, 2016.
+    """
+    x = to_inexact(_real("gelu", x))
+    if approximate:
+        slope = 2 * math.sqrt(2 / math.pi)
+        return x * ops.sigmoid(x * (x * x * (0.044715 * slope) + slope))
+    return x * (elementwise.erfc(x * -math.sqrt(0.5)) * 0.5)
+
+
+def glu(x: Any, axis: int = -1) -> Array:
+    """a * sigmoid(b), where a and b are the two halves of x along an axis.
+
+    Args:
+        x: real numbers; the axis has an even size.
+        axis: which axis to halve.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.glu(fnp.asarray([1.0, 2.0, 0.0, 0.0]))
+    Array([0.5, 1. ], dtype=float32)
+
+    Source: Y. Dauphin and others, Language modeling with gated convolutional networks, 2017.
+    """
+    x = to_inexact(_real("glu", x))
+    axis = normalize_axis(axis, x.ndim, "glu")
+    if x.shape[axis] % 2:
+        raise ShapeError(f"glu: axis {axis} of {x.aval} has no two halves")
+    a, b = split(x, 2, axis)
+    return a * ops.sigmoid(b)
+
+
+# ---- normalised exponentials -------------------------------------------------------------------
+
+
+def below_peak(x: Array, axes: tuple[int, ...]) -> Any:
+    """x minus its maximum along the axes: what can be exponentiated without overflow."""
+    return x - reduce.kept(reduce.max(elementwise.stop_gradient(x), axes=axes), x, axes)
+
+
+def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
+    """exp(x) / sum(exp(x)) along an axis: positive numbers with sum 1, without overflow.
+
+    Args:
+        x: logits; integers are taken as the default float. -inf gives 0 (and NaN where all are -inf).
+        axis: along which they sum to 1; a tuple for several together.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.softmax(fnp.asarray([1000.0, 1000.0, -fnp.inf]))
+    Array([0.5, 0.5, 0. ], dtype=float32)
+    """
+    x = to_inexact(x)
+    axes = normalize_axes(axis, x.ndim, "softmax")
+    powers: Any = exp(below_peak(x, axes))
+    return powers / reduce.kept(reduce.sum(powers, axes=axes), x, axes)
+
+
+def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
+    """log(softmax(x)) = x - logsumexp(x), accurate where softmax(x) underflows.
+
+    Args:
+        x: logits; integers are taken as the default float.
+        axis: along which their exponentials are to sum to 1; a tuple for several together.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.log_softmax(fnp.asarray([0.0, 1000.0]))
+    Array([-1000.,     0.], dtype=float32)
+    """
+    x = to_inexact(x)
+    axes = normalize_axes(axis, x.ndim, "log_softmax")
+    shifted = below_peak(x, axes)
+    return shifted - reduce.kept(log(reduce.sum(exp(shifted), axes=axes)), x, axes)
+
+
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = float) -> Array:
+    """Class numbers as rows that hold a 1 at the class and 0 elsewhere.
+
+    Args:
+        x: integers of any shape. One outside of 0, ..., num_classes - 1 gives a row of zeros.
+        num_classes: how long the rows are.
+        axis: where the result has the rows' axis.
+        dtype: of the result; the default float where not given.
+
+    Returns:
+        x's shape with an axis of `num_classes` put in.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.one_hot(fnp.asarray([0, 2]), 3)
+    Array([[1., 0., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+    x = asarray(x)
+    if x.dtype.kind not in "iu":
+        raise DtypeError(f"one_hot: classes are integers, not {x.aval}")
+    place = normalize_axis(axis, x.ndim + 1, "one_hot")
+    classes: Any = arange(num_classes, device=x.device)
+    hits: Any = expand_dims(x, place) == classes.reshape((num_classes,) + (1,) * (x.ndim - place))
+    return hits.astype(canonical(dtype))
+
+
+swish = silu

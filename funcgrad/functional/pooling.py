@@ -1,0 +1,265 @@
+"""Pooling: the maximum or the mean of each window, channel by channel.
+
+The maximum takes its whole cotangent to the first element of the window that holds it, and is exact to any order of
+differentiation. Padding is never a maximum; in a mean it counts as zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import Array
+from ..errors import DtypeError
+from ..ops import pooling as ops
+from ..ops.create import asarray, to_inexact
+from .windows import Padding, Sizes, from_channels_last, pairs, per_axis, to_channels_last, window_counts
+
+__all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d"]
+
+
+def max_pool1d(
+    x: Any,
+    window: Sizes,
+    stride: Sizes | None = None,
+    padding: Padding = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    layout: str = "NWC",
+) -> Array:
+    """The maximum of each window of a sequence: `max_pool2d` with one spatial axis.
+
+    Args:
+        x: (N, W, C) or (W, C); with layout="NCW" (N, C, W) or (C, W).
+        window, stride, padding, dilation, ceil_mode: as for `max_pool2d`.
+        layout: "NWC" or "NCW".
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.max_pool1d(fnp.asarray([[1.0, 3.0, 2.0, 5.0]]), 2, layout="NCW").tolist()
+    [[3.0, 5.0]]
+    """
+    return _max_pool("max_pool1d", 1, x, window, stride, padding, dilation, ceil_mode, layout)
+
+
+def max_pool2d(
+    x: Any,
+    window: Sizes,
+    stride: Sizes | None = None,
+    padding: Padding = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    layout: str = "NHWC",
+) -> Array:
+    """The maximum of each window of an image.
+
+    Args:
+        x: (N, H, W, C), or (H, W, C) for one image; with layout="NCHW" (N, C, H, W) or (C, H, W). Real numbers.
+        window: sizes of the window: an int, or one an axis.
+        stride: steps between windows; the window's sizes where None, so that windows do not overlap.
+        padding: how far windows reach beyond the border: an int, one an axis, a pair (low, high) an axis, "VALID"
+            or "SAME". It is never chosen, and no window may hold nothing else.
+        dilation: steps between the elements of a window: an int, or one an axis.
+        ceil_mode: whether a last window that starts on the data (or its low padding) may reach over the high border.
+        layout: "NHWC" or "NCHW".
+
+    Returns:
+        (N, H_out, W_out, C), or as x is laid out; NaN where a window holds NaN. The first of equal maxima has the
+        derivative.
+
+    Raises:
+        ShapeError: no window fits, or one holds only padding.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.max_pool2d(fnp.arange(16.0).reshape(4, 4, 1), 2)[:, :, 0]
+    Array([[ 5.,  7.],
+           [13., 15.]], dtype=float32)
+    """
+    return _max_pool("max_pool2d", 2, x, window, stride, padding, dilation, ceil_mode, layout)
+
+
+def max_pool3d(
+    x: Any,
+    window: Sizes,
+    stride: Sizes | None = None,
+    padding: Padding = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    layout: str = "NDHWC",
+) -> Array:
+    """The maximum of each window of a volume: `max_pool2d` with three spatial axes.
+
+    Args:
+        x: (N, D, H, W, C) or (D, H, W, C); with layout="NCDHW" (N, C, D, H, W) or (C, D, H, W).
+        window, stride, padding, dilation, ceil_mode: as for `max_pool2d`.
+        layout: "NDHWC" or "NCDHW".
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.max_pool3d(fnp.arange(8.0).reshape(2, 2, 2, 1), 2).tolist()
+    [[[[7.0]]]]
+    """
+    return _max_pool("max_pool3d", 3, x, window, stride, padding, dilation, ceil_mode, layout)
+
+
+def avg_pool1d(
+    x: Any,
+    window: Sizes,
+    stride: Sizes | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    layout: str = "NWC",
+) -> Array:
+    """The mean of each window of a sequence: `avg_pool2d` with one spatial axis.
+
+    Args:
+        x: (N, W, C) or (W, C); with layout="NCW" (N, C, W) or (C, W).
+        window, stride, padding, ceil_mode, count_include_pad: as for `avg_pool2d`.
+        layout: "NWC" or "NCW".
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.avg_pool1d(fnp.asarray([[1.0, 3.0, 2.0, 5.0]]), 2, layout="NCW").tolist()
+    [[2.0, 3.5]]
+    """
+    return _avg_pool("avg_pool1d", 1, x, window, stride, padding, ceil_mode, count_include_pad, layout)
+
+
+def avg_pool2d(
+    x: Any,
+    window: Sizes,
+    stride: Sizes | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    layout: str = "NHWC",
+) -> Array:
+    """The mean of each window of an image.
+
+    Args:
+        x: (N, H, W, C), or (H, W, C) for one image; with layout="NCHW" (N, C, H, W) or (C, H, W). Integers are taken
+            as the default float.
+        window: sizes of the window: an int, or one an axis.
+        stride: steps between windows; the window's sizes where None.
+        padding: zeros around x: an int, one an axis, a pair (low, high) an axis, "VALID" or "SAME".
+        ceil_mode: whether a last window that starts on the data (or its low padding) may reach over the high border.
+        count_include_pad: whether the padding counts as elements of the mean, or only what lies on x does. What
+            ceil_mode reaches beyond the padding never counts.
+        layout: "NHWC" or "NCHW".
+
+    Returns:
+        (N, H_out, W_out, C), or as x is laid out.
+
+    Raises:
+        ShapeError: no window fits.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.avg_pool2d(fnp.arange(16.0).reshape(4, 4, 1), 2)[:, :, 0]
+    Array([[ 2.5,  4.5],
+           [10.5, 12.5]], dtype=float32)
+    """
+    return _avg_pool("avg_pool2d", 2, x, window, stride, padding, ceil_mode, count_include_pad, layout)
+
+
+def avg_pool3d(
+    x: Any,
+    window: Sizes,
+    stride: Sizes | None = None,
+    padding: Padding = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    layout: str = "NDHWC",
+) -> Array:
+    """The mean of each window of a volume: `avg_pool2d` with three spatial axes.
+
+    Args:
+        x: (N, D, H, W, C) or (D, H, W, C); with layout="NCDHW" (N, C, D, H, W) or (C, D, H, W).
+        window, stride, padding, ceil_mode, count_include_pad: as for `avg_pool2d`.
+        layout: "NDHWC" or "NCDHW".
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.avg_pool3d(fnp.arange(8.0).reshape(2, 2, 2, 1), 2).tolist()
+    [[[[3.5]]]]
+    """
+    return _avg_pool("avg_pool3d", 3, x, window, stride, padding, ceil_mode, count_include_pad, layout)
+
+
+def _max_pool(
+    name: str,
+    rank: int,
+    x: Any,
+    window: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    layout: str,
+) -> Array:
+    x = asarray(x)
+    if x.dtype.kind not in "iuf":
+        raise DtypeError(f"{name}: only real numbers have a maximum, not {x.aval}")
+    images = to_channels_last(name, x, layout, rank)
+    moves, _ = _moves(name, x, images.shape[1:-1], window, stride, padding, dilation, ceil_mode)
+    index = ops.window_argmax(images, **moves)
+    return from_channels_last(ops.window_gather(images, index, **moves), x, layout, rank)
+
+
+def _avg_pool(
+    name: str,
+    rank: int,
+    x: Any,
+    window: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    layout: str,
+) -> Array:
+    x = to_inexact(x)
+    images = to_channels_last(name, x, layout, rank)
+    spatial = images.shape[1:-1]
+    moves, given = _moves(name, x, spatial, window, stride, padding, 1, ceil_mode)
+    total: Any = ops.window_sum(images, **moves)
+    counts = np.ones((), np.int64)
+    steps = zip(spatial, total.shape[1:-1], moves["window"], moves["stride"], given, strict=True)
+    for n, windows, k, s, (low, high) in steps:
+        start = np.arange(windows) * s - low
+        first, last = (-low, n + high) if count_include_pad else (0, n)
+        counts = np.multiply.outer(counts, np.minimum(start + k, last) - np.maximum(start, first))
+    most = int(counts.max(initial=1))
+    if (counts == most).all():
+        return from_channels_last(total / most, x, layout, rank)
+    divisor = asarray(np.maximum(counts, 1)[..., None], x.dtype, device=x.device)  # nothing but padding: 0 / 1
+    return from_channels_last(total / divisor, x, layout, rank)
+
+
+def _moves(
+    name: str,
+    x: Array,
+    spatial: tuple[int, ...],
+    window: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+) -> tuple[dict[str, Any], tuple[tuple[int, int], ...]]:
+    """How the window moves, in one form; and the padding before ceil_mode made it longer."""
+    rank = len(spatial)
+    window = per_axis(name, "window", window, rank)
+    stride = window if stride is None else per_axis(name, "stride", stride, rank)
+    dilation = per_axis(name, "dilation", dilation, rank)
+    given = found = pairs(name, padding, spatial, window, stride, dilation)
+    if ceil_mode:
+        found = tuple(
+            (low, _ceil_padding(n, (k - 1) * d + 1, s, low, high))
+            for n, k, s, d, (low, high) in zip(spatial, window, stride, dilation, given, strict=True)
+        )
+    window_counts(name, x, spatial, window, stride=stride, padding=found, dilation=dilation)
+    return {"window": window, "stride": stride, "padding": found, "dilation": dilation}, given
+
+
+def _ceil_padding(n: int, span: int, stride: int, low: int, high: int) -> int:
+    """The high padding that lets a last window start wherever there is data or low padding."""
+    last = -(-(n + low + high - span) // stride) * stride  # where it starts, counted from the low padding
+    if last >= n + low:
+        last -= stride
+    return max(high, last + span - n - low)

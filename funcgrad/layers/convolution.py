@@ -1,0 +1,260 @@
+"""Convolutions and transposed convolutions of one to three dimensions, with weights of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from ..errors import ShapeError
+from ..functional import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from .initializers import Initializer, weight_and_bias
+from .layer import Layer, Run
+
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+
+Sizes = int | tuple[int, ...]
+Padding = int | str | tuple[Any, ...]
+
+
+def _window(kernel_size: Sizes, rank: int) -> tuple[int, ...]:
+    return kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * rank
+
+
+def _check(layer: Any, rank: int, layouts: tuple[str, str]) -> None:
+    """Refuse at once what could fail only at the first call."""
+    name = type(layer).__name__
+    if layer.layout not in layouts:
+        raise ValueError(f"{name}: layout must be {layouts[0]!r} or {layouts[1]!r}, not {layer.layout!r}")
+    if len(_window(layer.kernel_size, rank)) != rank:
+        raise ShapeError(f"{name}: kernel_size must be an int or {rank} of them, not {layer.kernel_size!r}")
+    if layer.groups < 1 or layer.in_channels % layer.groups or layer.out_channels % layer.groups:
+        raise ShapeError(
+            f"{name}: groups={layer.groups} must divide the channels, {layer.in_channels} in and "
+            f"{layer.out_channels} out"
+        )
+
+
+def _in_layout(params: dict[str, Any], layout: str, rank: int) -> dict[str, Any]:
+    """A weight made as (*window, in, out), in the order of the layout: one key makes one function in both."""
+    if layout[1] == "C":
+        params["weight"] = params["weight"].transpose((rank + 1, rank, *range(rank)))
+    return params
+
+
+class _Conv(Layer):
+    in_channels: int
+    out_channels: int
+    kernel_size: Sizes
+    stride: Sizes = 1
+    padding: Padding = 0
+    dilation: Sizes = 1
+    groups: int = 1
+    bias: bool = True
+    layout: str = ""
+    weight_init: Initializer | None = None
+    bias_init: Initializer | None = None
+
+    _rank: ClassVar[int]
+    _layouts: ClassVar[tuple[str, str]]
+    _function: ClassVar[Callable[..., Any]]
+
+    def __post_init__(self) -> None:
+        _check(self, self._rank, self._layouts)
+
+    def parameters(self, key: Any) -> dict[str, Any]:
+        shape = (*_window(self.kernel_size, self._rank), self.in_channels // self.groups, self.out_channels)
+        biases = self.out_channels if self.bias else 0
+        params = weight_and_bias(key, shape, biases, self.weight_init, self.bias_init)
+        return _in_layout(params, self.layout, self._rank)
+
+    def forward(self, run: Run, x: Any) -> Any:
+        return type(self)._function(
+            x,
+            run.weight,
+            run.bias if self.bias else None,
+            stride=self.stride,
+            padding=self.padding,
+            dilation=self.dilation,
+            groups=self.groups,
+            layout=self.layout,
+        )
+
+
+class Conv1d(_Conv):
+    """Convolution of sequences; arguments as for `Conv2d`.
+
+    Args:
+        layout: "NWC" or "NCW".
+
+    Parameters:
+        weight: WIO, (width, in_channels / groups, out_channels); with layout="NCW" OIW.
+        bias: (out_channels,)
+
+    >>> from funcgrad import layers, random, numpy as fnp
+    >>> model = layers.Conv1d(2, 4, 3)
+    >>> model(model.init(random.key(0))[0], fnp.ones((10, 2))).shape
+    (8, 4)
+    """
+
+    layout: str = "NWC"
+    _rank, _layouts, _function = 1, ("NWC", "NCW"), staticmethod(conv1d)
+
+
+class Conv2d(_Conv):
+    """Convolution of images with learned windows; the maths stands at `functional.conv2d`.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size: size of the window: an int, or one an axis.
+        stride, padding, dilation, groups: as for `functional.conv2d`.
+        bias: whether a number is added to each output channel.
+        layout: "NHWC" or "NCHW". The first is the faster one.
+        weight_init: for the weight, which it sees as HWIO in either layout; by default U(-r, r) with
+            r = 1 / sqrt(fan_in), fan_in = height * width * in_channels / groups, as in PyTorch.
+        bias_init: for the bias; by default U(-r, r) with the same r.
+
+    Parameters:
+        weight: HWIO, (height, width, in_channels / groups, out_channels); with layout="NCHW" OIHW as in PyTorch.
+        bias: (out_channels,)
+
+    Shapes:
+        (N, H, W, in_channels) -> (N, H_out, W_out, out_channels), with or without N; or as the layout says.
+
+    Raises:
+        ShapeError: groups does not divide the channels; when applied: the input has not in_channels channels.
+
+    >>> from funcgrad import layers, random, numpy as fnp
+    >>> model = layers.Conv2d(1, 32, 3, padding=1)
+    >>> params, _ = model.init(random.key(0))
+    >>> params["weight"].shape, model(params, fnp.ones((5, 28, 28, 1))).shape
+    ((3, 3, 1, 32), (5, 28, 28, 32))
+    """
+
+    layout: str = "NHWC"
+    _rank, _layouts, _function = 2, ("NHWC", "NCHW"), staticmethod(conv2d)
+
+
+class Conv3d(_Conv):
+    """Convolution of volumes; arguments as for `Conv2d`.
+
+    Args:
+        layout: "NDHWC" or "NCDHW".
+
+    Parameters:
+        weight: DHWIO; with layout="NCDHW" OIDHW.
+        bias: (out_channels,)
+
+    >>> from funcgrad import layers, random, numpy as fnp
+    >>> model = layers.Conv3d(1, 2, 3)
+    >>> model(model.init(random.key(0))[0], fnp.ones((4, 4, 4, 1))).shape
+    (2, 2, 2, 2)
+    """
+
+    layout: str = "NDHWC"
+    _rank, _layouts, _function = 3, ("NDHWC", "NCDHW"), staticmethod(conv3d)
+
+
+class _ConvTranspose(Layer):
+    in_channels: int
+    out_channels: int
+    kernel_size: Sizes
+    stride: Sizes = 1
+    padding: Padding = 0
+    output_padding: Sizes = 0
+    groups: int = 1
+    bias: bool = True
+    dilation: Sizes = 1
+    layout: str = ""
+    weight_init: Initializer | None = None
+    bias_init: Initializer | None = None
+
+    _rank: ClassVar[int]
+    _layouts: ClassVar[tuple[str, str]]
+    _function: ClassVar[Callable[..., Any]]
+
+    def __post_init__(self) -> None:
+        _check(self, self._rank, self._layouts)
+
+    def parameters(self, key: Any) -> dict[str, Any]:
+        shape = (*_window(self.kernel_size, self._rank), self.out_channels // self.groups, self.in_channels)
+        biases = self.out_channels if self.bias else 0
+        params = weight_and_bias(key, shape, biases, self.weight_init, self.bias_init)
+        return _in_layout(params, self.layout, self._rank)
+
+    def forward(self, run: Run, x: Any) -> Any:
+        return type(self)._function(
+            x,
+            run.weight,
+            run.bias if self.bias else None,
+            stride=self.stride,
+            padding=self.padding,
+            output_padding=self.output_padding,
+            groups=self.groups,
+            dilation=self.dilation,
+            layout=self.layout,
+        )
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """Transposed convolution of sequences; arguments as for `ConvTranspose2d`.
+
+    Args:
+        layout: "NWC" or "NCW".
+
+    >>> from funcgrad import layers, random, numpy as fnp
+    >>> model = layers.ConvTranspose1d(4, 2, 2, stride=2)
+    >>> model(model.init(random.key(0))[0], fnp.ones((10, 4))).shape
+    (20, 2)
+    """
+
+    layout: str = "NWC"
+    _rank, _layouts, _function = 1, ("NWC", "NCW"), staticmethod(conv_transpose1d)
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """Transposed convolution of images with learned windows; the maths stands at `functional.conv_transpose2d`.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size: size of the window: an int, or one an axis.
+        stride, padding, output_padding, groups, dilation: as for `functional.conv_transpose2d`.
+        bias: whether a number is added to each output channel.
+        layout: "NHWC" or "NCHW".
+        weight_init: for the weight, which it sees in the NHWC order below in either layout; by default U(-r, r) with
+            r = 1 / sqrt(height * width * out_channels / groups), as in PyTorch.
+        bias_init: for the bias; by default U(-r, r) with the same r.
+
+    Parameters:
+        weight: (height, width, out_channels / groups, in_channels), the layout of the convolution that it transposes;
+            with layout="NCHW" (in_channels, out_channels / groups, height, width) as in PyTorch.
+        bias: (out_channels,)
+
+    Shapes:
+        (N, H, W, in_channels) -> (N, H_out, W_out, out_channels), with or without N; or as the layout says.
+
+    >>> from funcgrad import layers, random, numpy as fnp
+    >>> model = layers.ConvTranspose2d(8, 4, 2, stride=2)
+    >>> model(model.init(random.key(0))[0], fnp.ones((5, 7, 7, 8))).shape
+    (5, 14, 14, 4)
+    """
+
+    layout: str = "NHWC"
+    _rank, _layouts, _function = 2, ("NHWC", "NCHW"), staticmethod(conv_transpose2d)
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """Transposed convolution of volumes; arguments as for `ConvTranspose2d`.
+
+    Args:
+        layout: "NDHWC" or "NCDHW".
+
+    >>> from funcgrad import layers, random, numpy as fnp
+    >>> model = layers.ConvTranspose3d(4, 2, 2, stride=2)
+    >>> model(model.init(random.key(0))[0], fnp.ones((3, 3, 3, 4))).shape
+    (6, 6, 6, 2)
+    """
+
+    layout: str = "NDHWC"
+    _rank, _layouts, _function = 3, ("NDHWC", "NCDHW"), staticmethod(conv_transpose3d)

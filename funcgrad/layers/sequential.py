@@ -1,0 +1,81 @@
+"""Layers made of others: one after the other, nothing at all, and a plain function as a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+from ..errors import LayerError
+from .layer import Layer, Run
+
+__all__ = ["Identity", "Lambda", "Sequential"]
+
+
+class Sequential(Layer):
+    """Each layer applied to what the one before it returned.
+
+    Args:
+        *layers: layers, and plain functions of one array (`F.relu`, `fnp.tanh`, a lambda).
+
+    Params and state are tuples with one entry a layer, `{}` for a function or a layer that has none.
+
+    >>> from funcgrad import layers, random, numpy as fnp
+    >>> model = layers.Sequential(layers.Linear(3, 4), fnp.tanh, layers.Linear(4, 1))
+    >>> params, state = model.init(random.key(0))
+    >>> params[2]["weight"].shape, state
+    ((4, 1), ({}, {}, {}))
+    >>> model(params, fnp.ones((5, 3))).shape
+    (5, 1)
+    >>> model
+    Sequential(
+        Linear(3, 4),
+        tanh,
+        Linear(4, 1),
+    )
+    """
+
+    layers: tuple[Any, ...]
+
+    _spread: ClassVar[str | None] = "layers"
+
+    def __init__(self, *layers: Layer | Callable[[Any], Any]):
+        for i, layer in enumerate(layers):
+            if not callable(layer):
+                hint = ": write Sequential(*layers)" if isinstance(layer, list | tuple) else ""
+                raise LayerError(f"Sequential: [{i}] is neither a layer nor a function, but {layer!r:.60}{hint}")
+        self.layers = layers
+
+    def __getitem__(self, index: int | slice) -> Any:
+        """The layer at an index; a slice is a Sequential again, whose params are that slice of these."""
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.layers)
+
+    def forward(self, run: Run, x: Any) -> Any:
+        for layer in run.layers:
+            x = layer(x)
+        return x
+
+
+class Identity(Layer):
+    """Its input: stands where a model is told to have no layer."""
+
+    def forward(self, run: Run, x: Any) -> Any:
+        return x
+
+
+class Lambda(Layer):
+    """A plain function as a layer, for a field that must be one; `Sequential` takes functions as they are.
+
+    Args:
+        function: of arrays, without parameters. Two Lambdas are equal if their functions are.
+    """
+
+    function: Callable[..., Any]
+
+    def forward(self, run: Run, *inputs: Any, **options: Any) -> Any:
+        return self.function(*inputs, **options)

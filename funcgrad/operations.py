@@ -1,0 +1,146 @@
+"""Primitives as functions: what a call does before a transform or the array module gets to work.
+
+Every operation of every program passes here, so each frame and each look-up counts: the closures below, one for each
+number of operands, are the whole path from the user's line to `Primitive.impl` or `Trace.process`. A failure is worded
+only once it has happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, Protocol
+
+from .core import Array, Params, Primitive, Tracer, aval, current_trace, is_running
+from .dtypes import DType
+from .errors import ArrayIndexError, DeviceError, FuncgradError
+from .provenance import describe, here
+
+__all__ = ["Operation", "binary", "operation", "unary"]
+
+
+class Operation(Protocol):
+    """A function with its primitive."""
+
+    __name__: str
+    primitive: Primitive
+
+    def __call__(self, *args: Any, **params: Any) -> Any: ...
+
+
+_NO_PARAMS: Params = {}
+
+
+def operation(primitive: Primitive) -> Operation:
+    """The primitive as a function of its operands and, by name, its parameters."""
+
+    def call(*args: Any, **params: Any) -> Any:
+        trace = current_trace()
+        try:
+            return primitive.impl(*args, **params) if trace is None else trace.process(primitive, args, params)
+        except FuncgradError:
+            raise
+        except Exception as error:
+            _fail(primitive, args, params, error)
+
+    return _named(call, primitive)
+
+
+def unary(
+    primitive: Primitive, dtypes: frozenset[DType] | None = None, accept: Callable[[Any], Array] | None = None
+) -> Operation:
+    """The primitive as a function of one operand.
+
+    Args:
+        primitive: without parameters.
+        dtypes: of the arrays that it takes as they are.
+        accept: makes anything else an operand that it takes.
+    """
+    impl = primitive.impl
+
+    def call(x: Any, /) -> Any:
+        if dtypes is not None and not (isinstance(x, Array) and x.dtype in dtypes):
+            x = accept(x)  # type: ignore[misc]
+        trace = current_trace()
+        try:
+            return impl(x) if trace is None else trace.process(primitive, (x,), _NO_PARAMS)
+        except FuncgradError:
+            raise
+        except Exception as error:
+            _fail(primitive, (x,), _NO_PARAMS, error)
+
+    return _named(call, primitive)
+
+
+def binary(
+    primitive: Primitive,
+    weak: dict[DType, tuple[type, ...]] | None = None,
+    meet: Callable[[Any, Any], tuple[Any, Any]] | None = None,
+    operands: tuple[type, ...] | None = None,
+) -> Operation:
+    """The primitive as a function of two operands.
+
+    Args:
+        primitive: without parameters.
+        weak: for each dtype that it takes, the Python scalars that may stand beside it as they are.
+        meet: makes any other two values operands that it takes.
+        operands: as an operator, the types beside which it works; of others Python asks their own operator.
+    """
+    impl = primitive.impl
+
+    def call(x: Any, y: Any, /) -> Any:
+        if weak is not None:
+            scalars = weak.get(x.dtype) if isinstance(x, Array) else None
+            if scalars is None or not (x.dtype is y.dtype if isinstance(y, Array) else type(y) in scalars):
+                if operands is not None and not isinstance(y, operands):
+                    return NotImplemented
+                x, y = meet(x, y)  # type: ignore[misc]
+        trace = current_trace()
+        try:
+            return impl(x, y) if trace is None else trace.process(primitive, (x, y), _NO_PARAMS)
+        except FuncgradError:
+            raise
+        except Exception as error:
+            _fail(primitive, (x, y), _NO_PARAMS, error)
+
+    return _named(call, primitive)
+
+
+def _named(call: Any, primitive: Primitive) -> Operation:
+    call.__name__ = call.__qualname__ = primitive.name
+    call.primitive = primitive
+    return call
+
+
+# ---- wording of failures -----------------------------------------------------------------------
+
+
+def _fail(primitive: Primitive, args: Sequence[Any], params: Params, error: Exception) -> NoReturn:
+    """Raise the clearest error, with what went wrong underneath as its cause."""
+    clearest = _diagnose(primitive, args, params, error)
+    if clearest is error:
+        raise error
+    raise clearest from error
+
+
+def _diagnose(primitive: Primitive, args: Sequence[Any], params: Params, error: Exception) -> Exception:
+    """The clearest error for a failed operation: a leak, two devices, wrong shapes, or what the backend said."""
+    arrays = [x for x in args if isinstance(x, Array)]
+    for x in arrays:
+        if isinstance(x, Tracer) and not is_running(x.trace):
+            return x.leaked(primitive.name)
+    for x in arrays:
+        if x.device != arrays[0].device:
+            return DeviceError(
+                f"{primitive.name}: operands on two devices: {arrays[0].aval} is on {arrays[0].device} and {x.aval} "
+                f"is on {x.device}; move one with x.to_device(...)"
+            )
+    if isinstance(error, IndexError):
+        return ArrayIndexError(f"{primitive.name}: {error}")
+    try:
+        primitive.infer(*[aval(a) if isinstance(a, Array) else a for a in args], **params)
+    except FuncgradError as better:
+        return better
+    if not hasattr(error, "__notes__"):
+        operands = ", ".join(repr(aval(a)) if isinstance(a, Array) else repr(a) for a in args)
+        error.add_note(f"in {primitive.name}({operands})\n  at {describe(here())}")
+    return error

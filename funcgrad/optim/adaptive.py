@@ -1,0 +1,346 @@
+"""Transformations that divide the updates by what their squares have been: Adam, RMSProp, AdaGrad.
+
+Every pass over the elements counts here, since a large weight is many times the size of a cache: the factors of a
+leaf are worked out as numbers first, so that each pass does one thing that only an array can do. Letters in the
+formulas are those of `scaling.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+from .. import tree
+from ..core import Array
+from ..numpy import full_like, imag, real, sqrt, square, where, zeros_like
+from ..ops.elementwise import astype
+from .hyperparams import Number, Tunable, beside, real_dtype, require
+from .scaling import dtype_or_none
+from .transformation import aligned, floating_leaves
+
+__all__ = [
+    "ScaleByAdamState",
+    "ScaleByRmsState",
+    "ScaleByRssState",
+    "ScaleByStddevState",
+    "scale_by_adam",
+    "scale_by_rms",
+    "scale_by_rss",
+    "scale_by_stddev",
+    "squared_magnitude",
+]
+
+
+def squared_magnitude(x: Array) -> Array:
+    """|x|^2, real also where x is complex."""
+    return square(real(x)) + square(imag(x)) if x.dtype.kind == "c" else square(x)
+
+
+class ScaleByAdamState(NamedTuple):
+    """The state of `scale_by_adam`.
+
+    Args:
+        count: how many updates were made.
+        mu: mean of the updates, a tree like the parameters.
+        nu: mean of their squares, likewise (real where they are complex).
+        hyperparams: b1, b2, eps.
+    """
+
+    count: Array  # type: ignore[assignment]  # optax's name; it hides tuple.count
+    mu: Any
+    nu: Any
+    hyperparams: dict[str, Array | None]
+
+
+@dataclass(frozen=True)
+class scale_by_adam(Tunable):  # noqa: N801
+    """Mean of the updates over the root of the mean of their squares: Adam, without its learning rate.
+
+        m_t = b1 m_(t-1) + (1 - b1) g_t
+        v_t = b2 v_(t-1) + (1 - b2) |g_t|^2
+        u_t = m^_t / (sqrt(v^_t + eps_root) + eps)
+
+    The means begin at 0, and the hats take that out again:
+
+        m^_t = m_t / (1 - b1^t),   v^_t = v_t / (1 - b2^t)
+
+    and with nesterov  m^_t = b1 m_t / (1 - b1^(t+1)) + (1 - b1) g_t / (1 - b1^t).
+
+    Args:
+        b1, b2, eps: numbers or schedules; in the state under these names.
+        eps_root: a number. More than 0 where a derivative shall go through the update: that of the root is infinite
+            at v = 0.
+        mu_dtype: of m in the state; that of the parameters where None.
+        nesterov: whether to look one step ahead (Nadam).
+
+    Raises:
+        ValueError: b1 or b2 outside [0, 1), or a negative eps or eps_root.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.scale_by_adam()
+    >>> updates, state = opt.update(fnp.asarray([3.0, -0.01]), opt.init(fnp.zeros(2)))
+    >>> fnp.round(updates, 3), int(state.count)
+    (Array([ 1., -1.], dtype=float32), 1)
+
+    Source: Kingma and Ba, Adam: A Method for Stochastic Optimization, 2015, arXiv:1412.6980; with nesterov, Dozat,
+    Incorporating Nesterov Momentum into Adam, 2016, without that paper's further factor b2.
+    """
+
+    b1: Number = 0.9
+    b2: Number = 0.999
+    eps: Number = 1e-8
+    eps_root: float = 0.0
+    mu_dtype: Any = None
+    nesterov: bool = field(default=False, kw_only=True)
+    tunable: ClassVar = {"b1": "b1", "b2": "b2", "eps": "eps"}
+    state_type: ClassVar = ScaleByAdamState
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "mu_dtype", dtype_or_none(self.mu_dtype))
+        for name in ("b1", "b2"):
+            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
+        for name in ("eps", "eps_root"):
+            require(lambda e: e >= 0, self, name, "0 or more")
+
+    def init(self, params: Any) -> ScaleByAdamState:
+        leaves, structure = floating_leaves(self, "params", params)
+        mu = tree.unflatten(structure, [zeros_like(p, self.mu_dtype) for p in leaves])
+        nu = tree.unflatten(structure, [zeros_like(p, real_dtype(p.dtype)) for p in leaves])
+        count = self.first_count(leaves, always=True)
+        assert count is not None
+        return ScaleByAdamState(count, mu, nu, self.first_hyperparams(leaves))
+
+    def update(self, updates: Any, state: ScaleByAdamState, params: Any = None) -> tuple[Any, ScaleByAdamState]:
+        b1, b2, eps = self.current(state)
+        state = self.following(state)
+        (gs, mus, nus), structure = aligned(self, {"updates": updates, "state.mu": state.mu, "state.nu": state.nu})
+        # Fraction and hats are one: with c1 = 1 - b1^t and c2 = 1 - b2^t,
+        #   (m / c1) / (sqrt(v / c2 + eps_root) + eps) = m / (c1 / sqrt(c2) sqrt(v + c2 eps_root) + c1 eps)
+        # which divides arrays once and not three times.
+        c1, c2 = 1 - b1**state.count, 1 - b2**state.count
+        ahead = b1 * c1 / (1 - b1 ** (state.count + 1)) if self.nesterov else b1
+        numbers = beside(gs, b1, 1 - b1, b2, 1 - b2, c1 / sqrt(c2), c1 * eps, ahead, c2 * self.eps_root)
+        new_mus, new_nus, out = [], [], []
+        for g, mu, nu, (b1_, rest1, b2_, rest2, root_scale, eps_, ahead_, eps_root) in zip(
+            gs, mus, nus, numbers, strict=True
+        ):
+            new_mu = b1_ * mu + rest1 * g
+            new_nu = b2_ * nu + rest2 * squared_magnitude(g)
+            root = sqrt(new_nu + eps_root if self.eps_root else new_nu)
+            top = ahead_ * new_mu + rest1 * g if self.nesterov else new_mu
+            out.append(astype(top / (root_scale * root + eps_), g.dtype))
+            new_mus.append(astype(new_mu, mu.dtype))
+            new_nus.append(astype(new_nu, nu.dtype))
+        mu, nu = tree.unflatten(structure, new_mus), tree.unflatten(structure, new_nus)
+        return tree.unflatten(structure, out), state._replace(mu=mu, nu=nu)
+
+
+@dataclass(frozen=True)
+class _MeanOfSquares(Tunable):
+    """What `scale_by_rms` and `scale_by_stddev` have in common: their settings."""
+
+    decay: Number = 0.9
+    eps: Number = 1e-8
+    initial_scale: float = 0.0
+    eps_in_sqrt: bool = True
+    bias_correction: bool = False
+    tunable: ClassVar = {"decay": "decay", "eps": "eps"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(lambda b: 0 <= b <= 1, self, "decay", "in [0, 1]")
+        for name in ("eps", "initial_scale"):
+            require(lambda v: v >= 0, self, name, "0 or more")
+
+
+class ScaleByRmsState(NamedTuple):
+    """The state of `scale_by_rms`.
+
+    Args:
+        nu: mean of the squared updates, a tree like the parameters.
+        hyperparams: decay, eps.
+        count: how many updates were made; `None` where it is not needed.
+    """
+
+    nu: Any
+    hyperparams: dict[str, Array | None]
+    count: Array | None  # type: ignore[assignment]  # optax's name; it hides tuple.count
+
+
+@dataclass(frozen=True)
+class scale_by_rms(_MeanOfSquares):  # noqa: N801
+    """Updates over the root of the mean of their squares: RMSProp, without its learning rate.
+
+        v_t = decay v_(t-1) + (1 - decay) |g_t|^2
+        u_t = g_t / sqrt(v_t + eps), or without eps_in_sqrt  g_t / (sqrt(v_t) + eps)
+
+    Args:
+        decay, eps: numbers or schedules; in the state under these names.
+        initial_scale: v_0.
+        eps_in_sqrt: where eps stands; PyTorch and the lecture have it outside of the root.
+        bias_correction: whether to divide v_t by 1 - decay^t, as Adam does.
+
+    Raises:
+        ValueError: decay outside [0, 1], or a negative eps or initial_scale.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.scale_by_rms(decay=0.75)
+    >>> fnp.round(opt.update(fnp.asarray([3.0, -0.1]), opt.init(fnp.zeros(2)))[0], 3)
+    Array([ 2., -2.], dtype=float32)
+
+    Source: Tieleman and Hinton, Lecture 6.5: RMSProp, COURSERA: Neural Networks for Machine Learning, 2012.
+    """
+
+    state_type: ClassVar = ScaleByRmsState
+
+    def init(self, params: Any) -> ScaleByRmsState:
+        leaves, structure = floating_leaves(self, "params", params)
+        nu = tree.unflatten(structure, [full_like(p, self.initial_scale, real_dtype(p.dtype)) for p in leaves])
+        count = self.first_count(leaves, always=self.bias_correction)
+        return ScaleByRmsState(nu, self.first_hyperparams(leaves), count)
+
+    def update(self, updates: Any, state: ScaleByRmsState, params: Any = None) -> tuple[Any, ScaleByRmsState]:
+        decay, eps = self.current(state)
+        state = self.following(state)
+        (gs, nus), structure = aligned(self, {"updates": updates, "state.nu": state.nu})
+        unbias = 1 / (1 - decay**state.count) if self.bias_correction else decay
+        new_nus, out = [], []
+        for g, nu, (d, rest, c, e) in zip(gs, nus, beside(gs, decay, 1 - decay, unbias, eps), strict=True):
+            new_nu = d * nu + rest * squared_magnitude(g)
+            mean = c * new_nu if self.bias_correction else new_nu
+            out.append(astype(g / (sqrt(mean + e) if self.eps_in_sqrt else sqrt(mean) + e), g.dtype))
+            new_nus.append(astype(new_nu, nu.dtype))
+        return tree.unflatten(structure, out), state._replace(nu=tree.unflatten(structure, new_nus))
+
+
+class ScaleByStddevState(NamedTuple):
+    """The state of `scale_by_stddev`.
+
+    Args:
+        mu: mean of the updates, a tree like the parameters.
+        nu: mean of their squares, likewise.
+        hyperparams: decay, eps.
+        count: how many updates were made; `None` where it is not needed.
+    """
+
+    mu: Any
+    nu: Any
+    hyperparams: dict[str, Array | None]
+    count: Array | None  # type: ignore[assignment]  # optax's name; it hides tuple.count
+
+
+@dataclass(frozen=True)
+class scale_by_stddev(_MeanOfSquares):  # noqa: N801
+    """Updates over their standard deviation: centered RMSProp, without its learning rate.
+
+        m_t = decay m_(t-1) + (1 - decay) g_t
+        v_t = decay v_(t-1) + (1 - decay) |g_t|^2
+        u_t = g_t / sqrt(v_t - |m_t|^2 + eps), or without eps_in_sqrt  g_t / (sqrt(v_t - |m_t|^2) + eps)
+
+    Args, Raises: as for `scale_by_rms`; `bias_correction` divides m_t and v_t by 1 - decay^t.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.scale_by_stddev(decay=0.5)
+    >>> fnp.round(opt.update(fnp.asarray([3.0, -0.1]), opt.init(fnp.zeros(2)))[0], 3)
+    Array([ 2., -2.], dtype=float32)
+
+    Source: Graves, Generating Sequences With Recurrent Neural Networks, 2013, arXiv:1308.0850, section 4.2.
+    """
+
+    state_type: ClassVar = ScaleByStddevState
+
+    def init(self, params: Any) -> ScaleByStddevState:
+        leaves, structure = floating_leaves(self, "params", params)
+        mu = tree.unflatten(structure, [zeros_like(p) for p in leaves])
+        nu = tree.unflatten(structure, [full_like(p, self.initial_scale, real_dtype(p.dtype)) for p in leaves])
+        count = self.first_count(leaves, always=self.bias_correction)
+        return ScaleByStddevState(mu, nu, self.first_hyperparams(leaves), count)
+
+    def update(self, updates: Any, state: ScaleByStddevState, params: Any = None) -> tuple[Any, ScaleByStddevState]:
+        decay, eps = self.current(state)
+        state = self.following(state)
+        (gs, mus, nus), structure = aligned(self, {"updates": updates, "state.mu": state.mu, "state.nu": state.nu})
+        unbias = 1 / (1 - decay**state.count) if self.bias_correction else decay
+        new_mus, new_nus, out = [], [], []
+        numbers = beside(gs, decay, 1 - decay, unbias, eps)
+        for g, mu, nu, (d, rest, c, e) in zip(gs, mus, nus, numbers, strict=True):
+            new_mu, new_nu = d * mu + rest * g, d * nu + rest * squared_magnitude(g)
+            mean, mean_square = (c * new_mu, c * new_nu) if self.bias_correction else (new_mu, new_nu)
+            variance = mean_square - squared_magnitude(mean)
+            out.append(astype(g / (sqrt(variance + e) if self.eps_in_sqrt else sqrt(variance) + e), g.dtype))
+            new_mus.append(astype(new_mu, mu.dtype))
+            new_nus.append(astype(new_nu, nu.dtype))
+        mu, nu = tree.unflatten(structure, new_mus), tree.unflatten(structure, new_nus)
+        return tree.unflatten(structure, out), state._replace(mu=mu, nu=nu)
+
+
+class ScaleByRssState(NamedTuple):
+    """The state of `scale_by_rss`.
+
+    Args:
+        sum_of_squares: of the updates, a tree like the parameters.
+        hyperparams: eps.
+        count: how many updates were made; `None` where nothing follows a schedule.
+    """
+
+    sum_of_squares: Any
+    hyperparams: dict[str, Array | None]
+    count: Array | None  # type: ignore[assignment]  # optax's name; it hides tuple.count
+
+
+@dataclass(frozen=True)
+class scale_by_rss(Tunable):  # noqa: N801
+    """Updates over the root of the sum of their squares: AdaGrad, without its learning rate.
+
+        s_t = s_(t-1) + |g_t|^2
+        u_t = g_t / sqrt(s_t + eps), and 0 where s_t is 0
+
+    Args:
+        initial_accumulator_value: s_0.
+        eps: a number or a schedule; in the state under this name.
+
+    Raises:
+        ValueError: a negative number.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.scale_by_rss(initial_accumulator_value=0.0)
+    >>> fnp.round(opt.update(fnp.asarray([3.0, -0.1]), opt.init(fnp.zeros(2)))[0], 3)
+    Array([ 1., -1.], dtype=float32)
+
+    Source: Duchi, Hazan and Singer, Adaptive Subgradient Methods for Online Learning and Stochastic Optimization,
+    JMLR 12, 2011.
+    """
+
+    initial_accumulator_value: float = 0.1
+    eps: Number = 1e-7
+    tunable: ClassVar = {"eps": "eps"}
+    state_type: ClassVar = ScaleByRssState
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("initial_accumulator_value", "eps"):
+            require(lambda v: v >= 0, self, name, "0 or more")
+
+    def init(self, params: Any) -> ScaleByRssState:
+        leaves, structure = floating_leaves(self, "params", params)
+        sums = [full_like(p, self.initial_accumulator_value, real_dtype(p.dtype)) for p in leaves]
+        return ScaleByRssState(
+            tree.unflatten(structure, sums), self.first_hyperparams(leaves), self.first_count(leaves)
+        )
+
+    def update(self, updates: Any, state: ScaleByRssState, params: Any = None) -> tuple[Any, ScaleByRssState]:
+        (eps,) = self.current(state)
+        (gs, sums), structure = aligned(self, {"updates": updates, "state.sum_of_squares": state.sum_of_squares})
+        new_sums, out = [], []
+        for g, s, (e,) in zip(gs, sums, beside(gs, eps), strict=True):
+            new_sum = s + squared_magnitude(g)
+            # Where the sum is 0 so is g: 0 / 1 is the 0 that the formula asks for, also with eps = 0
+            out.append(astype(g / sqrt(where(new_sum > 0, new_sum + e, 1)), g.dtype))
+            new_sums.append(astype(new_sum, s.dtype))
+        following = self.following(state)._replace(sum_of_squares=tree.unflatten(structure, new_sums))
+        return tree.unflatten(structure, out), following

@@ -1,0 +1,185 @@
+"""Transformations that keep updates small: element by element, all together, or unit by unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .. import tree
+from ..core import Array
+from ..errors import DtypeError, ShapeError
+from ..numpy import asarray, maximum, minimum, sqrt, sum
+from .adaptive import squared_magnitude
+from .hyperparams import HyperparamsState, Number, Tunable, beside, require
+from .transformation import aligned, floating_leaves, need_params
+
+__all__ = ["adaptive_grad_clip", "clip", "clip_by_global_norm", "global_norm"]
+
+
+@dataclass(frozen=True)
+class clip(Tunable):  # noqa: N801  # transformations have optax's names
+    """Each element between two bounds: u = min(max(g, -max_delta), max_delta).
+
+    Args:
+        max_delta: a number or a schedule; in the state under this name.
+
+    Raises:
+        ValueError: a negative `max_delta`.
+        DtypeError: complex updates, which have no order.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.clip(1.0)
+    >>> opt.update(fnp.asarray([3.0, -0.5]), opt.init(fnp.zeros(2)))[0]
+    Array([ 1. , -0.5], dtype=float32)
+    """
+
+    max_delta: Number
+    tunable: ClassVar = {"max_delta": "max_delta"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(lambda v: v >= 0, self, "max_delta", "0 or more")
+
+    def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
+        (bound,) = self.current(state)
+        (gs,), structure = aligned(self, {"updates": updates})
+        if any(g.dtype.kind == "c" for g in gs):
+            raise DtypeError("clip: complex updates have no order: use clip_by_global_norm")
+        rows = zip(gs, beside(gs, bound, -bound), strict=True)
+        out = [minimum(maximum(g, low), high) for g, (high, low) in rows]
+        return tree.unflatten(structure, out), self.following(state)
+
+
+def global_norm(updates: Any) -> Array:
+    """The Euclidean norm of all leaves as one vector: sqrt(sum |x|^2).
+
+    Args:
+        updates: a pytree of floating or complex arrays.
+
+    Returns:
+        An array without dimensions in the leaves' common real dtype (float32 for float16, whose largest number is
+        65504); 0 for a tree without leaves.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> optim.global_norm({"w": fnp.asarray([3.0, 0.0]), "b": fnp.asarray(4.0)})
+    Array(5., dtype=float32)
+    """
+    return sqrt(_squared_norm(floating_leaves("global_norm", "updates", updates)[0]))
+
+
+@dataclass(frozen=True)
+class clip_by_global_norm(Tunable):  # noqa: N801
+    """All updates times one number, so that their `global_norm` is at most a bound.
+
+        u = g min(1, max_norm / |g|)
+
+    Args:
+        max_norm: a number or a schedule; in the state under this name.
+
+    Raises:
+        ValueError: `max_norm` is not positive.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.clip_by_global_norm(1.0)
+    >>> opt.update(fnp.asarray([3.0, 4.0]), opt.init(fnp.zeros(2)))[0]
+    Array([0.6, 0.8], dtype=float32)
+
+    Source: Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, 2013,
+    arXiv:1211.5063.
+    """
+
+    max_norm: Number
+    tunable: ClassVar = {"max_norm": "max_norm"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(lambda v: v > 0, self, "max_norm", "positive")
+
+    def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
+        (bound,) = self.current(state)
+        (gs,), structure = aligned(self, {"updates": updates})
+        factors = beside(gs, _limit(_squared_norm(gs), bound))
+        return tree.unflatten(structure, [g * c for g, (c,) in zip(gs, factors, strict=True)]), self.following(state)
+
+
+@dataclass(frozen=True)
+class adaptive_grad_clip(Tunable):  # noqa: N801
+    """Each unit's update made at most a part of the norm of the unit's parameters.
+
+        u_i = g_i min(1, clipping max(|p_i|, eps) / |g_i|)
+
+    A unit i is what belongs to one output: a column of a matrix (in, out), or one output channel of a convolution's
+    weight, whose last axis it is; a leaf with at most one axis longer than 1 is one unit.
+
+    Args:
+        clipping: a number or a schedule; in the state under this name.
+        eps: the least norm that parameters count with, so that they can grow from zero; in the state too.
+        axis: the axes of all leaves over which to take the norms, in place of this rule.
+
+    Raises:
+        ValueError: `clipping` or `eps` is not positive.
+        ShapeError: a leaf has more than five axes and `axis` is not given.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> params, grads = fnp.asarray([[3.0, 1.0], [4.0, 1.0]]), fnp.asarray([[0.3, 8.0], [0.4, 0.0]])
+    >>> opt = optim.adaptive_grad_clip(0.5)
+    >>> fnp.round(opt.update(grads, opt.init(params), params)[0], 3)
+    Array([[0.3  , 0.707],
+           [0.4  , 0.   ]], dtype=float32)
+
+    Source: Brock et al., High-Performance Large-Scale Image Recognition Without Normalization, 2021, arXiv:2102.06171.
+    """
+
+    clipping: Number
+    eps: Number = 1e-3
+    axis: int | Sequence[int] | None = None
+    tunable: ClassVar = {"clipping": "clipping", "eps": "eps"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "axis", tuple(self.axis) if isinstance(self.axis, list) else self.axis)
+        for name in ("clipping", "eps"):
+            require(lambda v: v > 0, self, name, "positive")
+
+    def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
+        need_params(self, params)
+        clipping, eps = self.current(state)
+        (gs, ps), structure = aligned(self, {"updates": updates, "params": params})
+        out = []
+        for g, p, (c, e) in zip(gs, ps, beside(gs, clipping, eps), strict=True):
+            bound = c * sqrt(maximum(self._squared_norms(p), e * e))
+            out.append((g * _limit(self._squared_norms(g), bound)).astype(g.dtype))
+        return tree.unflatten(structure, out), self.following(state)
+
+    def _squared_norms(self, x: Array) -> Array:
+        """The squared norms of the units, on axes of size one where they were summed over."""
+        axes: Any = self.axis
+        if axes is None:
+            if len([n for n in x.shape if n != 1]) > 1 and x.ndim > 5:
+                raise ShapeError(f"adaptive_grad_clip: which axes of {x.aval} make a unit? Give axis=...")
+            one = len([n for n in x.shape if n != 1]) <= 1
+            axes = None if one else 0 if x.ndim <= 3 else tuple(range(x.ndim - 1))
+        return sum(squared_magnitude(x), axis=axes, keepdims=True)
+
+
+def _squared_norm(leaves: Sequence[Array]) -> Array:
+    total = None
+    for x in leaves:
+        x = x.astype("float32") if x.dtype.itemsize == 2 else x
+        # A real vector's product with itself is one pass of BLAS, and needs no array of squares
+        part = sum(squared_magnitude(x)) if x.dtype.kind == "c" else x.ravel() @ x.ravel()
+        total = part if total is None else total + part
+    return asarray(0.0) if total is None else total
+
+
+def _limit(squared_norm: Array, bound: Array) -> Array:
+    """min(1, bound / norm), without a division by zero or the infinite slope of a root at 0.
+
+    Where the norm is below the bound this is bound / sqrt(bound * bound), which is exactly 1.
+    """
+    return bound / sqrt(maximum(squared_norm, bound * bound))

@@ -1,0 +1,253 @@
+"""Hyper-parameters that live in the state, so that changing one needs no new transformation.
+
+A learning rate, a momentum, a weight decay: whatever a `Tunable` transformation names is held by its state in the
+dict `hyperparams`, as arrays without dimensions in the default float dtype. They can be changed between two steps,
+mapped over by `vmap` (an ensemble with a learning rate each) and differentiated by:
+
+    state = optim.set_hyperparams(state, learning_rate=0.01)
+
+A schedule may stand in a number's place. It is evaluated from the count of updates in the state, and the dict then
+holds `None` under that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ..config import default_dtype
+from ..core import SCALARS, Array, Tracer, backend_array
+from ..device import namespace
+from ..dtypes import DType
+from ..errors import DtypeError, ShapeError, TreeError
+from ..numpy import asarray
+from ..ops.create import to_inexact
+from ..ops.elementwise import astype
+from .schedules import Schedule
+from .transformation import GradientTransformation, floating_leaves
+
+__all__ = ["HyperparamsState", "Number", "Tunable", "beside", "real_dtype", "require", "set_hyperparams"]
+
+Number: TypeAlias = float | Schedule
+"""A hyper-parameter: a number, or a schedule of the step count."""
+
+
+class HyperparamsState(NamedTuple):
+    """The state of a transformation that remembers nothing but its hyper-parameters.
+
+    Args:
+        hyperparams: arrays without dimensions by name, `None` for those that follow a schedule.
+        count: how many updates were made, int64; `None` where nothing follows a schedule.
+    """
+
+    hyperparams: dict[str, Array | None]
+    count: Array | None  # type: ignore[assignment]  # optax's name; it hides tuple.count
+
+
+@dataclass(frozen=True)
+class Tunable(GradientTransformation):
+    """A transformation whose hyper-parameters live in its state, which has fields `hyperparams` and `count`.
+
+    A subclass names them in `tunable`: each name in the state, with the field of the dataclass that has its first
+    value or its schedule.
+    """
+
+    tunable: ClassVar[dict[str, str]] = {}
+    state_type: ClassVar[Any] = HyperparamsState
+
+    def __post_init__(self) -> None:
+        for field in self.tunable.values():
+            object.__setattr__(self, field, _number(type(self).__name__, field, getattr(self, field)))
+
+    def init(self, params: Any) -> Any:
+        leaves, _ = floating_leaves(self, "params", params)
+        return HyperparamsState(self.first_hyperparams(leaves), self.first_count(leaves))
+
+    def first_hyperparams(self, leaves: Sequence[Array]) -> dict[str, Array | None]:
+        """The entry of the state, on the device of the parameters."""
+        given = {name: getattr(self, field) for name, field in self.tunable.items()}
+        return {name: None if callable(v) else _scalar(v, default_dtype(), leaves) for name, v in given.items()}
+
+    def first_count(self, leaves: Sequence[Array], *, always: bool = False) -> Array | None:
+        """Zero, where a schedule needs the count or it is needed anyway."""
+        scheduled = any(callable(getattr(self, field)) for field in self.tunable.values())
+        return _scalar(0, np.dtype(np.int64), leaves) if scheduled or always else None
+
+    def current(self, state: Any) -> list[Any]:
+        """The hyper-parameters of this update, in the order of `tunable`: arrays without dimensions."""
+        if not isinstance(state, self.state_type):
+            raise TreeError(
+                f"{type(self).__name__}.update: the state must be a {self.state_type.__name__}, not a "
+                f"{type(state).__name__}: pass what init or the last update returned"
+            )
+        values = []
+        for name, field in self.tunable.items():
+            given, held = getattr(self, field), state.hyperparams[name]
+            if callable(given) != (held is None):
+                kinds = ("a schedule", "a number") if callable(given) else ("a number", "a schedule")
+                raise TreeError(
+                    f"{type(self).__name__}.update: {name} is {kinds[0]} and the state was made for {kinds[1]}: "
+                    "make it by this transformation's init"
+                )
+            values.append(to_inexact(held) if held is not None else self._scheduled(name, given, state.count))
+        return values
+
+    def _scheduled(self, name: str, schedule: Any, count: Array) -> Array:
+        value = schedule(count)
+        found = _scalar(value, default_dtype(), [count]) if type(value) in SCALARS else to_inexact(value)
+        if found.shape != ():
+            raise ShapeError(
+                f"{type(self).__name__}: the schedule of {name} must answer with one number, not {found.aval}"
+            )
+        return found
+
+    def following(self, state: Any) -> Any:
+        """The state after an update that changes nothing but the count."""
+        return state if state.count is None else state._replace(count=state.count + 1)
+
+
+def set_hyperparams(state: Any, **hyperparams: Any) -> Any:
+    """The state with other values of the named hyper-parameters, wherever in a chain they are.
+
+    The same by hand, for one transformation's state:
+    `state._replace(hyperparams={**state.hyperparams, "learning_rate": fnp.asarray(0.01)})`.
+
+    Args:
+        state: the state of a transformation, of a chain or of chains of chains.
+        **hyperparams: new values: a number, or an array without dimensions (also one under a transform). In the
+            state of an ensemble, whose hyper-parameters have a batch axis, an array of their shape gives each
+            member its own value.
+
+    Returns:
+        A state of the same structure and dtypes.
+
+    Raises:
+        ValueError: the state has no such hyper-parameter, or several, or it follows a schedule; the message lists
+            those there are.
+        ShapeError: an array with dimensions.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.sgd(0.1, momentum=0.9)
+    >>> state = optim.set_hyperparams(opt.init(fnp.zeros(2)), learning_rate=0.5)
+    >>> opt.update(fnp.ones(2), state)[0]
+    Array([-0.5, -0.5], dtype=float32)
+    """
+    there = list(_entries(state, ""))
+    for name in hyperparams:
+        found = [(path, held) for path, n, held in there if n == name]
+        if len(found) == 1 and found[0][1] is not None:
+            continue
+        listed = ", ".join(sorted({n for _, n, held in there if held is not None})) or "none"
+        if not found:
+            raise ValueError(f"set_hyperparams: the state has no hyper-parameter {name!r}; there are: {listed}")
+        if len(found) > 1:
+            places = " and ".join(f"state{path}" for path, _ in found)
+            raise ValueError(f"set_hyperparams: {name!r} stands in {places}: set it in the one that you mean")
+        raise ValueError(
+            f"set_hyperparams: {name!r} follows a schedule, which would set it again; make the transformation with a "
+            f"number to set it by hand; numbers are: {listed}"
+        )
+    return _replaced(state, hyperparams)
+
+
+def _holds(state: Any) -> bool:
+    """Is this the state of a tunable transformation?"""
+    return isinstance(state, tuple) and "hyperparams" in getattr(state, "_fields", ())
+
+
+def _entries(state: Any, path: str) -> Iterator[tuple[str, str, Any]]:
+    """(path, name, value) of each hyper-parameter in a state."""
+    if _holds(state):
+        for name, held in state.hyperparams.items():
+            yield path, name, held
+    elif isinstance(state, tuple):
+        fields = getattr(state, "_fields", None)
+        for i, part in enumerate(state):
+            yield from _entries(part, f"{path}.{fields[i]}" if fields else f"{path}[{i}]")
+    elif type(state) is dict:
+        for key, part in state.items():
+            yield from _entries(part, f"{path}[{key!r}]")
+
+
+def _replaced(state: Any, values: dict[str, Any]) -> Any:
+    if _holds(state):
+        held: dict[str, Any] = state.hyperparams
+        new = {name: _like(name, values[name], old) if name in values else old for name, old in held.items()}
+        return state._replace(hyperparams=new)
+    if isinstance(state, tuple):
+        parts = [_replaced(part, values) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+    if type(state) is dict:
+        return {key: _replaced(part, values) for key, part in state.items()}
+    return state
+
+
+def _like(name: str, value: Any, old: Array) -> Array:
+    """A new value in the dtype, shape and place of the old one."""
+    if callable(value):
+        raise ValueError(f"set_hyperparams: {name}: a schedule is given where the transformation is made")
+    found = _scalar(value, old.dtype, [old]) if type(value) in SCALARS else astype(asarray(value), old.dtype)
+    if found.shape not in ((), old.shape):
+        allowed = f"shape () or {old.shape}" if old.shape else "one number"
+        raise ShapeError(f"set_hyperparams: {name} must be {allowed}, not {found.aval}")
+    return found.broadcast_to(old.shape) if found.shape != old.shape else found
+
+
+# ---- what tunable transformations are made of --------------------------------------------------
+
+
+def beside(leaves: Sequence[Array], *scalars: Array) -> list[list[Array]]:
+    """The scalars once more for each leaf, in the dtype of its real numbers.
+
+    An array without dimensions promotes as any other, so a float64 learning rate would turn float32 updates, and
+    with them the parameters, into float64.
+    """
+    by_dtype: dict[DType, list[Array]] = {}
+    out = []
+    for x in leaves:
+        dtype = x.dtype
+        found = by_dtype.get(dtype)
+        if found is None:
+            found = by_dtype[dtype] = [astype(s, real_dtype(dtype)) for s in scalars]
+        out.append(found)
+    return out
+
+
+def real_dtype(dtype: DType) -> DType:
+    """The dtype of a complex dtype's parts; a real dtype itself."""
+    return np.finfo(dtype).dtype if dtype.kind == "c" else dtype
+
+
+def require(condition: Any, transformation: GradientTransformation, field: str, what: str) -> None:
+    """An error for a hyper-parameter with which the transformation makes no sense; schedules pass."""
+    value = getattr(transformation, field)
+    if not callable(value) and not condition(value):
+        raise ValueError(f"{type(transformation).__name__}: {field} must be {what}, not {value}")
+
+
+def _number(caller: str, name: str, value: Any) -> Any:
+    """A hyper-parameter as a Python float, which compares and hashes, or a schedule."""
+    if callable(value):
+        return value
+    if isinstance(value, Tracer):
+        raise DtypeError(
+            f"{caller}: {name} is a value under {value.trace.name}, and a transformation is made of plain numbers; "
+            f"make it with any number and put the value into the state: "
+            f"optim.set_hyperparams(opt.init(params), {name}=...)"
+        )
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise DtypeError(f"{caller}: {name} must be a number or a schedule, not {value!r:.60}") from error
+
+
+def _scalar(value: Any, dtype: DType, leaves: Sequence[Array]) -> Array:
+    """A number as an array without dimensions, on the device of the first of the leaves."""
+    if not leaves:
+        return asarray(value, dtype)
+    data = backend_array(leaves[0])
+    return Array(namespace(data).full((), value, dtype=dtype, device=data.device))

@@ -1,0 +1,161 @@
+"""Every transformation and schedule against optax over 100 steps, in float32 and in float64."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import funcgrad.numpy as fnp
+from funcgrad import config, optim, tree
+
+jax = pytest.importorskip("jax")
+optax = pytest.importorskip("optax")
+
+STEPS = 100
+
+
+def both(make: Any) -> tuple[Any, Any]:
+    return make(optim), make(optax)
+
+
+def weights_only(p: Any) -> Any:
+    return {"layers": [(True, False), (True, False)], "scale": False}
+
+
+TRANSFORMATIONS = {
+    "sgd": lambda o: o.sgd(0.05),
+    "sgd_momentum": lambda o: o.sgd(0.05, momentum=0.9),
+    "sgd_nesterov": lambda o: o.sgd(0.05, momentum=0.9, nesterov=True),
+    "sgd_schedule": lambda o: o.sgd(o.cosine_decay_schedule(0.05, 80), momentum=0.9),
+    "adam": lambda o: o.adam(0.01),
+    "adam_all": lambda o: o.adam(0.01, b1=0.8, b2=0.9, eps=1e-4, eps_root=1e-5),
+    "adam_schedule": lambda o: o.adam(o.warmup_cosine_decay_schedule(0.0, 0.05, 10, 90, 0.001)),
+    "nadam": lambda o: o.nadam(0.01, b1=0.8),
+    "adamw": lambda o: o.adamw(0.01, weight_decay=0.1),
+    "adamw_mask": lambda o: o.adamw(0.01, weight_decay=0.1, mask=weights_only, nesterov=True),
+    "rmsprop": lambda o: o.rmsprop(0.01),
+    "rmsprop_momentum": lambda o: o.rmsprop(0.01, decay=0.8, momentum=0.9, nesterov=True),
+    "rmsprop_outside": lambda o: o.rmsprop(0.01, eps=1e-4, eps_in_sqrt=False, initial_scale=0.5),
+    "rmsprop_corrected": lambda o: o.rmsprop(0.01, eps=1e-4, bias_correction=True),
+    "rmsprop_centered": lambda o: o.rmsprop(0.01, eps=1e-2, centered=True),
+    "rmsprop_centered_all": lambda o: o.rmsprop(
+        0.01, eps=1e-2, centered=True, eps_in_sqrt=False, initial_scale=1.0, bias_correction=True
+    ),
+    "adagrad": lambda o: o.adagrad(0.1),
+    "adagrad_zero": lambda o: o.adagrad(0.1, initial_accumulator_value=0.0, eps=0.0),
+    "decayed": lambda o: o.chain(o.add_decayed_weights(0.1), o.trace(0.5), o.scale(-0.05)),
+    "scheduled_decay": lambda o: o.chain(o.add_decayed_weights(o.linear_schedule(0.1, 0.0, 50)), o.scale(-0.05)),
+    "scale_by_schedule": lambda o: o.scale_by_schedule(o.linear_schedule(-0.05, -0.01, 50)),
+    "ascent": lambda o: o.chain(o.scale(-1.0), o.scale_by_learning_rate(0.05, flip_sign=False)),
+    "clip": lambda o: o.chain(o.clip(0.3), o.sgd(0.05)),
+    "clip_by_global_norm": lambda o: o.chain(o.clip_by_global_norm(2.0), o.sgd(0.05)),
+    "adaptive_grad_clip": lambda o: o.chain(o.adaptive_grad_clip(0.2), o.sgd(0.05)),
+    "adaptive_grad_clip_axis": lambda o: o.chain(
+        o.masked(o.adaptive_grad_clip(0.2, axis=-1), weights_only), o.sgd(0.05)
+    ),
+    "named_chain": lambda o: o.named_chain(("trace", o.trace(0.9)), ("scale", o.scale_by_learning_rate(0.01))),
+    "masked": lambda o: o.chain(o.masked(o.trace(0.9), weights_only), o.scale(-0.05)),
+    "set_to_zero": lambda o: o.chain(o.masked(o.set_to_zero(), weights_only), o.sgd(0.05)),
+    "freeze": lambda o: o.chain(o.sgd(0.05), o.freeze(weights_only(None))),
+    "identity": lambda o: o.chain(o.identity(), o.scale(-0.05)),
+}
+
+
+def problem(dtype: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Parameters, and the noise of 100 gradients, whose scale differs from leaf to leaf."""
+    rng = np.random.default_rng(0)
+
+    def draw(size: float) -> dict[str, Any]:
+        def leaf(*shape: int) -> np.ndarray:
+            return (size * rng.normal(size=shape)).astype(dtype)
+
+        return {"layers": [(leaf(3, 2), leaf(2)), (leaf(2, 2, 1, 4), leaf(4))], "scale": leaf()}
+
+    return draw(1.0), [draw(10.0 ** rng.integers(-2, 1)) for _ in range(STEPS)]
+
+
+def trajectory(o: Any, opt: Any, array: Any, map_tree: Any, dtype: str) -> list[Any]:
+    """The parameters after each step on |p|^2/2 with noise in its gradient."""
+    params, noise = problem(dtype)
+    params = map_tree(array, params)
+    state, out = opt.init(params), []
+    for n in noise:
+        grads = map_tree(lambda p, e: p + array(e), params, n)
+        updates, state = opt.update(grads, state, params)
+        params = o.apply_updates(params, updates)
+        out.append(params)
+    return out
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("make", TRANSFORMATIONS.values(), ids=TRANSFORMATIONS)
+def test_a_hundred_steps(make: Any, dtype: str) -> None:
+    ours, theirs = both(make)
+    with config.default_dtype(dtype):
+        found = trajectory(optim, ours, fnp.asarray, tree.map, dtype)
+    with jax.enable_x64(dtype == "float64"):
+        expected = trajectory(optax, theirs, jax.numpy.asarray, jax.tree.map, dtype)
+    rtol, atol = (2e-4, 2e-5) if dtype == "float32" else (1e-10, 1e-12)
+    for step, (a, b) in enumerate(zip(found, expected, strict=True)):
+        leaves = jax.tree.leaves(b)
+        for (path, x), y in zip(tree.flatten_with_path(a)[0], leaves, strict=True):
+            assert x.dtype == y.dtype == dtype
+            np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol, atol, err_msg=f"step {step} {path}")
+
+
+@pytest.mark.parametrize("name", ["sgd_momentum", "adam", "rmsprop", "adagrad", "clip_by_global_norm"])
+def test_complex_parameters(name: str) -> None:
+    ours, theirs = both(TRANSFORMATIONS[name])
+    rng = np.random.default_rng(1)
+    start, *grads = (rng.normal(size=(11, 5)) + 1j * rng.normal(size=(11, 5))).astype("complex64")
+    p, q = fnp.asarray(start), jax.numpy.asarray(start)
+    s, t = ours.init(p), theirs.init(q)
+    for g in grads:
+        u, s = ours.update(fnp.asarray(g), s, p)
+        v, t = theirs.update(jax.numpy.asarray(g), t, q)
+        p, q = optim.apply_updates(p, u), optax.apply_updates(q, v)
+        np.testing.assert_allclose(np.asarray(p), np.asarray(q), rtol=1e-4, atol=1e-5)
+
+
+def test_global_norm() -> None:
+    params, _ = problem("float32")
+    np.testing.assert_allclose(float(optim.global_norm(params)), float(optax.tree.norm(params)), rtol=1e-6)
+
+
+SCHEDULES = {
+    "constant": lambda o: o.constant_schedule(0.3),
+    "linear": lambda o: o.linear_schedule(0.0, 1.0, 20),
+    "linear_later": lambda o: o.linear_schedule(1.0, 0.1, 20, transition_begin=10),
+    "linear_negative_begin": lambda o: o.linear_schedule(1.0, 0.1, 20, transition_begin=-10),
+    "linear_none": lambda o: o.linear_schedule(1.0, 0.1, 0),
+    "polynomial": lambda o: o.polynomial_schedule(1.0, 0.1, 2.5, 50, 5),
+    "exponential": lambda o: o.exponential_decay(1.0, 10, 0.7),
+    "exponential_staircase": lambda o: o.exponential_decay(1.0, 10, 0.7, transition_begin=7, staircase=True),
+    "exponential_end": lambda o: o.exponential_decay(1.0, 10, 0.7, end_value=0.3),
+    "exponential_growth": lambda o: o.exponential_decay(1.0, 10, 1.5, end_value=4.0),
+    "exponential_rate_0": lambda o: o.exponential_decay(1.0, 10, 0.0),
+    "exponential_steps_0": lambda o: o.exponential_decay(1.0, 0, 0.5),
+    "cosine": lambda o: o.cosine_decay_schedule(2.0, 60),
+    "cosine_all": lambda o: o.cosine_decay_schedule(2.0, 60, alpha=0.1, exponent=1.5),
+    "warmup_cosine": lambda o: o.warmup_cosine_decay_schedule(0.1, 1.0, 10, 90, 0.01, 2.0),
+    "warmup_cosine_cold": lambda o: o.warmup_cosine_decay_schedule(0.1, 1.0, 0, 90),
+    "warmup_cosine_flat": lambda o: o.warmup_cosine_decay_schedule(0.1, 0.0, 10, 90),
+    "piecewise": lambda o: o.piecewise_constant_schedule(1.0, {70: 0.1, 30: 0.5}),
+    "piecewise_none": lambda o: o.piecewise_constant_schedule(1.0),
+    "joined": lambda o: o.join_schedules(
+        [o.linear_schedule(0.0, 1.0, 20), o.constant_schedule(1.0), o.exponential_decay(1.0, 10, 0.5)], [20, 40]
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("make", SCHEDULES.values(), ids=SCHEDULES)
+def test_schedules(make: Any, dtype: str) -> None:
+    ours, theirs = both(make)
+    with config.default_dtype(dtype):
+        found = [float(ours(fnp.asarray(count))) for count in range(100)]
+    with jax.enable_x64(dtype == "float64"):
+        expected = [float(theirs(jax.numpy.asarray(count))) for count in range(100)]
+    np.testing.assert_allclose(
+        found, expected, rtol=1e-5 if dtype == "float32" else 1e-12, atol=1e-6 if dtype == "float32" else 1e-14
+    )

@@ -1,0 +1,645 @@
+"""Gradient transformations: states, hyper-parameters, schedules, trees, dtypes, transforms, errors."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import array_api_strict
+import numpy as np
+import pytest
+
+import funcgrad as fg
+import funcgrad.numpy as fnp
+from funcgrad import config, optim, tree
+from funcgrad.errors import DtypeError, ShapeError, TreeError
+
+OPTIMISERS = {
+    "sgd": optim.sgd(0.1),
+    "momentum": optim.sgd(0.1, momentum=0.9),
+    "nesterov": optim.sgd(0.1, momentum=0.9, nesterov=True),
+    "adam": optim.adam(0.1),
+    "adam_eps_root": optim.adam(0.1, eps_root=1e-6),
+    "nadam": optim.nadam(0.1),
+    "adamw": optim.adamw(0.1, weight_decay=0.1),
+    "rmsprop": optim.rmsprop(0.1, momentum=0.5),
+    "rmsprop_centered": optim.rmsprop(0.1, centered=True, initial_scale=1.0, bias_correction=True),
+    "adagrad": optim.adagrad(0.1),
+    "clipped": optim.chain(optim.clip(0.5), optim.clip_by_global_norm(1.0), optim.sgd(0.1)),
+    "agc": optim.chain(optim.adaptive_grad_clip(0.1), optim.sgd(0.1)),
+    "scheduled": optim.sgd(optim.linear_schedule(0.1, 0.0, 10), momentum=optim.linear_schedule(0.5, 0.9, 4)),
+    "masked": optim.masked(optim.adam(0.1), lambda p: tree.map(lambda x: x.ndim > 1, p)),
+    "named": optim.named_chain(("trace", optim.trace(0.9)), ("scale", optim.scale(-0.1))),
+}
+every_optimiser = pytest.mark.parametrize("opt", OPTIMISERS.values(), ids=OPTIMISERS)
+
+
+def example(seed: int, dtype: Any = "float32", batch: tuple[int, ...] = ()) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape: int) -> fg.Array:
+        return fnp.asarray(rng.normal(size=batch + shape), dtype)
+
+    return {"layers": [(draw(3, 2), draw(2)), (draw(2, 4), draw(4))], "scale": draw()}
+
+
+def run(opt: optim.GradientTransformation, params: Any, grads: list[Any], state: Any = None) -> tuple[Any, Any]:
+    state = opt.init(params) if state is None else state
+    for g in grads:
+        updates, state = opt.update(g, state, params)
+        params = optim.apply_updates(params, updates)
+    return params, state
+
+
+def assert_close(a: Any, b: Any, rtol: float = 1e-5, atol: float = 1e-6) -> None:
+    assert tree.same_structure(a, b)
+    for (path, x), y in zip(tree.flatten_with_path(a)[0], tree.leaves(b), strict=True):
+        np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol=rtol, atol=atol, err_msg=path)
+
+
+# ---- the formulas, written out in NumPy --------------------------------------------------------
+
+
+def test_momentum_against_its_formula() -> None:
+    g = [np.asarray([1.0, -2.0]), np.asarray([0.5, 0.25]), np.asarray([-1.0, 3.0])]
+    p, m = np.asarray([0.3, 0.6]), np.zeros(2)
+    for x in g:
+        m = x + 0.9 * m
+        p = p - 0.1 * m
+    with config.default_dtype("float64"):
+        found, state = run(optim.sgd(0.1, momentum=0.9), fnp.asarray([0.3, 0.6]), [fnp.asarray(x) for x in g])
+    np.testing.assert_allclose(np.asarray(found), p, rtol=1e-14)
+    np.testing.assert_allclose(np.asarray(state[0].trace), m, rtol=1e-14)
+
+
+def test_adam_against_its_formula() -> None:
+    rng = np.random.default_rng(0)
+    g = rng.normal(size=(20, 5))
+    p = rng.normal(size=5)
+    start, m, v = p, np.zeros(5), np.zeros(5)
+    for t, x in enumerate(g, 1):
+        m, v = 0.8 * m + 0.2 * x, 0.95 * v + 0.05 * x * x
+        p = p - 0.01 * (m / (1 - 0.8**t)) / (np.sqrt(v / (1 - 0.95**t)) + 1e-3)
+    with config.default_dtype("float64"):
+        found, state = run(optim.adam(0.01, 0.8, 0.95, 1e-3), fnp.asarray(start), [fnp.asarray(x) for x in g])
+    np.testing.assert_allclose(np.asarray(found), p, rtol=1e-12)
+    assert int(state[0].count) == 20
+
+
+# ---- values ------------------------------------------------------------------------------------
+
+
+def test_transformations_compare_and_hash_by_value() -> None:
+    def make() -> list[optim.GradientTransformation]:
+        return [
+            optim.adam(1e-3),
+            optim.adamw(1e-3, mask={"w": True, "b": False}),
+            optim.sgd(optim.warmup_cosine_decay_schedule(0.0, 1.0, 10, 100), 0.9),
+            optim.sgd(optim.piecewise_constant_schedule(1.0, {5: 0.1})),
+            optim.named_chain(("a", optim.clip(1.0)), ("b", optim.identity())),
+            optim.masked(optim.adaptive_grad_clip(0.1, axis=[0, 1]), {"w": True}),
+            optim.trace(0.9, accumulator_dtype="float64"),
+        ]
+
+    first, second = make(), make()
+    assert first == second
+    assert [hash(t) for t in first] == [hash(t) for t in second]
+    assert len(set(first)) == len(first)
+    assert optim.adam(1e-3) != optim.adam(2e-3)
+    assert optim.trace(0.9) != optim.trace(0.9, nesterov=True)
+    assert optim.masked(optim.clip(1.0), {"w": True}) != optim.masked(optim.clip(1.0), {"w": False})
+
+
+def test_a_number_is_one_whatever_its_type() -> None:
+    same = [optim.sgd(v) for v in (0.5, np.float32(0.5), np.asarray(0.5), fnp.asarray(0.5))]
+    assert all(t == same[0] and hash(t) == hash(same[0]) for t in same)
+    assert optim.sgd(1) == optim.sgd(1.0)
+
+
+def test_transformations_do_not_change() -> None:
+    with pytest.raises(AttributeError, match="cannot assign"):
+        optim.sgd(0.1).transformations[1].learning_rate = 0.2  # type: ignore[misc]
+
+
+def test_repr_shows_the_chain() -> None:
+    assert repr(optim.sgd(0.1)) == "chain(identity(), scale_by_learning_rate(learning_rate=0.1, flip_sign=True))"
+    mask = optim.masked(optim.clip(1.0), {"w": True})
+    assert repr(mask) == "masked(inner=clip(max_delta=1.0), mask={'w': True})"
+
+
+def test_ones_own_transformation() -> None:
+    @dataclass(frozen=True)
+    class Halve(optim.GradientTransformation):
+        def init(self, params: Any) -> optim.EmptyState:
+            return optim.EmptyState()
+
+        def update(self, updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+            return tree.map(lambda u: u / 2, updates), state
+
+    opt = optim.chain(Halve(), optim.scale(-1.0))
+    assert opt == optim.chain(Halve(), optim.scale(-1.0))
+    assert_close(run(opt, fnp.ones(2), [fnp.ones(2)])[0], fnp.asarray([0.5, 0.5]))
+
+
+# ---- every optimiser: dtypes, trees, transforms ------------------------------------------------
+
+
+@every_optimiser
+@pytest.mark.parametrize("default", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "complex128"])
+def test_dtypes_stay(opt: optim.GradientTransformation, dtype: str, default: str) -> None:
+    if opt is OPTIMISERS["clipped"] and dtype.startswith("complex"):
+        pytest.skip("clip has no complex order")
+    with config.default_dtype(default):
+        params = example(0, "float32")
+        params["layers"][0] = tree.map(lambda x: x.astype(dtype), params["layers"][0])
+        before = opt.init(params)
+        updates, after = opt.update(params, before, params)
+        changed = optim.apply_updates(params, updates)
+    dtypes = tree.map(lambda x: x.dtype, params)
+    assert tree.map(lambda x: x.dtype, updates) == dtypes
+    assert tree.map(lambda x: x.dtype, changed) == dtypes
+    assert tree.structure(before) == tree.structure(after)
+    assert [x.dtype for x in tree.leaves(before)] == [x.dtype for x in tree.leaves(after)]
+    assert [x.shape for x in tree.leaves(before)] == [x.shape for x in tree.leaves(after)]
+
+
+def test_hyperparams_are_in_the_default_dtype() -> None:
+    with config.default_dtype("float64"):
+        assert optim.scale(0.1).init(fnp.ones(2, "float32")).hyperparams["step_size"].dtype == np.float64
+    assert optim.scale(0.1).init(fnp.ones(2, "float64")).hyperparams["step_size"].dtype == np.float32
+
+
+@every_optimiser
+def test_none_and_empty_subtrees_pass(opt: optim.GradientTransformation) -> None:
+    class Layer(NamedTuple):
+        w: Any
+        b: Any
+
+    params = {"a": Layer(fnp.ones((2, 2)), None), "empty": {}, "none": None, "list": []}
+    found, _ = run(opt, params, [params, params])
+    assert tree.structure(found) == tree.structure(params)
+    bare = run(opt, fnp.ones((2, 2)), [fnp.ones((2, 2))] * 2)[0]
+    assert_close(found["a"].w, bare)
+
+
+@every_optimiser
+def test_no_parameters_at_all(opt: optim.GradientTransformation) -> None:
+    assert run(opt, {}, [{}, {}])[0] == {}
+
+
+@every_optimiser
+def test_vmap_is_a_loop_over_an_ensemble(opt: optim.GradientTransformation) -> None:
+    params, grads = example(1, batch=(3,)), [example(s, batch=(3,)) for s in (2, 3)]
+    state = fg.vmap(opt.init)(params)
+    together = params
+    for g in grads:
+        updates, state = fg.vmap(opt.update)(g, state, together)
+        together = fg.vmap(optim.apply_updates)(together, updates)
+    for i in range(3):
+        alone, _ = run(opt, tree.map(lambda x, i=i: x[i], params), [tree.map(lambda x, i=i: x[i], g) for g in grads])
+        assert_close(tree.map(lambda x, i=i: x[i], together), alone)
+
+
+@every_optimiser
+def test_derivative_through_two_updates(opt: optim.GradientTransformation) -> None:
+    """The derivative of a loss after two updates, by all of the gradients, against central differences."""
+    with config.default_dtype("float64"):
+        params, g0, g1 = (example(s, "float64") for s in (4, 5, 6))
+        direction = example(7, "float64")
+
+        def loss(grads: Any) -> Any:
+            found, _ = run(opt, params, [grads, tree.map(lambda a, b: a * b, grads, g1)])
+            return tree.reduce(lambda a, b: a + b, tree.map(lambda x: (x * x * x).sum(), found))
+
+        exact = sum(
+            (a * b).sum().item() for a, b in zip(tree.leaves(fg.grad(loss)(g0)), tree.leaves(direction), strict=True)
+        )
+        step = 1e-6
+        high, low = (float(loss(tree.map(lambda a, d, s=s: a + s * d, g0, direction))) for s in (step, -step))
+    np.testing.assert_allclose(exact, (high - low) / (2 * step), rtol=1e-5, atol=1e-7)
+
+
+@every_optimiser
+def test_another_array_module_and_device(opt: optim.GradientTransformation) -> None:
+    """Nothing reaches for NumPy or the default device behind the parameters' back."""
+    there = array_api_strict.Device("device1")
+
+    def place(x: fg.Array) -> fg.Array:
+        return fnp.asarray(array_api_strict.asarray(np.array(x), device=there))
+
+    params, grads = example(8), [example(9), example(10)]
+    found, state = run(opt, tree.map(place, params), [tree.map(place, g) for g in grads])
+    assert all(x.device == there for x in tree.leaves((found, state)))
+    expected, _ = run(opt, params, grads)
+    for x, y in zip(tree.leaves(found), tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(np.asarray(x.tolist()), np.asarray(y), rtol=1e-5, atol=1e-6)
+
+
+# ---- hyper-parameters --------------------------------------------------------------------------
+
+
+def test_set_hyperparams_in_a_chain_of_chains() -> None:
+    opt = optim.chain(
+        optim.clip(1.0), optim.named_chain(("decay", optim.add_decayed_weights(0.1)), ("sgd", optim.sgd(0.1, 0.9)))
+    )
+    params, grads = example(0), [example(1), example(2)]
+    changed = optim.set_hyperparams(opt.init(params), learning_rate=0.5, momentum=0.25, weight_decay=0)
+    assert tree.structure(changed) == tree.structure(opt.init(params))
+    assert [x.dtype for x in tree.leaves(changed)] == [x.dtype for x in tree.leaves(opt.init(params))]
+    expected, _ = run(optim.chain(optim.clip(1.0), optim.sgd(0.5, 0.25)), params, grads)
+    assert_close(run(opt, params, grads, changed)[0], expected)
+
+
+def test_set_hyperparams_under_a_mask() -> None:
+    opt = optim.masked(optim.sgd(0.1), {"w": True, "b": False})
+    params = {"w": fnp.ones(2), "b": fnp.ones(2)}
+    state = optim.set_hyperparams(opt.init(params), learning_rate=2.0)
+    assert_close(opt.update(params, state)[0], {"w": -2 * fnp.ones(2), "b": fnp.ones(2)})
+
+
+def test_hyperparams_by_hand() -> None:
+    opt = optim.scale_by_learning_rate(0.1)
+    state = opt.init(fnp.ones(2))
+    state = state._replace(hyperparams={**state.hyperparams, "learning_rate": 0.5})
+    assert_close(opt.update(fnp.ones(2), state)[0], -0.5 * fnp.ones(2))
+
+
+def test_an_ensemble_with_a_learning_rate_each() -> None:
+    opt = optim.sgd(0.1, momentum=0.9)
+    params = fnp.ones((3, 2))
+    state = optim.set_hyperparams(fg.vmap(opt.init)(params), learning_rate=fnp.asarray([1.0, 2.0, 3.0]), momentum=0.5)
+    updates, state = fg.vmap(opt.update)(params, state)
+    assert_close(updates, fnp.asarray([[-1.0, -1.0], [-2.0, -2.0], [-3.0, -3.0]]))
+    assert_close(fg.vmap(opt.update)(params, state)[0], 1.5 * updates)
+
+
+@pytest.mark.parametrize("momentum", [None, 0.9])
+def test_the_gradient_of_a_step_in_the_learning_rate(momentum: float | None) -> None:
+    """L(p - r g) with L = |p|^2/2 and so g = p: dL/dr = -(1 - r) |p|^2 (the first step has no momentum yet)."""
+    opt = optim.sgd(0.1, momentum)
+    p = fnp.asarray([1.0, -2.0])
+
+    def loss(p: Any) -> Any:
+        return (p * p).sum() / 2
+
+    def after(rate: Any) -> Any:
+        state = optim.set_hyperparams(opt.init(p), learning_rate=rate)
+        updates, _ = opt.update(fg.grad(loss)(p), state, p)
+        return loss(optim.apply_updates(p, updates))
+
+    np.testing.assert_allclose(float(fg.grad(after)(0.25)), -0.75 * 5, rtol=1e-6)
+    np.testing.assert_allclose(float(fg.grad(fg.grad(after))(0.25)), 5, rtol=1e-6)
+    np.testing.assert_allclose(fg.vmap(fg.grad(after))(fnp.asarray([0.0, 0.5])).tolist(), [-5, -2.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("opt", "names"),
+    [
+        (optim.adamw(0.1, eps=1e-3, eps_root=1e-6), ["learning_rate", "weight_decay", "b1", "b2", "eps"]),
+        (optim.nadam(0.1, eps=1e-3), ["b1", "b2"]),
+        (optim.rmsprop(0.1, 0.5, momentum=0.5, bias_correction=True, initial_scale=1), ["decay", "eps", "momentum"]),
+        (optim.rmsprop(0.1, 0.5, centered=True), ["decay"]),
+        (optim.chain(optim.clip_by_global_norm(0.5), optim.scale(2.0)), ["max_norm", "step_size"]),
+        (optim.clip(0.3), ["max_delta"]),
+        (optim.adaptive_grad_clip(0.1), ["clipping"]),
+    ],
+    ids=["adamw", "nadam", "rmsprop", "centered", "global_norm", "clip", "agc"],
+)
+def test_derivatives_in_hyperparams(opt: optim.GradientTransformation, names: list[str]) -> None:
+    with config.default_dtype("float64"):
+        params, grads = example(1, "float64"), [example(2, "float64"), example(3, "float64")]
+        start = opt.init(params)
+
+        def loss(values: dict[str, Any]) -> Any:
+            found, _ = run(opt, params, grads, optim.set_hyperparams(start, **values))
+            return tree.reduce(lambda a, b: a + b, tree.map(lambda x: (x * x).sum(), found))
+
+        defaults = {"learning_rate": 0.1, "weight_decay": 1e-4, "b1": 0.9, "b2": 0.999, "eps": 1e-3, "decay": 0.5}
+        defaults |= {"momentum": 0.5, "max_norm": 0.5, "step_size": 2.0, "max_delta": 0.3, "clipping": 0.1}
+        at = {n: defaults[n] for n in names}
+        found = fg.grad(loss)(at)
+        for name in names:
+            step = 1e-6
+            ends = [float(loss(at | {name: at[name] + s})) for s in (step, -step)]
+            np.testing.assert_allclose(float(found[name]), (ends[0] - ends[1]) / (2 * step), rtol=1e-4, atol=1e-8)
+
+
+def test_a_schedule_counts_updates() -> None:
+    seen = []
+
+    def schedule(count: Any) -> float:
+        seen.append(int(count))
+        return 1.0 / (1 + int(count))
+
+    opt = optim.sgd(schedule)
+    params, state = run(opt, fnp.zeros(1), [fnp.ones(1)] * 3)
+    assert seen == [0, 1, 2]
+    assert int(state[-1].count) == 3
+    assert state[-1].hyperparams == {"learning_rate": None}
+    np.testing.assert_allclose(params.tolist(), [-(1 + 1 / 2 + 1 / 3)], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "constant"),
+    [
+        (lambda v: optim.sgd(0.1, momentum=v), 0.5),
+        (lambda v: optim.adam(0.1, b1=v), 0.5),
+        (lambda v: optim.adam(0.1, b2=v), 0.5),
+        (lambda v: optim.adam(0.1, eps=v), 0.5),
+        (lambda v: optim.adamw(0.1, weight_decay=v), 0.5),
+        (lambda v: optim.rmsprop(0.1, decay=v), 0.5),
+        (lambda v: optim.rmsprop(0.1, eps=v, centered=True), 0.5),
+        (lambda v: optim.adagrad(0.1, eps=v), 0.5),
+        (lambda v: optim.clip(v), 0.5),
+        (lambda v: optim.clip_by_global_norm(v), 0.5),
+        (lambda v: optim.adaptive_grad_clip(v), 0.5),
+        (lambda v: optim.scale(v), 0.5),
+    ],
+)
+def test_a_schedule_stands_wherever_a_number_does(scheduled: Any, constant: float) -> None:
+    params, grads = example(1), [example(2), example(3)]
+    expected, _ = run(scheduled(constant), params, grads)
+    for schedule in (optim.constant_schedule(constant), lambda count: fnp.full((), constant), lambda count: constant):
+        assert_close(run(scheduled(schedule), params, grads)[0], expected)
+    stepped = optim.piecewise_constant_schedule(constant, {1: 0.1})
+    moved = tree.leaves(run(scheduled(stepped), params, grads)[0])
+    assert any(not np.allclose(x.tolist(), y.tolist()) for x, y in zip(moved, tree.leaves(expected), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ({"beta": 1.0}, ValueError, "no hyper-parameter 'beta'; there are: decay, eps, learning_rate, momentum"),
+        ({"learning_rate": [1.0, 2.0]}, ShapeError, r"learning_rate must be one number, not float32\[2\]"),
+        ({"learning_rate": lambda count: 0.1}, ValueError, "a schedule is given where the transformation is made"),
+        ({"learning_rate": "fast"}, DtypeError, "fast"),
+    ],
+)
+def test_set_hyperparams_refuses(values: Any, error: type[Exception], message: str) -> None:
+    state = optim.rmsprop(0.1, momentum=0.9).init(fnp.ones(2))
+    with pytest.raises(error, match=message):
+        optim.set_hyperparams(state, **values)
+
+
+def test_set_hyperparams_refuses_a_schedule_and_two_of_a_name() -> None:
+    state = optim.sgd(optim.constant_schedule(0.1), momentum=0.9).init(fnp.ones(2))
+    with pytest.raises(ValueError, match="'learning_rate' follows a schedule.*numbers are: momentum"):
+        optim.set_hyperparams(state, learning_rate=0.1)
+    twice = optim.chain(optim.scale(1.0), optim.named_chain(("again", optim.scale(2.0)))).init(fnp.ones(2))
+    with pytest.raises(ValueError, match=r"'step_size' stands in state\[0\] and state\[1\]\['again'\]"):
+        optim.set_hyperparams(twice, step_size=0.1)
+
+
+# ---- chains, masks, clipping -------------------------------------------------------------------
+
+
+def test_masked_out_leaves_have_no_state_and_pass() -> None:
+    opt = optim.masked(optim.trace(0.9), {"w": True, "rest": False})
+    params = {"w": fnp.ones(2), "rest": {"a": fnp.ones(3), "b": [fnp.ones(1), None]}}
+    state = opt.init(params)
+    assert state.inner_state.trace["rest"] == {"a": None, "b": [None, None]}
+    updates, _ = opt.update(params, opt.update(params, state)[1])
+    assert_close(updates, {"w": 1.9 * fnp.ones(2), "rest": params["rest"]})
+
+
+def test_adamw_mask_is_a_tree_or_a_function() -> None:
+    params = {"w": fnp.ones((2, 2)), "b": fnp.ones(2)}
+    grads = tree.map(fnp.zeros_like, params)
+    for mask in ({"w": True, "b": False}, lambda p: tree.map(lambda x: x.ndim == 2, p)):
+        found, _ = run(optim.adamw(0.5, weight_decay=0.5, mask=mask), params, [grads])
+        assert_close(found, {"w": 0.75 * fnp.ones((2, 2)), "b": fnp.ones(2)})
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "message"),
+    [
+        ({"w": 1, "b": False}, DtypeError, r"mask\['w'\] is 1"),
+        ({"w": True}, TreeError, r"'b'"),
+        (lambda p: {"w": True}, TreeError, r"'b'"),
+        (lambda p: lambda q: q, DtypeError, "must return a tree"),
+    ],
+)
+def test_masks_are_checked(mask: Any, error: type[Exception], message: str) -> None:
+    params = {"w": fnp.ones(2), "b": fnp.ones(2)}
+    with pytest.raises(error, match=message):
+        optim.masked(optim.clip(1.0), mask).init(params)
+
+
+def test_freeze_and_set_to_zero() -> None:
+    params = {"w": fnp.ones(2), "b": fnp.ones(2)}
+    found, _ = run(optim.chain(optim.adam(0.1), optim.freeze({"w": True, "b": False})), params, [params])
+    assert found["w"].tolist() == [1.0, 1.0]
+    assert found["b"].tolist() != [1.0, 1.0]
+    assert_close(run(optim.set_to_zero(), params, [params])[0], params)
+
+
+def test_clip_by_global_norm_leaves_small_updates_bit_for_bit() -> None:
+    grads = example(3)
+    norm = float(optim.global_norm(grads))
+    opt = optim.clip_by_global_norm(norm * 1.01)
+    for x, y in zip(tree.leaves(opt.update(grads, opt.init(grads))[0]), tree.leaves(grads), strict=True):
+        assert x.tolist() == y.tolist()
+    smaller = optim.clip_by_global_norm(norm / 3)
+    np.testing.assert_allclose(
+        float(optim.global_norm(smaller.update(grads, smaller.init(grads))[0])), norm / 3, rtol=1e-6
+    )
+
+
+def test_global_norm() -> None:
+    parts = {"a": np.asarray([3.0, 4.0]), "b": np.asarray([[1j, 2.0]]), "c": np.asarray([200.0] * 4, "float16")}
+    expected = np.sqrt(25 + 5 + 160000.0)
+    found = optim.global_norm(parts)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(float(found), expected, rtol=1e-12)
+    assert optim.global_norm({"c": parts["c"]}).dtype == np.float32  # 160000 is no float16
+    assert float(optim.global_norm({})) == 0.0
+    assert float(optim.global_norm({"scalar": fnp.asarray(-2.0), "transposed": fnp.ones((2, 3)).T})) == pytest.approx(
+        10**0.5
+    )
+
+
+@pytest.mark.parametrize("opt", [optim.clip_by_global_norm(1.0), optim.adaptive_grad_clip(0.1)])
+def test_clipping_zeros_has_a_derivative(opt: optim.GradientTransformation) -> None:
+    """The slope of a root at 0 is infinite; these updates are the identity there, whose derivative is 1."""
+    params = fnp.ones((2, 2))
+    derivative = fg.grad(lambda g: opt.update(g, opt.init(params), params)[0].sum())(fnp.zeros((2, 2)))
+    assert derivative.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+# ---- schedules ---------------------------------------------------------------------------------
+
+
+SCHEDULES = {
+    "constant": optim.constant_schedule(0.3),
+    "linear": optim.linear_schedule(1.0, 0.1, 5, 2),
+    "polynomial": optim.polynomial_schedule(1.0, 0.1, 2.5, 5),
+    "exponential": optim.exponential_decay(1.0, 3, 0.5, 2, staircase=True, end_value=0.2),
+    "cosine": optim.cosine_decay_schedule(1.0, 5, 0.1, 2.0),
+    "warmup_cosine": optim.warmup_cosine_decay_schedule(0.0, 1.0, 3, 9),
+    "piecewise": optim.piecewise_constant_schedule(1.0, {2: 0.5, 4: 0.1}),
+    "joined": optim.join_schedules(
+        [optim.constant_schedule(1.0), optim.linear_schedule(0.5, 0.0, 3), lambda c: 0.1], [2, 6]
+    ),
+}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+def test_schedules_batch_and_take_ints_and_arrays(schedule: Any) -> None:
+    alone = [float(schedule(n)) for n in range(10)]
+    assert [float(schedule(fnp.asarray(n))) for n in range(10)] == alone
+    np.testing.assert_allclose(fg.vmap(schedule)(fnp.arange(10)).tolist(), alone, rtol=1e-6)
+
+
+def test_schedules_refuse() -> None:
+    with pytest.raises(ValueError, match="decay_steps must be positive, not 0"):
+        optim.cosine_decay_schedule(1.0, 0)
+    with pytest.raises(ValueError, match="decay_steps 5 and warmup_steps 5"):
+        optim.warmup_cosine_decay_schedule(0.0, 1.0, 5, 5)
+    with pytest.raises(ValueError, match="2 schedules have 1 boundaries between them, not 2"):
+        optim.join_schedules([abs, abs], [1, 2])
+    with pytest.raises(ValueError, match="scales must not be negative"):
+        optim.piecewise_constant_schedule(1.0, {1: -0.5})
+
+
+# ---- errors ------------------------------------------------------------------------------------
+
+
+@every_optimiser
+def test_integers_are_refused_at_once(opt: optim.GradientTransformation) -> None:
+    with pytest.raises(DtypeError, match=r"params\['layers'\]\[1\] is int64\[3\], which no gradient can change"):
+        opt.init({"layers": [fnp.ones(2), fnp.arange(3)]})
+    with pytest.raises(DtypeError, match=r"params\['name'\] is no array"):
+        opt.init({"name": "relu"})
+
+
+def test_integer_updates_are_refused() -> None:
+    """A learning rate cast to their dtype would be 0."""
+    opt = optim.sgd(0.1)
+    with pytest.raises(DtypeError, match=r"updates\['w'\] is int64\[3\]"):
+        opt.update({"w": fnp.arange(3)}, opt.init({"w": fnp.ones(3)}))
+
+
+@pytest.mark.parametrize("opt", [optim.sgd(0.1, 0.9), optim.adam(0.1), optim.rmsprop(0.1), optim.adagrad(0.1)])
+def test_updates_that_do_not_fit_the_state(opt: optim.GradientTransformation) -> None:
+    state = opt.init({"w": fnp.ones(3), "b": fnp.ones(1)})
+    with pytest.raises(TreeError, match=r"state\.\w+ has another structure than updates: at \['b'\]"):
+        opt.update({"w": fnp.ones(3), "b": None}, state)
+    with pytest.raises(ShapeError, match=r"updates\['w'\] has shape \(1, 3\) and state\.\w+\['w'\] has shape \(3,\)"):
+        opt.update({"w": fnp.ones((1, 3)), "b": fnp.ones(1)}, state)
+
+
+def test_updates_that_do_not_fit_the_parameters() -> None:
+    with pytest.raises(ShapeError, match=r"params\['w'\] has shape \(3,\) and updates\['w'\] has shape \(1, 3\)"):
+        optim.apply_updates({"w": fnp.ones(3)}, {"w": fnp.ones((1, 3))})
+    with pytest.raises(TreeError, match=r"updates has another structure than params: at the top"):
+        optim.apply_updates({"w": fnp.ones(3)}, [fnp.ones(3)])
+    with pytest.raises(DtypeError, match=r"params\['w'\] is int64"):
+        optim.apply_updates({"w": fnp.arange(3)}, {"w": fnp.ones(3)})
+    opt = optim.adamw(0.1)
+    params = {"w": fnp.ones(3)}
+    with pytest.raises(TreeError, match="params has another structure than updates"):
+        opt.update(params, opt.init(params), {"v": fnp.ones(3)})
+
+
+@pytest.mark.parametrize("opt", [optim.adamw(0.1), optim.adaptive_grad_clip(0.1)])
+def test_missing_params(opt: optim.GradientTransformation) -> None:
+    state = opt.init(fnp.ones(2))
+    with pytest.raises(TreeError, match=r"update needs the parameters: call update\(updates, state, params\)"):
+        opt.update(fnp.ones(2), state)
+
+
+def test_states_that_belong_elsewhere() -> None:
+    grads = fnp.ones(2)
+    with pytest.raises(TreeError, match="chain.update: the state must be a tuple of 2 states.*not a tuple of 1"):
+        optim.sgd(0.1).update(grads, (optim.EmptyState(),))
+    with pytest.raises(
+        TreeError, match="named_chain.update: the state must be a dict of the states of a, not a dict of b"
+    ):
+        optim.named_chain(("a", optim.identity())).update(grads, {"b": optim.EmptyState()})
+    with pytest.raises(TreeError, match="trace.update: the state must be a TraceState, not a EmptyState"):
+        optim.trace(0.9).update(grads, optim.EmptyState())
+    with pytest.raises(TreeError, match="step_size is a schedule and the state was made for a number"):
+        optim.scale(lambda count: 0.1).update(grads, optim.scale(0.1).init(grads))
+    with pytest.raises(TreeError, match="step_size is a number and the state was made for a schedule"):
+        optim.scale(0.1).update(grads, optim.scale(lambda count: 0.1).init(grads))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: optim.scale_by_adam(b1=1.0), ValueError, r"b1 must be in \[0, 1\), not 1.0"),
+        (lambda: optim.scale_by_adam(b2=-0.1), ValueError, r"b2 must be in \[0, 1\)"),
+        (lambda: optim.scale_by_adam(eps_root=-1), ValueError, "eps_root must be 0 or more"),
+        (lambda: optim.scale_by_rms(decay=1.5), ValueError, r"decay must be in \[0, 1\]"),
+        (lambda: optim.scale_by_stddev(eps=-1), ValueError, "eps must be 0 or more"),
+        (lambda: optim.scale_by_rss(-1), ValueError, "initial_accumulator_value must be 0 or more"),
+        (lambda: optim.clip(-1), ValueError, "max_delta must be 0 or more"),
+        (lambda: optim.clip_by_global_norm(0), ValueError, "max_norm must be positive"),
+        (lambda: optim.adaptive_grad_clip(0), ValueError, "clipping must be positive"),
+        (lambda: optim.sgd("fast"), DtypeError, "learning_rate must be a number or a schedule, not 'fast'"),
+        (lambda: optim.sgd(None), DtypeError, "learning_rate must be a number or a schedule, not None"),
+        (lambda: optim.sgd(fnp.ones(2)), DtypeError, "learning_rate must be a number or a schedule"),
+        (lambda: optim.scale_by_schedule(0.1), DtypeError, "takes a function of the step count, not 0.1"),
+        (lambda: optim.trace(0.9, accumulator_dtype="float31"), DtypeError, "not a dtype"),
+        (lambda: optim.chain(optim.adam), DtypeError, r"not a gradient transformation.*call it first"),
+        (lambda: optim.named_chain(optim.clip(1.0)), DtypeError, "pairs"),
+        (
+            lambda: optim.named_chain(("a", optim.clip(1.0)), ("a", optim.clip(2.0))),
+            ValueError,
+            "each name may stand once, not 'a', 'a'",
+        ),
+    ],
+)
+def test_what_cannot_make_sense(make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_odd_but_sensible_numbers_are_taken() -> None:
+    optim.sgd(-0.1, momentum=-0.5)
+    optim.sgd(0.1, momentum=1.0)
+    optim.adam(0.0, b1=0.0, b2=0.0)
+
+
+def test_a_traced_number_goes_into_the_state() -> None:
+    with pytest.raises(DtypeError, match=r"learning_rate is a value under grad.*set_hyperparams\(opt.init\(params\)"):
+        fg.grad(lambda rate: optim.sgd(rate).init(fnp.ones(2))[-1].hyperparams["learning_rate"])(0.1)
+
+
+def test_a_schedule_answers_with_one_number() -> None:
+    opt = optim.scale(lambda count: fnp.ones(2))
+    with pytest.raises(ShapeError, match=r"the schedule of step_size must answer with one number, not float32\[2\]"):
+        opt.update(fnp.ones(2), opt.init(fnp.ones(2)))
+
+
+def test_complex_updates_have_no_order() -> None:
+    grads = fnp.asarray([1j])
+    with pytest.raises(DtypeError, match="use clip_by_global_norm"):
+        optim.clip(1.0).update(grads, optim.clip(1.0).init(grads))
+
+
+def test_too_many_axes_for_a_unit() -> None:
+    opt = optim.adaptive_grad_clip(0.1)
+    params = fnp.ones((1, 2, 2, 1, 1, 1))
+    with pytest.raises(ShapeError, match="which axes"):
+        opt.update(params, opt.init(params), params)
+    given = optim.adaptive_grad_clip(0.1, axis=(0, 1))
+    assert given.update(params, given.init(params), params)[0].shape == params.shape
+
+
+# ---- accumulators of another dtype -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("opt", "held"),
+    [
+        (optim.sgd(0.1, 0.9, accumulator_dtype="float16"), lambda s: s[0].trace),
+        (optim.adam(0.1, mu_dtype="float16"), lambda s: s[0].mu),
+    ],
+)
+def test_a_smaller_accumulator(opt: optim.GradientTransformation, held: Any) -> None:
+    params, grads = example(0), [example(1), example(2)]
+    found, state = run(opt, params, grads)
+    assert all(x.dtype == np.float16 for x in tree.leaves(held(state)))
+    assert all(x.dtype == np.float32 for x in tree.leaves(found))
+    full = optim.sgd(0.1, 0.9) if "trace" in type(state[0]).__name__.lower() else optim.adam(0.1)
+    assert_close(found, run(full, params, grads)[0], rtol=1e-2, atol=1e-3)
