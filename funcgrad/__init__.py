@@ -1,18 +1,19 @@
 """funcgrad differentiates, batches and compiles ordinary Python functions of arrays.
 
-import funcgrad as fg, funcgrad.numpy as fnp, funcgrad.functional as F
-from funcgrad import data, layers, optim, random
+    import funcgrad as fg, funcgrad.numpy as fnp, funcgrad.functional as F
+    from funcgrad import data, layers, optim, random
 
-fg.grad(loss_fn)(params, batch)
+    fg.grad(loss_fn)(params, batch)
 """
 
 from __future__ import annotations
 
-from . import config, errors, numpy, tree
+from . import config, errors, functional, numpy, random, tree
 from .core import Array
 from .device import Device, default_device, device, devices, synchronize
 from .numpy.creation import asarray
-from .transforms.grad import grad, value_and_grad, vjp
+from .placement import device_get, device_put
+from .transforms.grad import grad, stop_gradient, value_and_grad, vjp
 from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
 from .transforms.vmap import vmap
@@ -26,8 +27,11 @@ __all__ = [
     "config",
     "default_device",
     "device",
+    "device_get",
+    "device_put",
     "devices",
     "errors",
+    "functional",
     "grad",
     "hessian",
     "jacfwd",
@@ -35,6 +39,8 @@ __all__ = [
     "jacrev",
     "jvp",
     "numpy",
+    "random",
+    "stop_gradient",
     "synchronize",
     "tree",
     "value_and_grad",

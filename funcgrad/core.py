@@ -24,7 +24,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .array_methods import ArrayMethods
-from .device import Device, Raw, device_of, namespace
+from .device import Device, Raw, device_of, dtype_of, namespace
 from .dtypes import DType, weak
 from .errors import (
     DeviceError,
@@ -401,7 +401,9 @@ def raw(x: Any) -> Any:
 
 def wrap(data: Raw) -> Array:
     """An Array of a backend's result; NumPy answers with scalars where there are no dimensions."""
-    return Array(np.asarray(data) if isinstance(data, np.generic) else data)
+    array = Array(np.asarray(data) if isinstance(data, np.generic) else data)
+    array.dtype = dtype_of(data)
+    return array
 
 
 def array_namespace(args: Sequence[Any]) -> Any:

@@ -21,7 +21,8 @@ import numpy as np
 from .config import Setting
 from .errors import DeviceError
 
-__all__ = ["Device", "Raw", "default_device", "device", "device_of", "devices", "move", "namespace", "synchronize"]
+__all__ = [
+    "Device", "Raw", "backend_dtype", "default_device", "dtype_of", "device", "device_of", "devices", "move", "namespace", "synchronize"]
 
 Raw: TypeAlias = Any
 """An array of some backend: np.ndarray, cupy.ndarray, or another that keeps the array API standard."""
@@ -142,6 +143,17 @@ def namespace(data: Raw) -> Any:
 def namespace_on(where: Device) -> Any:
     """The module that makes arrays on a device."""
     return np if where.kind == "cpu" else _cupy()
+
+
+def backend_dtype(xp: Any, dtype: np.dtype[Any]) -> Any:
+    """A NumPy dtype as the array module wants it: NumPy and CuPy share theirs, others name their own alike."""
+    return dtype if xp is np or xp.__name__ == "cupy" else getattr(xp, dtype.name)
+
+
+def dtype_of(data: Raw) -> np.dtype[Any]:
+    """The NumPy dtype of a backend's array."""
+    found = data.dtype
+    return found if isinstance(found, np.dtype) else np.dtype(str(found).rpartition(".")[2])
 
 
 def device_of(data: Raw) -> Device | Any:

@@ -149,7 +149,7 @@ class ImmutableArrayError(FuncgradError, TypeError):
 
 
 class LayerError(FuncgradError, TypeError):
-    """A layer applied without something that it needs (a random key, its running state), or made of what it cannot hold.
+    """A layer applied without its random key or its running state, or made of what it cannot hold.
 
     Fails::
 

@@ -126,8 +126,10 @@ def _diagnose(primitive: Primitive, args: Sequence[Any], params: Params, error: 
     """The clearest error for a failed operation: a leak, two devices, wrong shapes, or what the backend said."""
     arrays = [x for x in args if isinstance(x, Array)]
     for x in arrays:
-        if isinstance(x, Tracer) and not is_running(x.trace):
-            return x.leaked(primitive.name)
+        while isinstance(x, Tracer):  # also of a tracer that was made from a leaked one
+            if not is_running(x.trace):
+                return x.leaked(primitive.name)
+            x = x.inner
     for x in arrays:
         if x.device != arrays[0].device:
             return DeviceError(

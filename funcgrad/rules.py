@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from .core import SCALARS, Array, Aval, Primitive, array_namespace, aval, backend_array, raw, wrap
-from .device import Raw, namespace
+from .device import Raw, backend_dtype, namespace
 from .dtypes import DType, promote_types, weak
 from .errors import ShapeError
 from .operations import Operation, binary, operation, unary
@@ -317,13 +317,15 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 def zeros(like: Any, beside: Any) -> Array:
     """Zeros of one array's (or aval's) shape and dtype, on the device of another."""
     data = backend_array(beside)
-    return Array(namespace(data).zeros(like.shape, dtype=like.dtype, device=data.device))
+    xp = namespace(data)
+    return wrap(xp.zeros(like.shape, dtype=backend_dtype(xp, like.dtype), device=data.device))
 
 
 def iota(n: int, beside: Any) -> Array:
     """0, 1, ..., n - 1 as int64, on the device of an array."""
     data = backend_array(beside)
-    return Array(namespace(data).arange(n, dtype=np.int64, device=data.device))
+    xp = namespace(data)
+    return wrap(xp.arange(n, dtype=xp.int64, device=data.device))
 
 
 def move_axis(x: Any, source: int, target: int) -> Any:

@@ -154,7 +154,7 @@ def _difference(a: Any, b: Any, path: str, prefix: bool, none_is_leaf: bool) -> 
         return ""
     at = f"at {path or 'the top'}:"
     if kind_a is not kind_b:
-        return f"{at} the first is {_name(kind_a)}, the second {_name(kind_b)}"
+        return f"{at} the first is {_name(a, kind_a)}, the second {_name(b, kind_b)}"
     if names_a != names_b:
         only = [
             f"only the {which} has {', '.join(n for n in mine if n not in others)}"
@@ -166,10 +166,10 @@ def _difference(a: Any, b: Any, path: str, prefix: bool, none_is_leaf: bool) -> 
     return next(filter(None, (_difference(x, y, path + n, prefix, none_is_leaf) for n, x, y in pairs)), "")
 
 
-def _name(kind: type | None) -> str:
-    if kind is None:
-        return "a leaf"
-    return "None" if kind is type(None) else f"a {kind.__name__}"
+def _name(tree: Any, kind: type | None) -> str:
+    if tree is None:
+        return "None"
+    return "a leaf" if kind is None else f"a {kind.__name__}"
 
 
 def _children(tree: Any, none_is_leaf: bool) -> tuple[list[str], type | None, list[Any]]:

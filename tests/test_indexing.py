@@ -14,6 +14,7 @@ import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad.testing import check_grads
 
+many = settings(max_examples=500, deadline=None, derandomize=True, database=None)
 shapes = st.lists(st.integers(0, 4), min_size=1, max_size=4).map(tuple)
 
 
@@ -66,7 +67,7 @@ def ours(key: Any) -> Any:
     return tuple(fg.asarray(e) if isinstance(e, np.ndarray) else e for e in key)
 
 
-@settings(max_examples=600, deadline=None)
+@many
 @given(indexed(), st.booleans())
 def test_getitem_is_numpys(case: tuple[Any, tuple[Any, ...]], converted: bool) -> None:
     x, key = case
@@ -107,7 +108,7 @@ _UPDATES: dict[str, Callable[[Any, Any, Any], None]] = {
 }
 
 
-@settings(max_examples=600, deadline=None)
+@many
 @given(indexed(), st.sampled_from(sorted(_UPDATES)), st.sampled_from(["number", "last axis", "all"]))
 def test_at_is_numpys_update_in_place(case: tuple[Any, tuple[Any, ...]], method: str, form: str) -> None:
     x, key = case
@@ -220,8 +221,8 @@ def test_assignment_says_what_to_write() -> None:
         x[x > 0] = 0.0
 
 
+@many
 @given(st.integers(1, 4), st.integers(0, 3), st.data())
-@settings(max_examples=60, deadline=None)
 def test_take_and_take_along_axis(n: int, ndim: int, data: Any) -> None:
     shape = (n,) * (ndim + 1)
     x = np.random.default_rng(0).random(shape)

@@ -202,7 +202,7 @@ class TestWrongDirections:
             ((1.0,), (1.0, 2.0), TreeError, r"only the second has \[1\]"),
             (({"w": 1.0},), ({"v": 1.0},), TreeError, r"at \[0\]: only the first has \['w'\] and only the second"),
             (([1.0],), ((1.0,),), TreeError, r"at \[0\]: the first is a list, the second a tuple"),
-            ((None,), (1.0,), TreeError, r"at \[0\]: the first is None, the second a leaf"),
+            ((None,), (1.0,), TreeError, "where the primal is None the tangent must be None"),
             (((1.0, 2.0),), (None,), TreeError, r"at \[0\]: the first is a tuple, the second None"),
             ((fnp.ones(2),), (fnp.ones(3),), ShapeError, r"float32\[2\] must have its shape, not \(3,\)"),
             ((3,), (1.0,), DtypeError, r"the primal int64\[\] has no derivative: give a float \(3.0 instead of 3\)"),

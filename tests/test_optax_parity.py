@@ -88,14 +88,15 @@ def trajectory(o: Any, opt: Any, array: Any, map_tree: Any, dtype: str) -> list[
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("make", TRANSFORMATIONS.values(), ids=TRANSFORMATIONS)
-def test_a_hundred_steps(make: Any, dtype: str) -> None:
-    ours, theirs = both(make)
+@pytest.mark.parametrize("name", TRANSFORMATIONS)
+def test_a_hundred_steps(name: str, dtype: str) -> None:
+    ours, theirs = both(TRANSFORMATIONS[name])
     with config.default_dtype(dtype):
         found = trajectory(optim, ours, fnp.asarray, tree.map, dtype)
     with jax.enable_x64(dtype == "float64"):
         expected = trajectory(optax, theirs, jax.numpy.asarray, jax.tree.map, dtype)
-    rtol, atol = (2e-4, 2e-5) if dtype == "float32" else (1e-10, 1e-12)
+    # A schedule of optax's int32 count is float32 even in x64
+    rtol, atol = (2e-4, 2e-5) if dtype == "float32" else (1e-6, 1e-7) if "schedule" in name else (1e-10, 1e-12)
     for step, (a, b) in enumerate(zip(found, expected, strict=True)):
         leaves = jax.tree.leaves(b)
         for (path, x), y in zip(tree.flatten_with_path(a)[0], leaves, strict=True):

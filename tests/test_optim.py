@@ -145,9 +145,9 @@ def test_ones_own_transformation() -> None:
 @every_optimiser
 @pytest.mark.parametrize("default", ["float32", "float64"])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "complex128"])
-def test_dtypes_stay(opt: optim.GradientTransformation, dtype: str, default: str) -> None:
+def test_dtypes_stay(opt: Any, dtype: str, default: str) -> None:
     if opt is OPTIMISERS["clipped"] and dtype.startswith("complex"):
-        pytest.skip("clip has no complex order")
+        opt = optim.chain(*opt.transformations[1:])  # clip needs an order
     with config.default_dtype(default):
         params = example(0, "float32")
         params["layers"][0] = tree.map(lambda x: x.astype(dtype), params["layers"][0])
@@ -231,7 +231,8 @@ def test_another_array_module_and_device(opt: optim.GradientTransformation) -> N
     assert all(x.device == there for x in tree.leaves((found, state)))
     expected, _ = run(opt, params, grads)
     for x, y in zip(tree.leaves(found), tree.leaves(expected), strict=True):
-        np.testing.assert_allclose(np.asarray(x.tolist()), np.asarray(y), rtol=1e-5, atol=1e-6)
+        values = np.asarray(x._data.to_device(array_api_strict.Device("CPU_DEVICE")))
+        np.testing.assert_allclose(values, np.asarray(y), rtol=1e-5, atol=1e-6)
 
 
 # ---- hyper-parameters --------------------------------------------------------------------------
@@ -382,7 +383,7 @@ def test_set_hyperparams_refuses(values: Any, error: type[Exception], message: s
 
 def test_set_hyperparams_refuses_a_schedule_and_two_of_a_name() -> None:
     state = optim.sgd(optim.constant_schedule(0.1), momentum=0.9).init(fnp.ones(2))
-    with pytest.raises(ValueError, match="'learning_rate' follows a schedule.*numbers are: momentum"):
+    with pytest.raises(ValueError, match=r"'learning_rate' follows a schedule.*numbers are: momentum"):
         optim.set_hyperparams(state, learning_rate=0.1)
     twice = optim.chain(optim.scale(1.0), optim.named_chain(("again", optim.scale(2.0)))).init(fnp.ones(2))
     with pytest.raises(ValueError, match=r"'step_size' stands in state\[0\] and state\[1\]\['again'\]"):
@@ -549,13 +550,13 @@ def test_missing_params(opt: optim.GradientTransformation) -> None:
 
 def test_states_that_belong_elsewhere() -> None:
     grads = fnp.ones(2)
-    with pytest.raises(TreeError, match="chain.update: the state must be a tuple of 2 states.*not a tuple of 1"):
+    with pytest.raises(TreeError, match=r"chain.update: the state must be a tuple of 2 states.*not a tuple of 1"):
         optim.sgd(0.1).update(grads, (optim.EmptyState(),))
     with pytest.raises(
-        TreeError, match="named_chain.update: the state must be a dict of the states of a, not a dict of b"
+        TreeError, match=r"named_chain.update: the state must be a dict of the states of a, not a dict of b"
     ):
         optim.named_chain(("a", optim.identity())).update(grads, {"b": optim.EmptyState()})
-    with pytest.raises(TreeError, match="trace.update: the state must be a TraceState, not a EmptyState"):
+    with pytest.raises(TreeError, match=r"trace.update: the state must be a TraceState, not a EmptyState"):
         optim.trace(0.9).update(grads, optim.EmptyState())
     with pytest.raises(TreeError, match="step_size is a schedule and the state was made for a number"):
         optim.scale(lambda count: 0.1).update(grads, optim.scale(0.1).init(grads))

@@ -12,6 +12,7 @@ from ..errors import ArrayIndexError, DtypeError, ShapeError
 from ..numpy.elementwise import abs, clip, exp, log, where
 from ..ops import activations, reduce
 from ..ops.create import asarray, promote_inexact, to_inexact
+from ..ops.elementwise import astype
 from ..ops.index import gather
 from ..ops.shape import normalize_axis
 from ..rules import iota, move_axis
@@ -55,7 +56,8 @@ def cross_entropy(
         weight: (C,), how much each class counts; 1 where None.
         ignore_index: class targets of this value count for nothing, in the mean neither.
         label_smoothing: p becomes (1 - label_smoothing) p + label_smoothing / C.
-        reduction: "mean" divides the sum by the number of examples, for class targets by the sum of their weights.
+        reduction: "mean" divides the sum by the number of examples, for class targets by the sum of the weights of
+            those that count (NaN where none does).
         axis: where the classes are.
 
     Returns:
@@ -171,24 +173,26 @@ def _classes(name: str, targets: Any, values: Array, axis: int, ignore_index: in
             f"the shape {expected}; got {targets.aval}"
             + ("; probabilities must be floats" if targets.shape == values.shape else "")
         )
+    targets = astype(targets, "int64")  # the number of classes need not fit an int8
     counts = None if ignore_index is None else targets != ignore_index
-    if targets.dtype.kind == "i":  # -1 would count from the end
-        targets = where(targets < 0, values.shape[axis], targets)
+    targets = where(targets < 0, values.shape[axis], targets)  # -1 would count from the end
     return (targets if counts is None else where(counts, targets, 0)), counts
 
 
 def _pick(name: str, values: Any, chosen: Any, axis: int, ignore_index: int | None) -> Any:
     """From each line of values along an axis, the one of the chosen class."""
     classes = values.shape[axis]
-    rows = move_axis(values, axis, values.ndim - 1).reshape((chosen.size, classes))
+    flat = values.ndim == 2 and axis == 1  # nearly always: then there is nothing to rearrange
+    rows = values if flat else move_axis(values, axis, values.ndim - 1).reshape((chosen.size, classes))
+    index = chosen if flat else chosen.reshape((chosen.size,))
     try:
-        found = gather(rows, iota(chosen.size, values), chosen.reshape((chosen.size,)))
+        found = gather(rows, iota(chosen.size, values), index)
     except ArrayIndexError:
         raise ArrayIndexError(
             f"{name}: a target is outside of the classes 0 to {classes - 1}"
             + (" (ignore_index=... names a value that marks examples without a class)" if ignore_index is None else "")
         ) from None
-    return found.reshape(chosen.shape)
+    return found if flat else found.reshape(chosen.shape)
 
 
 # ---- reductions --------------------------------------------------------------------------------
@@ -349,15 +353,15 @@ def binary_cross_entropy_with_logits(
 def kl_div(
     log_probs: Any,
     targets: Any,
-    log_targets: bool = False,
+    log_target: bool = False,
     reduction: Literal["none", "mean", "sum", "batchmean"] = "mean",
 ) -> Array:
     """The terms of the Kullback-Leibler divergence of q from p: p (log p - log q).
 
     Args:
         log_probs: log q.
-        targets: p, of that shape, or log p with `log_targets`; where p is 0 the term is 0.
-        log_targets: whether the targets are logarithms.
+        targets: p, of that shape, or log p with `log_target`; where p is 0 the term is 0.
+        log_target: whether the targets are logarithms.
         reduction: "sum" is the divergence of one distribution, "batchmean" divides it by the size of the first axis;
             "mean" is over all elements, or "none".
 
@@ -371,7 +375,7 @@ def kl_div(
     _check_reduction("kl_div", reduction, "batchmean")
     log_q, p = _pair("kl_div", log_probs, targets)
     log_q = to_inexact(log_q)
-    if log_targets:
+    if log_target:
         terms = exp(p) * (p - log_q)
     else:
         p = to_inexact(p)

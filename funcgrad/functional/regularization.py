@@ -7,6 +7,7 @@ from typing import Any
 from .. import random
 from ..core import Array
 from ..errors import DtypeError
+from ..numpy.creation import zeros_like
 from ..ops.create import to_inexact
 
 __all__ = ["dropout"]
@@ -47,6 +48,6 @@ def dropout(x: Any, rate: float, *, key: Any = None, train: bool = True) -> Arra
             "or train=False to keep every element"
         )
     if rate == 1:
-        return x * 0
+        return zeros_like(x)
     keep: Any = random.bernoulli(key, 1 - rate, x.shape)
     return x * (keep.astype(x.dtype) * (1 / (1 - rate)))

@@ -13,7 +13,16 @@ from ..errors import ShapeError
 from ..kernels.convolution import conv_output_sizes
 from ..ops.shape import expand_dims, permute_dims
 
-__all__ = ["Padding", "Sizes", "from_channels_last", "pairs", "per_axis", "to_channels_last", "window_counts"]
+__all__ = [
+    "Padding",
+    "Sizes",
+    "from_channels_last",
+    "is_channels_last",
+    "pairs",
+    "per_axis",
+    "to_channels_last",
+    "window_counts",
+]
 
 Sizes: TypeAlias = int | tuple[int, ...]
 Padding: TypeAlias = int | tuple[Any, ...] | list[Any] | Literal["SAME", "VALID"]

@@ -26,7 +26,7 @@ from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm
 from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
 from .sequential import Identity, Lambda, Sequential
 from .shape import Flatten
-from .summary import summary
+from .text import summary
 
 __all__ = [
     "ELU",

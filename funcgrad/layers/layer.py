@@ -26,12 +26,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, dataclass_transform
 
 from ..errors import FuncgradError, LayerError, ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..random import fold_in
+from . import text
 
 __all__ = ["Layer", "Run"]
 
@@ -173,7 +174,7 @@ class Layer:
         Raises:
             LayerError: a layer needs running state: use `apply`.
         """
-        if not isinstance(params, Mapping | tuple | list):
+        if not isinstance(params, _TREES):
             raise TreeError(
                 f"{label(self)}: the first argument of a layer is its params, not a {type(params).__name__}: "
                 "write model(params, x), and inside of forward run.<name>(x)"
@@ -181,7 +182,12 @@ class Layer:
         return Run(self, params, None, None, False)(*inputs, **options)
 
     def __repr__(self) -> str:
-        return _show(self)
+        return text.show(self, [name for name, _ in sublayers(self)], self._spread)
+
+
+# made once: `A | B` in an isinstance makes a union each time, and an abstract class is slow to ask
+_TREES = (dict, tuple, list, Mapping)
+_MAY_HOLD_LAYERS = (Layer, tuple)
 
 
 class Run:
@@ -251,24 +257,23 @@ class Run:
             raise
 
     def __getattr__(self, name: str) -> Any:
-        child = self._children.get(name)
-        if child is not None:
+        if name in self._children:
+            return self._children[name]
+        layer, params = self._layer, self._params
+        field = layer.__dict__.get(name)
+        if isinstance(field, _MAY_HOLD_LAYERS) and (name == layer._spread or holds_layers(field)):
+            spread = name == layer._spread
+            below = params if spread else self._entry("params", params, name)
+            state = self._state if spread or self._state is None else self._entry("state", self._state, name)
+            child = self._children[name] = self._enter(field, below, state, "" if spread else name)
             return child
+        if isinstance(params, dict) and name in params:
+            return params[name]
         if name.startswith("__"):  # a question of Python's own (copy, pickle, inspect), not of a forward
             raise AttributeError(name)
-        layer, field = self._layer, self._layer.__dict__.get(name)
-        spread = name == layer._spread
-        if spread or holds_layers(field):
-            prefix = "" if spread else name
-            params = self._params if spread else self._entry("params", self._params, name)
-            state = self._state if spread or self._state is None else self._entry("state", self._state, name)
-            child = self._children[name] = self._enter(field, params, state, prefix)
-            return child
-        if isinstance(self._params, Mapping) and name in self._params:
-            return self._params[name]
         if name in layer.__dict__ and (field is None or callable(field)):
             return field
-        return self._entry("params", self._params, name)
+        return self._entry("params", params, name)
 
     def __repr__(self) -> str:
         return f"Run({label(self._layer)} at {self._path() or 'the top'})"
@@ -332,6 +337,7 @@ class Run:
         where = "in layer " + " ".join(filter(None, [path, label(self._layer)]))
         if isinstance(error, FuncgradError):
             error.message = f"{where}: {error.message}"
+            error.args = (error.message,)
         else:
             error.add_note(where)
 
@@ -401,9 +407,8 @@ def sublayers(layer: Layer) -> list[tuple[str, Any]]:
 
 def label(layer: Any) -> str:
     """A layer in one short line; one that is made of layers by the name of its class."""
-    if not isinstance(layer, Layer):
-        return _name(layer)
-    return type(layer).__name__ if sublayers(layer) else repr(layer)
+    composed = isinstance(layer, Layer) and sublayers(layer)
+    return type(layer).__name__ if composed else text.show_value(layer)
 
 
 def _init(value: Any, key: Any, name: str) -> tuple[Any, Any]:
@@ -431,35 +436,3 @@ def _expect_mapping(tree: Any, what: str, run: Run) -> Mapping[str, Any]:
 
 def _listed(entries: Mapping[str, Any]) -> str:
     return ", ".join(map(repr, entries)) or "no entries"
-
-
-def _name(value: Any) -> str:
-    """A plain function by its name, everything else by its repr."""
-    name: Callable[..., Any] | str = getattr(value, "__name__", "")
-    return str(name) if name and callable(value) else repr(value)
-
-
-def _show(layer: Layer) -> str:
-    """The layer as one would write it, settings at their defaults left out; one sublayer a line."""
-    parts, nested, positional = [], [name for name, _ in sublayers(layer)], True
-    for field in _fields(layer):
-        value = getattr(layer, field.name)
-        if field.name == layer._spread:
-            parts += [_name(v) if not isinstance(v, Layer) else repr(v) for v in value]
-        elif field.default is not dataclasses.MISSING and value == field.default:
-            positional = False
-        else:
-            shown = _name(value) if not isinstance(value, Layer | tuple) else _show_value(value)
-            positional = positional and field.default is dataclasses.MISSING and not nested
-            parts.append(shown if positional else f"{field.name}={shown}")
-    if not nested or not parts:
-        return f"{type(layer).__name__}({', '.join(parts)})"
-    body = "".join(f"{part},\n" for part in parts)
-    return f"{type(layer).__name__}(\n" + "".join(f"    {line}\n" for line in body.splitlines()) + ")"
-
-
-def _show_value(value: Any) -> str:
-    if not holds_layers(value) or isinstance(value, Layer):
-        return repr(value)
-    body = "".join(f"{_show_value(v) if isinstance(v, Layer | tuple) else _name(v)},\n" for v in value)
-    return "(\n" + "".join(f"    {line}\n" for line in body.splitlines()) + ")"

@@ -48,6 +48,7 @@ class Linear(Layer):
 
     def forward(self, run: Run, x: Any) -> Any:
         x = asarray(x)
-        if not x.ndim or x.shape[-1] != self.in_features:
-            raise ShapeError(f"expected last size {self.in_features}, got {x.shape}")
+        shape = x.shape
+        if not shape or shape[-1] != self.in_features:
+            raise ShapeError(f"expected last size {self.in_features}, got {shape}")
         return linear(x, run.weight, run.bias if self.bias else None)

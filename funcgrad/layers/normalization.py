@@ -67,12 +67,12 @@ class _BatchNorm(Layer):
         return mean, var
 
     def _channel_axis(self, shape: tuple[int, ...]) -> int:
-        rank = len(self.layout) - 2
-        # (N, C) is a batch of features in either layout of 1-d; (C,) is one example of it
-        least = 1 if rank == 1 else rank + 1
-        first = self.layout == self._layouts[1]
-        axis = (0 if len(shape) in (1, rank + 1) and (rank > 1 or len(shape) == 1) else 1) if first else len(shape) - 1
-        if not least <= len(shape) <= rank + 2 or shape[axis] != self.num_features:
+        rank, ndim = len(self.layout) - 2, len(shape)
+        # with one spatial axis (N, C) is a batch of features in either layout, and (C,) one example of it
+        batched = ndim == rank + 2 or (rank == 1 and ndim == 2)
+        fits = batched or ndim == rank + 1 or (rank == 1 and ndim == 1)
+        axis = ndim - 1 if self.layout == self._layouts[0] else int(batched)
+        if not fits or shape[axis] != self.num_features:
             sizes = ", ".join(str(self.num_features) if c == "C" else c for c in self.layout)
             more = f" or (N, {self.num_features})" if rank == 1 else ""
             raise ShapeError(f"expected ({sizes}){more}, with or without N, got {shape}")

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Array, backend_array
-from ..device import Device, default_device, device, namespace, namespace_on
+from ..core import Array, backend_array, wrap
+from ..device import Device, backend_dtype, default_device, device, namespace, namespace_on
 from ..dtypes import canonical
 from ..errors import DtypeError, ShapeError
 from ..ops import create
@@ -213,7 +213,8 @@ def parse_shape(shape: Any) -> tuple[int, ...]:
 
 def _like(x: Array, shape: tuple[int, ...], value: Any, dtype: Any) -> Array:
     data = backend_array(x)
-    return Array(namespace(data).full(shape, value, dtype=dtype, device=data.device))
+    xp = namespace(data)
+    return wrap(xp.full(shape, value, dtype=backend_dtype(xp, dtype), device=data.device))
 
 
 def _make(function: str, *args: Any, where: Any, **options: Any) -> Array:

@@ -6,6 +6,7 @@ of documentation.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import Any
 
@@ -145,7 +146,12 @@ def round(x: Any, /, decimals: int = 0) -> Array:
         decimals: how many digits after the point; negative ones count before it.
     """
     x = asarray(x)
-    return ops.round(x) if decimals == 0 else divide(ops.round(x * 10.0**decimals), 10.0**decimals)
+    if decimals == 0 or (decimals > 0 and x.dtype.kind in "biu"):
+        return ops.round(x)
+    if x.dtype.kind in "biu":
+        return ops.astype(round(ops.astype(x, "float64"), decimals), x.dtype)
+    scale = 10.0 ** builtins.abs(decimals)  # a whole number: 10.0**-1 is not a tenth
+    return ops.round(x * scale) / scale if decimals > 0 else ops.round(x / scale) * scale
 
 
 def abs(x: Any, /) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -167,9 +168,10 @@ def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
     if not axes:
         return x
     peak: Any = stop_gradient(ops.max(x, axes=axes))
-    peak = where(_isfinite(peak), peak, 0)
-    shifted: Any = x - ops.kept(peak, x, axes)
-    out: Any = _log(ops.sum(_exp(shifted), axes=axes)) + peak
+    nothing = equal(peak, -math.inf)  # log(0), which NumPy warns of and whose derivative is NaN
+    shift: Any = where(_isfinite(peak), peak, 0)
+    total: Any = ops.sum(_exp(x - ops.kept(shift, x, axes)), axes=axes)
+    out: Any = where(nothing, -math.inf, _log(where(nothing, 1, total)) + shift)
     return ops.kept(out, x, axes) if keepdims else out
 
 

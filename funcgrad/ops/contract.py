@@ -25,7 +25,11 @@ def _infer_matmul(x: Aval, y: Aval) -> Aval:
             f"matmul: the shapes {x.shape} and {y.shape} do not fit: the last axis of the first ({x.shape[-1]}) and "
             f"the second to last of the second ({y.shape[-2]}) must be equal"
         )
-    return Aval((*broadcast_shapes("matmul", x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]), x.dtype)
+    try:
+        leading = broadcast_shapes("matmul", x.shape[:-2], y.shape[:-2])
+    except ShapeError as error:
+        raise ShapeError(f"matmul of {x.shape} and {y.shape}, their leading axes: {error.message}") from None
+    return Aval((*leading, x.shape[-2], y.shape[-1]), x.dtype)
 
 
 def _transposed(x: Any) -> Any:

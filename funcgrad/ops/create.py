@@ -41,7 +41,7 @@ def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None 
 
 def from_backend(x: Raw, copy: bool | None = None) -> Array:
     """An array of any array API module; copied unless `copy=False` vouches that nobody will write to it."""
-    return Array(x if copy is False else namespace(x).asarray(x, copy=True))
+    return wrap(x if copy is False else namespace(x).asarray(x, copy=True))
 
 
 def as_operand(x: Any) -> Any:
@@ -61,7 +61,8 @@ def promote(x: Any, y: Any) -> tuple[Any, Any]:
         return astype(x, weak(x.dtype, y)), y
     if isinstance(y, Array):
         return x, astype(y, weak(y.dtype, x))
-    return asarray(x), y
+    x = asarray(x)
+    return astype(x, weak(x.dtype, y)), y
 
 
 def promote_inexact(x: Any, y: Any) -> tuple[Any, Any]:
@@ -121,7 +122,7 @@ def _of_python(x: Any) -> np.ndarray[Any, Any]:
 def _placed(x: Array, dtype: Any, where: Any) -> Array:
     found = x if dtype is None else astype(x, dtype)
     target = default_device() if where is None else device(where) if isinstance(where, str) else where
-    return found if target == device_of(found._data) else Array(move(found._data, target))
+    return found if target == device_of(found._data) else wrap(move(found._data, target))
 
 
 def _holds_arrays(x: Any) -> bool:

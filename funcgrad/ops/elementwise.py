@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from ..core import SCALARS, Array, Aval
-from ..device import move
+from ..device import backend_dtype, move
 from ..dtypes import canonical, is_inexact
 from ..kernels import error_function
 from ..rules import elementwise, general, linear
@@ -148,13 +148,13 @@ def _same(x: Aval, **_: Any) -> Aval:
 
 convert = linear(
     "convert(x)",
-    impl=lambda xp, x, *, dtype: xp.astype(x, dtype),
+    impl=lambda xp, x, *, dtype: xp.astype(x, backend_dtype(xp, dtype)),
     infer=lambda x, *, dtype: Aval(x.shape, dtype),
     transpose=lambda g, x, *, dtype: convert(g if x.dtype.kind == "c" else real_part(g), dtype=x.dtype),
 )
 cast = general(  # to or from a dtype that has no derivatives
     "cast(x)",
-    impl=lambda xp, x, *, dtype: xp.astype(x, dtype),
+    impl=lambda xp, x, *, dtype: xp.astype(x, backend_dtype(xp, dtype)),
     infer=lambda x, *, dtype: Aval(x.shape, dtype),
 )
 stop_gradient = general(

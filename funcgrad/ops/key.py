@@ -75,14 +75,17 @@ class Key:
 
 def parse(key: Any, x: Array) -> Key:
     """The index of that array, taken apart."""
-    entries = _expand(key if isinstance(key, tuple) else (key,), x)
+    entries, dots = _expand(key if isinstance(key, tuple) else (key,), x)
     if not any(isinstance(e, Array) for e in entries):
         return Key(tuple(entries), (), (), 0)
-    return _advanced(entries, x)
+    return _advanced(entries, dots, x)
 
 
-def _expand(key: tuple[Any, ...], x: Array) -> list[Any]:
-    """One entry an axis, and None for new axes: no Ellipsis, no mask, as many axes as the array has."""
+def _expand(key: tuple[Any, ...], x: Array) -> tuple[list[Any], int]:
+    """One entry an axis, and None for new axes: no Ellipsis, no mask, as many axes as the array has.
+
+    And before which entry the ellipsis stood.
+    """
     given, shape = [_entry(entry, x) for entry in key], x.shape
     consumed = sum(map(_axes, given))
     if consumed > len(shape):
@@ -92,9 +95,11 @@ def _expand(key: tuple[Any, ...], x: Array) -> list[Any]:
         raise ArrayIndexError("an index may hold one ellipsis ('...')")
     fill = [slice(None)] * (len(shape) - consumed)
     entries: list[Any] = []
+    place = 0
     for entry in given if dots else [*given, Ellipsis]:
         axis = sum(e is not None for e in entries)
         if entry is Ellipsis:
+            place = len(entries)
             entries += fill
         elif isinstance(entry, Array) and entry.dtype.kind == "b":
             if entry.shape != shape[axis : axis + entry.ndim]:
@@ -106,7 +111,7 @@ def _expand(key: tuple[Any, ...], x: Array) -> list[Any]:
             raise ArrayIndexError(f"index {entry} is out of range for axis {axis} of size {shape[axis]}")
         else:
             entries.append(entry)
-    return entries
+    return entries, place
 
 
 def _axes(entry: Any) -> int:
@@ -147,11 +152,11 @@ def of_mask(mask: Array) -> list[Any]:
     return [Array(index) for index in data.__array_namespace__().nonzero(data)]
 
 
-def _advanced(entries: list[Any], x: Array) -> Key:
+def _advanced(entries: list[Any], dots: int, x: Array) -> Key:
     # beside an array NumPy takes an int for an array without dimensions
     advanced = [not (e is None or isinstance(e, slice)) for e in entries]
     first, last = advanced.index(True), len(advanced) - 1 - advanced[::-1].index(True)
-    side_by_side = all(advanced[first : last + 1])
+    side_by_side = all(advanced[first : last + 1]) and not first < dots <= last  # x[:, 0, ..., i]: apart, as NumPy says
     basic = tuple(slice(None) if a else e for e, a in zip(entries, advanced, strict=True))
     front = [i for i, a in enumerate(advanced) if a]  # every entry leaves one axis: ints are among the arrays
     ndim = len(sliced_shape(x.shape, basic))

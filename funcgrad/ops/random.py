@@ -37,7 +37,7 @@ class Sampler:
         dtype: (**params) -> their dtype.
     """
 
-    __slots__ = ("_draw", "primitive")
+    __slots__ = ("_draw", "operation")
 
     def __init__(self, name: str, draw: Callable[..., Raw], dtype: Callable[..., DType]):
         def impl(xp: Any, keys: Raw, *, shape: tuple[int, ...], **params: Any) -> Raw:
@@ -47,16 +47,16 @@ class Sampler:
             return Aval((*_batch_shape(name, keys), *shape), dtype(**params))
 
         def batch(size: int, args: Any, dims: Any, **params: Any) -> tuple[Any, int]:
-            return self.primitive(move_axis(args[0], dims[0], 0), **params), 0
+            return self.operation(move_axis(args[0], dims[0], 0), **params), 0
 
         self._draw = draw
-        self.primitive = general(f"{name}(keys)", impl=impl, infer=infer, batch=batch)
+        self.operation = general(f"{name}(keys)", impl=impl, infer=infer, batch=batch)
 
     def __call__(self, keys: Array | Words, *, shape: tuple[int, ...], **params: Any) -> Any:
         if isinstance(keys, tuple):
             drawn = self._draw(keys, prod(shape), **params)
             return Array(move(drawn if len(shape) == 1 else drawn.reshape(shape), default_device()))
-        return self.primitive(keys, shape=shape, **params)
+        return self.operation(keys, shape=shape, **params)
 
 
 def _each(keys: Raw, shape: tuple[int, ...], dtype: DType, draw: Callable[[Words], Raw]) -> Raw:
@@ -65,7 +65,7 @@ def _each(keys: Raw, shape: tuple[int, ...], dtype: DType, draw: Callable[[Words
     result = np.empty((prod(keys.shape[:-1]), prod(shape)), dtype)
     for row, words in zip(result, keys.reshape(-1, 2).tolist(), strict=True):
         row[...] = draw(tuple(words))
-    return move(result.reshape(*keys.shape[:-1], *shape), default_device())
+    return move(result.reshape((*keys.shape[:-1], *shape)), default_device())
 
 
 def _batch_shape(name: str, keys: Aval) -> tuple[int, ...]:
@@ -116,9 +116,11 @@ permutation = Sampler("random_permutation", _permutation, lambda: _INT64)
 
 
 def _chosen(words: Words, p: Raw, n: int, replace: bool) -> Raw:
-    """n indices drawn with probabilities p, in float64."""
+    """n indices drawn with probabilities proportional to p, in float64."""
     _check_probabilities(p, n, replace)
-    if replace:  # the inverse of the distribution function; its last value is not rounded to 1, so u is scaled
+    if n == 0:
+        return np.empty(0, _INT64)
+    if replace:  # the inverse of the distribution function
         cumulative = np.cumsum(p, dtype=np.float64)
         u = philox.uniform(words, n, np.float64) * cumulative[-1]
         last = np.flatnonzero(p)[-1]  # u can round up to the sum itself
@@ -132,13 +134,10 @@ def _chosen(words: Words, p: Raw, n: int, replace: bool) -> Raw:
 def _check_probabilities(p: Raw, n: int, replace: bool) -> None:
     if not bool(np.all(p >= 0)):
         raise ValueError(f"choice: probabilities must not be negative or NaN, and the smallest of p is {np.min(p)}")
-    total, slack = float(np.sum(p, dtype=np.float64)), float(np.sqrt(np.finfo(p.dtype).eps))
-    if not abs(total - 1) <= slack:
-        raise ValueError(f"choice: probabilities must sum to 1, and p sums to {total:.6g}; use p / p.sum()")
-    if not replace and n > np.count_nonzero(p):
-        raise ValueError(
-            f"choice: {n} draws without replacement need as many probabilities above 0, and p has {np.count_nonzero(p)}"
-        )
+    possible = int(np.count_nonzero(p))
+    if possible < (min(n, 1) if replace else n):
+        how = "with" if replace else "without"
+        raise ValueError(f"choice: p has {possible} probabilities above 0, too few for {n} draws {how} replacement")
 
 
 def _choice(xp: Any, keys: Raw, p: Raw, *, shape: tuple[int, ...], replace: bool) -> Raw:
@@ -177,7 +176,7 @@ def _derived(keys: Raw, derive: Callable[[Raw], Raw]) -> Raw:
 # ---- the high word of a product ----------------------------------------------------------------
 
 _BLOCK = 16384
-_HALF, _LOW = np.uint64(32), np.uint64(2**32 - 1)
+_HALF, _LOW = 32, 2**32 - 1
 
 
 def _multiply_high(xp: Any, x: Raw, y: Raw) -> Raw:

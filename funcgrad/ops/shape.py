@@ -21,7 +21,8 @@ def normalize_axis(axis: Any, ndim: int, name: str) -> int:
     except AttributeError:
         raise DtypeError(f"{name}: an axis must be an int, not {axis!r}") from None
     if not -ndim <= found < ndim:
-        raise AxisError(f"{name}: axis {found} is out of range for an array of {ndim} dimensions")
+        there = f"whose axes are {-ndim} to {ndim - 1}" if ndim else "which has no axes"
+        raise AxisError(f"{name}: axis {found} is out of range for an array of {ndim} dimensions, {there}")
     return int(found % ndim)
 
 
@@ -29,7 +30,8 @@ def normalize_axes(axis: Any, ndim: int, name: str) -> tuple[int, ...]:
     """None, an int or a sequence as a tuple of axes counted from the front, without repeats."""
     if axis is None:
         return tuple(range(ndim))
-    axes = tuple(normalize_axis(a, ndim, name) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+    several = isinstance(axis, Sequence) and not isinstance(axis, str)
+    axes = tuple(normalize_axis(a, ndim, name) for a in (axis if several else (axis,)))
     if len(set(axes)) != len(axes):
         raise AxisError(f"{name}: axes {axis} name one axis twice")
     return axes
@@ -138,8 +140,16 @@ def sliced_shape(shape: tuple[int, ...], key: tuple[Any, ...]) -> tuple[int, ...
 
 def _unslice(xp: Any, g: Raw, *, key: tuple[Any, ...], shape: tuple[int, ...]) -> Raw:
     out = xp.zeros(shape, dtype=g.dtype, device=g.device)
-    out[key] = g
+    _assign(xp, out, key, g)
     return out
+
+
+def _assign(xp: Any, out: Raw, key: tuple[Any, ...], values: Raw) -> None:
+    """out[key] = values, for array modules that take no new axes and no short keys there."""
+    if None in key:
+        key = tuple(k for k in key if k is not None)
+        values = xp.reshape(values, sliced_shape(out.shape, key))
+    out[(*key, ...)] = values
 
 
 def _batched(primitive: Any, operand: Any, dim: int, key: tuple[Any, ...], **params: Any) -> tuple[Any, int]:
@@ -148,7 +158,7 @@ def _batched(primitive: Any, operand: Any, dim: int, key: tuple[Any, ...], **par
 
 slice_ = linear(
     "slice(x)",
-    impl=lambda xp, x, *, key: x[key],
+    impl=lambda xp, x, *, key: x[(*key, ...)],
     infer=lambda x, *, key: Aval(sliced_shape(x.shape, key), x.dtype),
     transpose=lambda g, x, *, key: unslice(g, key=key, shape=x.shape),
     batch=lambda size, xs, dims, *, key: _batched(slice_, xs[0], dims[0], key),
@@ -164,7 +174,7 @@ unslice = linear(  # zeros of that shape with g in the places of the index
 
 def _set_slice(xp: Any, x: Raw, updates: Raw, *, key: tuple[Any, ...]) -> Raw:
     out = xp.asarray(x, copy=True)
-    out[key] = updates
+    _assign(xp, out, key, updates)
     return out
 
 

@@ -7,16 +7,16 @@ formulas are those of `scaling.py`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from .. import tree
 from ..core import Array
 from ..numpy import full_like, imag, real, sqrt, square, where, zeros_like
-from ..ops.elementwise import astype
 from .hyperparams import Number, Tunable, beside, real_dtype, require
 from .scaling import dtype_or_none
-from .transformation import aligned, floating_leaves
+from .transformation import aligned, floating_leaves, rebuilt
 
 __all__ = [
     "ScaleByAdamState",
@@ -29,6 +29,12 @@ __all__ = [
     "scale_by_stddev",
     "squared_magnitude",
 ]
+
+
+def running_means(means: Sequence[Array], values: Iterable[Array], decay: Array) -> list[Array]:
+    """decay mean + (1 - decay) value, leaf by leaf."""
+    rows = zip(means, values, beside(means, decay, 1 - decay), strict=True)
+    return [d * mean + rest * value for mean, value, (d, rest) in rows]
 
 
 def squared_magnitude(x: Array) -> Array:
@@ -120,21 +126,18 @@ class scale_by_adam(Tunable):  # noqa: N801
         #   (m / c1) / (sqrt(v / c2 + eps_root) + eps) = m / (c1 / sqrt(c2) sqrt(v + c2 eps_root) + c1 eps)
         # which divides arrays once and not three times.
         c1, c2 = 1 - b1**state.count, 1 - b2**state.count
-        ahead = b1 * c1 / (1 - b1 ** (state.count + 1)) if self.nesterov else b1
-        numbers = beside(gs, b1, 1 - b1, b2, 1 - b2, c1 / sqrt(c2), c1 * eps, ahead, c2 * self.eps_root)
-        new_mus, new_nus, out = [], [], []
-        for g, mu, nu, (b1_, rest1, b2_, rest2, root_scale, eps_, ahead_, eps_root) in zip(
-            gs, mus, nus, numbers, strict=True
-        ):
-            new_mu = b1_ * mu + rest1 * g
-            new_nu = b2_ * nu + rest2 * squared_magnitude(g)
-            root = sqrt(new_nu + eps_root if self.eps_root else new_nu)
-            top = ahead_ * new_mu + rest1 * g if self.nesterov else new_mu
-            out.append(astype(top / (root_scale * root + eps_), g.dtype))
-            new_mus.append(astype(new_mu, mu.dtype))
-            new_nus.append(astype(new_nu, nu.dtype))
-        mu, nu = tree.unflatten(structure, new_mus), tree.unflatten(structure, new_nus)
-        return tree.unflatten(structure, out), state._replace(mu=mu, nu=nu)
+        new_mus = running_means(mus, gs, b1)
+        new_nus = running_means(nus, map(squared_magnitude, gs), b2)
+        tops, roots = new_mus, new_nus
+        if self.nesterov:
+            weights = beside(gs, b1 * c1 / (1 - b1 ** (state.count + 1)), 1 - b1)
+            tops = [a * m + b * g for m, g, (a, b) in zip(new_mus, gs, weights, strict=True)]
+        if self.eps_root:
+            roots = [v + e for v, (e,) in zip(new_nus, beside(gs, c2 * self.eps_root), strict=True)]
+        rows = zip(tops, roots, beside(gs, c1 / sqrt(c2), c1 * eps), strict=True)
+        out = [top / (c * sqrt(v) + e) for top, v, (c, e) in rows]
+        state = state._replace(mu=rebuilt(structure, new_mus, mus), nu=rebuilt(structure, new_nus, nus))
+        return rebuilt(structure, out, gs), state
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,18 @@ class _MeanOfSquares(Tunable):
         require(lambda b: 0 <= b <= 1, self, "decay", "in [0, 1]")
         for name in ("eps", "initial_scale"):
             require(lambda v: v >= 0, self, name, "0 or more")
+
+    def unbiased(self, means: list[Array], decay: Array, state: Any) -> list[Array]:
+        """Running means that began at 0, as they would be without that beginning."""
+        if not self.bias_correction:
+            return means
+        return [m * c for m, (c,) in zip(means, beside(means, 1 / (1 - decay**state.count)), strict=True)]
+
+    def divided(self, structure: tree.Structure, gs: list[Array], squares: list[Array], eps: Array) -> Any:
+        """The updates over the roots of the squares, with eps inside or outside of them."""
+        rows = zip(gs, squares, beside(gs, eps), strict=True)
+        out = [g / (sqrt(v + e) if self.eps_in_sqrt else sqrt(v) + e) for g, v, (e,) in rows]
+        return rebuilt(structure, out, gs)
 
 
 class ScaleByRmsState(NamedTuple):
@@ -206,14 +221,9 @@ class scale_by_rms(_MeanOfSquares):  # noqa: N801
         decay, eps = self.current(state)
         state = self.following(state)
         (gs, nus), structure = aligned(self, {"updates": updates, "state.nu": state.nu})
-        unbias = 1 / (1 - decay**state.count) if self.bias_correction else decay
-        new_nus, out = [], []
-        for g, nu, (d, rest, c, e) in zip(gs, nus, beside(gs, decay, 1 - decay, unbias, eps), strict=True):
-            new_nu = d * nu + rest * squared_magnitude(g)
-            mean = c * new_nu if self.bias_correction else new_nu
-            out.append(astype(g / (sqrt(mean + e) if self.eps_in_sqrt else sqrt(mean) + e), g.dtype))
-            new_nus.append(astype(new_nu, nu.dtype))
-        return tree.unflatten(structure, out), state._replace(nu=tree.unflatten(structure, new_nus))
+        new_nus = running_means(nus, map(squared_magnitude, gs), decay)
+        squares = self.unbiased(new_nus, decay, state)
+        return self.divided(structure, gs, squares, eps), state._replace(nu=rebuilt(structure, new_nus, nus))
 
 
 class ScaleByStddevState(NamedTuple):
@@ -264,18 +274,11 @@ class scale_by_stddev(_MeanOfSquares):  # noqa: N801
         decay, eps = self.current(state)
         state = self.following(state)
         (gs, mus, nus), structure = aligned(self, {"updates": updates, "state.mu": state.mu, "state.nu": state.nu})
-        unbias = 1 / (1 - decay**state.count) if self.bias_correction else decay
-        new_mus, new_nus, out = [], [], []
-        numbers = beside(gs, decay, 1 - decay, unbias, eps)
-        for g, mu, nu, (d, rest, c, e) in zip(gs, mus, nus, numbers, strict=True):
-            new_mu, new_nu = d * mu + rest * g, d * nu + rest * squared_magnitude(g)
-            mean, mean_square = (c * new_mu, c * new_nu) if self.bias_correction else (new_mu, new_nu)
-            variance = mean_square - squared_magnitude(mean)
-            out.append(astype(g / (sqrt(variance + e) if self.eps_in_sqrt else sqrt(variance) + e), g.dtype))
-            new_mus.append(astype(new_mu, mu.dtype))
-            new_nus.append(astype(new_nu, nu.dtype))
-        mu, nu = tree.unflatten(structure, new_mus), tree.unflatten(structure, new_nus)
-        return tree.unflatten(structure, out), state._replace(mu=mu, nu=nu)
+        new_mus, new_nus = running_means(mus, gs, decay), running_means(nus, map(squared_magnitude, gs), decay)
+        means, squares = self.unbiased(new_mus, decay, state), self.unbiased(new_nus, decay, state)
+        variances = [v - squared_magnitude(m) for m, v in zip(means, squares, strict=True)]
+        held = state._replace(mu=rebuilt(structure, new_mus, mus), nu=rebuilt(structure, new_nus, nus))
+        return self.divided(structure, gs, variances, eps), held
 
 
 class ScaleByRssState(NamedTuple):
@@ -336,11 +339,9 @@ class scale_by_rss(Tunable):  # noqa: N801
     def update(self, updates: Any, state: ScaleByRssState, params: Any = None) -> tuple[Any, ScaleByRssState]:
         (eps,) = self.current(state)
         (gs, sums), structure = aligned(self, {"updates": updates, "state.sum_of_squares": state.sum_of_squares})
-        new_sums, out = [], []
-        for g, s, (e,) in zip(gs, sums, beside(gs, eps), strict=True):
-            new_sum = s + squared_magnitude(g)
-            # Where the sum is 0 so is g: 0 / 1 is the 0 that the formula asks for, also with eps = 0
-            out.append(astype(g / sqrt(where(new_sum > 0, new_sum + e, 1)), g.dtype))
-            new_sums.append(astype(new_sum, s.dtype))
-        following = self.following(state)._replace(sum_of_squares=tree.unflatten(structure, new_sums))
-        return tree.unflatten(structure, out), following
+        new_sums = [s + squared_magnitude(g) for s, g in zip(sums, gs, strict=True)]
+        # Where the sum is 0 so is g: 0 / 1 is the 0 that the formula asks for, also with eps = 0
+        rows = zip(gs, new_sums, beside(gs, eps), strict=True)
+        out = [g / sqrt(where(s > 0, s + e, 1)) for g, s, (e,) in rows]
+        following = self.following(state)._replace(sum_of_squares=rebuilt(structure, new_sums, sums))
+        return rebuilt(structure, out, gs), following

@@ -12,7 +12,7 @@ from ..errors import DtypeError, ShapeError
 from ..numpy import asarray, maximum, minimum, sqrt, sum
 from .adaptive import squared_magnitude
 from .hyperparams import HyperparamsState, Number, Tunable, beside, require
-from .transformation import aligned, floating_leaves, need_params
+from .transformation import aligned, floating_leaves, need_params, rebuilt
 
 __all__ = ["adaptive_grad_clip", "clip", "clip_by_global_norm", "global_norm"]
 
@@ -153,8 +153,8 @@ class adaptive_grad_clip(Tunable):  # noqa: N801
         out = []
         for g, p, (c, e) in zip(gs, ps, beside(gs, clipping, eps), strict=True):
             bound = c * sqrt(maximum(self._squared_norms(p), e * e))
-            out.append((g * _limit(self._squared_norms(g), bound)).astype(g.dtype))
-        return tree.unflatten(structure, out), self.following(state)
+            out.append(g * _limit(self._squared_norms(g), bound))
+        return rebuilt(structure, out, gs), self.following(state)
 
     def _squared_norms(self, x: Array) -> Array:
         """The squared norms of the units, on axes of size one where they were summed over."""

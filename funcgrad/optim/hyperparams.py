@@ -19,13 +19,13 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import numpy as np
 
 from ..config import default_dtype
-from ..core import SCALARS, Array, Tracer, backend_array
-from ..device import namespace
+from ..core import SCALARS, Array, Aval, Tracer
 from ..dtypes import DType
 from ..errors import DtypeError, ShapeError, TreeError
 from ..numpy import asarray
 from ..ops.create import to_inexact
 from ..ops.elementwise import astype
+from ..rules import zeros
 from .schedules import Schedule
 from .transformation import GradientTransformation, floating_leaves
 
@@ -212,7 +212,7 @@ def beside(leaves: Sequence[Array], *scalars: Array) -> list[list[Array]]:
         dtype = x.dtype
         found = by_dtype.get(dtype)
         if found is None:
-            found = by_dtype[dtype] = [astype(s, real_dtype(dtype)) for s in scalars]
+            found = by_dtype[dtype] = [s if s.dtype is dtype else astype(s, real_dtype(dtype)) for s in scalars]
         out.append(found)
     return out
 
@@ -249,5 +249,4 @@ def _scalar(value: Any, dtype: DType, leaves: Sequence[Array]) -> Array:
     """A number as an array without dimensions, on the device of the first of the leaves."""
     if not leaves:
         return asarray(value, dtype)
-    data = backend_array(leaves[0])
-    return Array(namespace(data).full((), value, dtype=dtype, device=data.device))
+    return zeros(Aval((), dtype), leaves[0]) + value

@@ -14,11 +14,10 @@ from ..core import Array
 from ..dtypes import canonical
 from ..errors import DtypeError
 from ..numpy import zeros_like
-from ..ops.elementwise import astype
 from .hyperparams import HyperparamsState, Number, Tunable, beside
 from .masking import Mask, flags_of
 from .schedules import Schedule
-from .transformation import aligned, floating_leaves, need_params
+from .transformation import aligned, floating_leaves, need_params, rebuilt
 
 __all__ = [
     "TraceState",
@@ -145,8 +144,8 @@ class add_decayed_weights(Tunable):  # noqa: N801
         (gs, ps), structure = aligned(self, {"updates": updates, "params": params})
         flags = [True] * len(gs) if self.mask is None else flags_of(self.mask, params)
         rows = zip(gs, ps, flags, beside(gs, decay), strict=True)
-        out = [astype(g + c * p, g.dtype) if flag else g for g, p, flag, (c,) in rows]
-        return tree.unflatten(structure, out), self.following(state)
+        out = [g + c * p if flag else g for g, p, flag, (c,) in rows]
+        return rebuilt(structure, out, gs), self.following(state)
 
 
 # ---- by their history --------------------------------------------------------------------------
@@ -209,9 +208,8 @@ class trace(Tunable):  # noqa: N801
         scalars = beside(gs, momentum)
         sums = [g + c * m for g, m, (c,) in zip(gs, ms, scalars, strict=True)]
         out = [g + c * m for g, m, (c,) in zip(gs, sums, scalars, strict=True)] if self.nesterov else sums
-        held = [astype(new, m.dtype) for new, m in zip(sums, ms, strict=True)]
-        out = [astype(u, g.dtype) for u, g in zip(out, gs, strict=True)]
-        return tree.unflatten(structure, out), self.following(state)._replace(trace=tree.unflatten(structure, held))
+        held = rebuilt(structure, sums, ms)
+        return rebuilt(structure, out, gs), self.following(state)._replace(trace=held)
 
 
 def dtype_or_none(dtype: Any) -> Any:

@@ -13,7 +13,7 @@ that two `adam(1e-3)` are one to whatever remembers functions by their arguments
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ __all__ = [
     "identity",
     "named_chain",
     "need_params",
+    "rebuilt",
     "set_to_zero",
 ]
 
@@ -235,7 +236,7 @@ def apply_updates(params: Any, updates: Any) -> Any:
     {'w': Array([0.5, 2. ], dtype=float32)}
     """
     (ps, us), structure = aligned("apply_updates", {"params": params, "updates": updates})
-    return tree.unflatten(structure, [astype(p + u, p.dtype) for p, u in zip(ps, us, strict=True)])
+    return rebuilt(structure, [p + u for p, u in zip(ps, us, strict=True)], ps)
 
 
 # ---- what transformations are made of ----------------------------------------------------------
@@ -304,6 +305,12 @@ def aligned(caller: Any, trees: Mapping[str, Any]) -> tuple[list[list[Array]], t
                     )
         columns.append(leaves)
     return columns, structure
+
+
+def rebuilt(structure: tree.Structure, leaves: Sequence[Array], like: Sequence[Array]) -> Any:
+    """The tree of these leaves, in the dtypes of those that they follow."""
+    pairs = zip(leaves, like, strict=True)
+    return tree.unflatten(structure, [x if x.dtype is old.dtype else astype(x, old.dtype) for x, old in pairs])
 
 
 def need_params(caller: GradientTransformation, params: Any) -> None:

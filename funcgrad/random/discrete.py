@@ -183,7 +183,7 @@ def permutation(key: Key, x: Any, axis: int = 0) -> Array:
     >>> random.permutation(random.key(0), 5)
     Array([0, 3, 4, 1, 2], dtype=int64)
     """
-    if not isinstance(x, Array | np.ndarray | list | tuple) or np.ndim(x) == 0:
+    if not _is_array(x):
         n = integer(x, "permutation: n")
         if n < 0:
             raise ShapeError(f"permutation: n must not be negative, got {n}")
@@ -192,6 +192,11 @@ def permutation(key: Key, x: Any, axis: int = 0) -> Array:
     along = normalize_axis(axis, found.ndim, "permutation")
     order = sample("permutation", ops.permutation, key, (found.shape[along],))
     return take(found, to_device(order, found.device), axis=along)
+
+
+def _is_array(x: Any) -> bool:
+    """Something to reorder, and not a number (an array without dimensions is one)."""
+    return isinstance(x, list | tuple) or (isinstance(x, Array | np.ndarray) and x.ndim > 0)
 
 
 def choice(key: Key, a: Any, shape: Shape = (), replace: bool = True, p: Any = None, axis: int = 0) -> Array:
@@ -221,7 +226,7 @@ def choice(key: Key, a: Any, shape: Shape = (), replace: bool = True, p: Any = N
     Array([6, 9, 8], dtype=int64)
     """
     sizes = parse_shape(shape)
-    array = asarray(a) if isinstance(a, Array | np.ndarray | list | tuple) and np.ndim(a) else None
+    array = asarray(a) if _is_array(a) else None
     along = 0 if array is None else normalize_axis(axis, array.ndim, "choice")
     n = integer(a, "choice: a") if array is None else array.shape[along]
     draws = math.prod(sizes)
@@ -242,6 +247,10 @@ def _weighted(key: Key, p: Any, n: int, shape: tuple[int, ...], replace: bool) -
     found = asarray(p)
     if found.shape != (n,) or found.dtype.kind != "f":
         raise ShapeError(f"choice: p must be floats of shape ({n},), one for each element, not {found.aval}")
+    if (values := known(found)) is not None:
+        total = float(np.sum(values, dtype=_DOUBLE))
+        if not abs(total - 1) <= np.sqrt(np.finfo(values.dtype).eps):
+            raise ValueError(f"choice: probabilities must sum to 1, and p sums to {total:.6g}; use p / p.sum()")
     return ops.choice(one_key_array("choice", key), found, shape=shape, replace=bool(replace))
 
 

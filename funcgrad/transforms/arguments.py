@@ -43,6 +43,8 @@ def directions(values: Any, given: Any, transform: str, value: str, direction: s
     if structure != other:
         words = tree.difference(values, given, none_is_leaf=True)
         raise TreeError(f"{transform}: the {value} (the first) and the {direction} (the second) differ: {words}")
+    if any(x is None and t is not None for x, t in zip(leaves, found, strict=True)):
+        raise TreeError(f"{transform}: where the {value} is None the {direction} must be None")
     return [
         None if t is None else _direction(t, x.aval if isinstance(x, Array) else x, transform, value, direction)
         for x, t in zip(leaves, found, strict=True)

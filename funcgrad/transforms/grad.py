@@ -26,10 +26,11 @@ from ..core import Array, Params, Primitive, Trace, Tracer, bind, current_trace,
 from ..dtypes import is_inexact
 from ..errors import DtypeError, FuncgradError, NonScalarError
 from ..numpy.creation import asarray, ones_like, zeros_like
+from ..ops.elementwise import stop_gradient as constant
 from ..provenance import describe, is_internal
 from .arguments import Selection, as_arrays, directions, select, split_aux
 
-__all__ = ["GradTrace", "GradTracer", "grad", "value_and_grad", "vjp"]
+__all__ = ["GradTrace", "GradTracer", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
 _serial = count().__next__
 
@@ -294,6 +295,16 @@ def grad(
         return (found, value[1]) if has_aux else found
 
     return Selection.named(gradient, f, "grad")
+
+
+def stop_gradient(x: Any) -> Any:
+    """The values of a pytree as constants to every derivative.
+
+    >>> import funcgrad as fg
+    >>> float(fg.grad(lambda x: x * fg.stop_gradient(x))(3.0))
+    3.0
+    """
+    return tree.map(lambda leaf: constant(asarray(leaf)), x)
 
 
 # ---- inputs and outputs ------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ..core import Array
 from ..dtypes import is_inexact
 from ..errors import DtypeError
 from ..numpy.creation import eye
-from .arguments import Selection, as_arrays, select, split_aux
+from .arguments import Call, as_arrays, select, split_aux
 from .grad import vjp
 from .jvp import jvp
 from .vmap import vmap
@@ -46,21 +46,7 @@ def jacfwd(
     Array([[2., 0.],
            [0., 4.]], dtype=float32)
     """
-
-    def columns(call: Any, leaves: list[Array], structure: tree.Structure) -> Any:
-        def push(*tangents: Array) -> Any:
-            out = jvp(lambda *xs: call(tree.unflatten(structure, xs)), leaves, tangents, has_aux=has_aux)
-            _refuse_integers(tree.leaves(out[0]), "jacfwd")
-            return out[1:] if has_aux else out[1]
-
-        if not leaves:
-            out, aux = split_aux(call(tree.unflatten(structure, [])), has_aux)
-            return tree.map(lambda y: tree.unflatten(structure, []), out), aux
-        pushed = vmap(push, out_axes=(-1, None) if has_aux else -1)(*_basis(leaves))
-        out, aux = split_aux(pushed, has_aux)
-        return tree.map(lambda y: tree.unflatten(structure, _cut(y, leaves, y.ndim - 1)), out), aux
-
-    return _jacobian(f, argnums, argnames, has_aux, "jacfwd", columns)
+    return _jacobian(f, argnums, argnames, has_aux, "jacfwd", _columns)
 
 
 def jacrev(
@@ -74,19 +60,7 @@ def jacrev(
     >>> fg.jacrev(lambda x: x @ x)(fnp.asarray([1.0, 2.0]))
     Array([2., 4.], dtype=float32)
     """
-
-    def rows(call: Any, leaves: list[Array], structure: tree.Structure) -> Any:
-        found = vjp(lambda *xs: call(tree.unflatten(structure, xs)), *leaves, has_aux=has_aux)
-        outs, out_structure = tree.flatten(found[0])
-        outs = _refuse_integers(outs, "jacrev")
-        if not outs:
-            return found[0], found[2] if has_aux else None
-        pulled = vmap(lambda *cts: found[1](tree.unflatten(out_structure, cts)))(*_basis(outs))
-        columns = [_cut(g, outs, 0) for g in pulled]
-        blocks = [tree.unflatten(structure, [column[k] for column in columns]) for k in range(len(outs))]
-        return tree.unflatten(out_structure, blocks), found[2] if has_aux else None
-
-    return _jacobian(f, argnums, argnames, has_aux, "jacrev", rows)
+    return _jacobian(f, argnums, argnames, has_aux, "jacrev", _rows)
 
 
 def hessian(
@@ -107,7 +81,7 @@ def hessian(
            [2., 0.]], dtype=float32)
     """
     first = jacrev(f, argnums, has_aux, argnames=argnames)
-    return Selection.named(jacfwd(first, argnums, has_aux, argnames=argnames), f, "hessian")
+    return _jacobian(first, argnums, argnames, has_aux, "hessian", _columns)
 
 
 jacobian = jacrev
@@ -123,13 +97,42 @@ def _jacobian(
         leaves, structure = tree.flatten(call.chosen)
         arrays = as_arrays(leaves, name)
         call.refuse_integers(arrays)
-        blocks, aux = compute(call, arrays, structure)
+        blocks, aux = compute(call, arrays, structure, has_aux, name)
         _, out_structure = tree.flatten(blocks, is_leaf=lambda x: _is_block(x, structure))
-        found = [call.result(b) for b in out_structure.flatten_up_to(blocks)]
-        result = tree.unflatten(out_structure, found)
+        parts: list[Any] = out_structure.flatten_up_to(blocks)
+        result = tree.unflatten(out_structure, [call.result(part) for part in parts])
         return (result, aux) if has_aux else result
 
     return selection.named(jacobian_of_f, f, name)
+
+
+def _columns(call: Call, leaves: list[Array], structure: tree.Structure, has_aux: bool, name: str) -> tuple[Any, Any]:
+    """The blocks of the Jacobian in the output's structure by forward mode, and the auxiliary data."""
+
+    def push(*tangents: Array) -> Any:
+        out = jvp(lambda *xs: call(tree.unflatten(structure, xs)), leaves, tangents, has_aux=has_aux)
+        _refuse_integers(tree.leaves(out[0]), name)
+        return out[1:] if has_aux else out[1]
+
+    if not leaves:
+        out, aux = split_aux(call(tree.unflatten(structure, [])), has_aux)
+        return tree.map(lambda y: tree.unflatten(structure, []), out), aux
+    pushed = vmap(push, out_axes=(-1, None) if has_aux else -1)(*_basis(leaves))
+    out, aux = split_aux(pushed, has_aux)
+    return tree.map(lambda y: tree.unflatten(structure, _cut(y, leaves, y.ndim - 1)), out), aux
+
+
+def _rows(call: Call, leaves: list[Array], structure: tree.Structure, has_aux: bool, name: str) -> tuple[Any, Any]:
+    """The same by reverse mode."""
+    found = vjp(lambda *xs: call(tree.unflatten(structure, xs)), *leaves, has_aux=has_aux)
+    outs, out_structure = tree.flatten(found[0])
+    outs = _refuse_integers(outs, name)
+    if not outs:
+        return found[0], found[2] if has_aux else None
+    pulled = vmap(lambda *cts: found[1](tree.unflatten(out_structure, cts)))(*_basis(outs))
+    columns = [_cut(g, outs, 0) for g in pulled]
+    blocks = [tree.unflatten(structure, [column[k] for column in columns]) for k in range(len(outs))]
+    return tree.unflatten(out_structure, blocks), found[2] if has_aux else None
 
 
 def _refuse_integers(outs: Sequence[Any], name: str) -> list[Array]:

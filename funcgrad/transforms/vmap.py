@@ -90,6 +90,7 @@ class BatchTrace(Trace):
         if all(d is None for d in dims):
             return bind(self.parent, primitive, args, params)
         values = [x if d is None else x.inner for x, d in zip(args, dims, strict=True)]
+        assert primitive.batch is not None
         with use_trace(self.parent):
             try:
                 out, dim = primitive.batch(self.size, values, dims, params)

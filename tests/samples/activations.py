@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-import funcgrad.functional  # noqa: F401  # declares the operations
-
 from . import Sample, uniform
 
 X = uniform(3, 4) + np.copysign(0.1, uniform(3, 4))  # nothing within a step of the kink at 0

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-import funcgrad.functional  # noqa: F401  # declares the operations
-
 from . import Sample, complexes, uniform
 
 

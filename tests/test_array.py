@@ -1,0 +1,317 @@
+"""What an array is: immutable, with NumPy's dtypes and protocols, its methods the functions of the namespace."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+import funcgrad as fg
+import funcgrad.numpy as fnp
+from funcgrad import array_methods, config, dtypes
+
+
+def numbers(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).uniform(-2, 2, shape)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    expected = np.asarray(expected)
+    assert isinstance(found, fg.Array)
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-13)
+
+
+# ---- the array and its methods -----------------------------------------------------------------
+
+
+def test_array_methods_lists_what_hangs_on_the_class() -> None:
+    tree = ast.parse(inspect.getsource(array_methods))
+    (stub,) = [c for n in tree.body if isinstance(n, ast.If) for c in n.body if isinstance(c, ast.ClassDef)]
+    declared = {n.name for n in stub.body if isinstance(n, ast.FunctionDef)}
+    declared |= {n.target.id for n in stub.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+    own = ast.parse(inspect.getsource(inspect.getmodule(fg.Array)))
+    (array,) = [n for n in own.body if isinstance(n, ast.ClassDef) and n.name == "Array"]
+    written = {n.name for n in array.body if isinstance(n, ast.FunctionDef)}
+    written |= {n.target.id for n in array.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+    automatic = {"__module__", "__doc__", "__slots__", "__annotations__", "__hash__", *fg.Array.__slots__}
+    assert declared == set(vars(fg.Array)) - written - automatic
+
+
+def test_methods_take_the_arguments_that_are_declared() -> None:
+    x = numbers(2, 3)
+    a = fg.asarray(x)
+    for method, args in [
+        *[(m, ()) for m in ("sum", "prod", "max", "min", "mean", "var", "std", "argmax", "argmin", "cumsum", "ravel")],
+        *[(m, (1,)) for m in ("sum", "prod", "max", "min", "mean", "argmax", "argmin", "cumsum")],
+        *[("flatten", ()), ("transpose", (1, 0)), ("swapaxes", (0, 1)), ("squeeze", ()), ("repeat", (2, 1))],
+        *[("take", (np.array([1, 0]), 1)), ("clip", (0, 1)), ("round", (1,)), ("dot", (x.T,)), ("conj", ())],
+    ]:
+        assert_same(getattr(a, method)(*args), getattr(x, method)(*args))
+    assert_same(a.any(0), (x != 0).any(0))
+    assert_same(a.all(), (x != 0).all())
+    assert_same(a.nonzero()[0], x.nonzero()[0])
+    assert a.astype("int32").dtype == "int32"
+    assert_same(a.to_device("cpu"), x)
+    assert_same(a.mT, x.mT)
+    assert len(a) == 2
+    assert [row.tolist() for row in a] == x.tolist()
+
+
+# ---- which dtype -------------------------------------------------------------------------------
+
+_MEET = [  # two arrays of these dtypes meet in the third
+    ("bool", "bool", "bool"),
+    ("bool", "uint8", "uint8"),
+    ("bool", "float16", "float16"),
+    ("int8", "int16", "int16"),
+    ("int8", "uint8", "int16"),
+    ("int32", "uint32", "int64"),
+    ("int64", "uint64", "float32"),  # no integer holds both: the default float
+    ("int64", "float16", "float16"),  # NumPy says float64
+    ("int64", "float32", "float32"),  # NumPy says float64
+    ("uint64", "float32", "float32"),
+    ("int64", "float64", "float64"),
+    ("int64", "complex64", "complex64"),
+    ("float16", "float32", "float32"),
+    ("float32", "float64", "float64"),
+    ("float32", "complex64", "complex64"),
+    ("float64", "complex64", "complex128"),
+    ("complex64", "complex128", "complex128"),
+]
+
+
+@pytest.mark.parametrize(("a", "b", "expected"), _MEET)
+def test_two_dtypes_meet(a: str, b: str, expected: str) -> None:
+    for first, second in [(a, b), (b, a)]:
+        x, y = fnp.ones(2, first), fnp.ones(2, second)
+        assert fnp.promote_types(first, second) == expected
+        assert (x * y).dtype == expected
+        assert fnp.maximum(x, y).dtype == expected
+        assert fnp.where(fnp.asarray([True, False]), x, y).dtype == expected
+        assert fnp.concat([x, y]).dtype == expected
+        assert fnp.multiply(x, np.ones(2, second)).dtype == expected
+        assert (x[None] @ y).dtype == expected
+
+
+def test_arrays_of_one_kind_meet_as_in_numpy() -> None:
+    for kinds in ["?", "bhilBHIL", "efd", "FD"]:
+        for a in kinds:
+            for b in kinds:
+                if {a, b} != {"L", "l"} and not ("L" in (a, b) and {a, b} & set("bhi")):  # uint64 with a signed one
+                    assert dtypes.promote_types(a, b) == np.promote_types(a, b)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "scalar", "expected"),
+    [
+        ("float16", 2.5, "float16"),
+        ("float32", 2, "float32"),
+        ("float32", True, "float32"),
+        ("float64", 2.5, "float64"),
+        ("int8", 2, "int8"),
+        ("int64", 2.5, "float32"),
+        ("int8", 1j, "complex64"),
+        ("float32", 1j, "complex64"),
+        ("float64", 1j, "complex128"),
+        ("bool", 2, "int64"),
+        ("bool", 2.5, "float32"),
+        ("complex64", 2.5, "complex64"),
+        ("uint8", np.float64(2.5), "float64"),  # a NumPy scalar is no Python number: it has a dtype
+        ("float32", np.float64(2.5), "float64"),
+    ],
+)
+def test_python_scalars_are_weak(dtype: str, scalar: Any, expected: str) -> None:
+    x = fnp.ones(3, dtype)
+    for found in (x * scalar, scalar * x, fnp.add(x, scalar), fnp.where(x == 1, x, scalar)):
+        assert found.dtype == expected
+    if expected[0] in "fc":
+        assert (x / scalar).dtype == expected
+
+
+def test_two_python_scalars_meet_without_an_array() -> None:
+    assert fnp.add(1, 2).dtype == "int64"
+    assert fnp.add(1, 2.5).dtype == "float32"
+    assert fnp.add(1.5, 2).dtype == "float32"
+    assert fnp.multiply(True, 2).dtype == "int64"
+    assert fnp.add(1, 2j).dtype == "complex64"
+
+
+def test_floats_without_a_dtype_are_of_the_default_one() -> None:
+    made = [lambda: fnp.asarray(1.5), lambda: fnp.ones(2), lambda: fnp.linspace(0, 1, 3), lambda: fnp.arange(0.5)]
+    made += [lambda: fnp.sqrt(fnp.arange(3)), lambda: fnp.arange(3) / 2, lambda: fnp.mean(fnp.arange(3))]
+    made += [lambda: fnp.asarray([1, 2.5]), lambda: fnp.eye(2), lambda: fnp.astype(fnp.arange(3), float)]
+    assert {f().dtype.name for f in made} == {"float32"}
+    assert fnp.asarray(1j).dtype == "complex64"
+    with config.default_dtype("float64"):
+        assert {f().dtype.name for f in made} == {"float64"}
+        assert fnp.asarray(1j).dtype == "complex128"
+    assert {f().dtype.name for f in made} == {"float32"}
+    with pytest.raises(TypeError, match="real floating"):
+        config.default_dtype("int32")
+
+
+def test_float64_given_is_float64_kept() -> None:
+    x = fg.asarray(numbers(3))
+    results = [x, x + 1, x * 2.5, fnp.exp(x), fnp.sum(x), fnp.mean(x), x @ x, fnp.var(x)]
+    assert {y.dtype.name for y in results} == {"float64"}
+    assert fg.grad(lambda x: fnp.sum(fnp.tanh(x) ** 2))(x).dtype == "float64"
+    assert fg.asarray(np.float64(1.0)).dtype == "float64"
+
+
+def test_what_is_no_array_is_refused() -> None:
+    for value in ["abc", None, {"a": 1}, object(), [1, "a"], [[1], [1, 2]], np.array(["a"]), np.array([object()])]:
+        with pytest.raises(fg.errors.DtypeError):
+            fg.asarray(value)
+
+
+# ---- immutability ------------------------------------------------------------------------------
+
+
+def test_a_writable_array_is_copied_on_the_way_in() -> None:
+    x = np.ones(3)
+    for given in (x, x[::-1], x.reshape(1, 3)):
+        held = fg.asarray(given)
+        x[:] = 5
+        assert held.ravel().tolist() == [1, 1, 1]
+        x[:] = 1
+    view = x.view()
+    view.flags.writeable = False
+    held = fg.asarray(view)  # nobody can write through the view, but through its base
+    x[:] = 5
+    assert held.tolist() == [1, 1, 1]
+
+
+def test_a_read_only_array_is_shared() -> None:
+    x = np.ones(3)
+    x.flags.writeable = False
+    assert np.shares_memory(np.asarray(fg.asarray(x)), x)
+    y = np.ones(3)
+    assert np.shares_memory(np.asarray(fg.asarray(y, copy=False)), y)
+    assert not np.shares_memory(np.asarray(fg.asarray(x, copy=True)), x)
+
+
+def test_what_goes_out_is_read_only() -> None:
+    x = fnp.ones(3) * 2
+    out = np.asarray(x)
+    with pytest.raises(ValueError, match="read-only"):
+        out[0] = 5
+    copied = np.array(x)
+    copied[0] = 5
+    assert x.tolist() == [2, 2, 2]
+    with pytest.raises(ValueError, match="needs a copy"):
+        np.asarray(x, dtype="int32", copy=False)
+
+
+def test_assignment_in_place_is_an_error() -> None:
+    x = fnp.ones(3)
+    with pytest.raises(fg.errors.ImmutableArrayError, match=r"x\.at\[0\]\.set"):
+        x[0] = 1
+    with pytest.raises(TypeError):
+        del x[0]
+    y = x
+    y += 1  # a new array under the same name
+    assert x.tolist() == [1, 1, 1]
+    assert y.tolist() == [2, 2, 2]
+
+
+def test_copies_and_pickles() -> None:
+    x = fnp.arange(3)
+    assert copy.copy(x) is x
+    assert copy.deepcopy([x])[0] is x
+    assert_same(pickle.loads(pickle.dumps(x)), np.arange(3))
+
+
+# ---- NumPy's and other libraries' protocols ----------------------------------------------------
+
+
+def test_numpys_functions_take_our_arrays() -> None:
+    x, y = numbers(2, 3), numbers(2, 3, seed=1)
+    a, b = fg.asarray(x), fg.asarray(y)
+    for found, expected in [
+        (np.sin(a), np.sin(x)),
+        (np.add(a, y), x + y),
+        (np.sum(a, axis=1, keepdims=True), np.sum(x, axis=1, keepdims=True)),
+        (np.mean(a, axis=0), np.mean(x, axis=0)),
+        (np.where(a > 0, a, 0.0), np.where(x > 0, x, 0.0)),
+        (np.concatenate([a, y], axis=1), np.concatenate([x, y], axis=1)),
+        (np.stack([a, b], 1), np.stack([x, y], 1)),
+        (np.matmul(a, y.T), x @ y.T),
+        (np.reshape(a, (3, 2)), x.reshape(3, 2)),
+        (np.take(a, [1, 0], 1), np.take(x, [1, 0], 1)),
+        (np.roll(a, 1, 0), np.roll(x, 1, 0)),
+        (np.einsum("ij,ij->i", a, b), np.einsum("ij,ij->i", x, y)),
+        (x - a, x - x),
+        (y.T @ a, y.T @ x),
+        (y[0] < a, y[0] < x),
+        (np.float64(2) * a, 2 * x),
+    ]:
+        assert_same(found, expected)
+
+
+def test_numpys_functions_differentiate() -> None:
+    x = fg.asarray(numbers(3))
+    assert_same(fg.grad(lambda x: np.sum(np.sin(x)))(x), np.cos(np.asarray(x)))
+
+
+def test_numpys_functions_that_are_not_here_say_so() -> None:
+    x = fnp.ones(3)
+    for call in [
+        lambda: np.sin(x, out=np.ones(3)),
+        lambda: np.add.reduce(x),
+        lambda: np.spacing(x),
+        lambda: np.unwrap(x),
+    ]:
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_array_namespace() -> None:
+    assert fnp.ones(2).__array_namespace__() is fnp
+    assert np.from_dlpack(fnp.arange(3)).tolist() == [0, 1, 2]
+
+
+def test_conversions_to_python() -> None:
+    x = fnp.asarray(2.5)
+    assert (float(x), int(x), complex(x), bool(x), x.item(), f"{x:.2f}") == (2.5, 2, 2.5 + 0j, True, 2.5, "2.50")
+    assert [10, 20, 30][fnp.asarray(1)] == 20
+    with pytest.raises(TypeError, match="integer array without dimensions"):
+        [10, 20][fnp.asarray(1.0)]
+    with pytest.raises(fg.errors.ShapeError, match="ambiguous"):
+        bool(fnp.ones(2))
+    with pytest.raises(fg.errors.ShapeError, match="2 elements"):
+        fnp.ones(2).item()
+    with pytest.raises(TypeError):
+        len(x)
+    with pytest.raises(TypeError):
+        iter(x)
+    assert repr(fnp.asarray([1.0, 2.0])) == "Array([1., 2.], dtype=float32)"
+    assert str(fnp.asarray([1, 2])) == "[1 2]"
+
+
+def test_torch_by_dlpack() -> None:
+    torch = pytest.importorskip("torch")
+    tensor = torch.arange(6.0, dtype=torch.float64).reshape(2, 3)
+    held = fg.asarray(tensor)
+    assert_same(held, np.arange(6.0).reshape(2, 3))
+    tensor[0, 0] = 9
+    assert float(held[0, 0]) == 0
+    assert_same(fnp.from_dlpack(tensor.T), tensor.numpy().T)
+    back = torch.from_dlpack(fnp.arange(3.0) * 2)
+    assert back.tolist() == [0, 2, 4]
+
+
+def test_what_torch_gets_by_dlpack_is_its_own() -> None:
+    torch = pytest.importorskip("torch")
+    x = fnp.arange(3.0) * 2
+    torch.from_dlpack(x)[0] = 9
+    assert x.tolist() == [0, 2, 4]
+    shared = np.arange(3.0)
+    shared.flags.writeable = False
+    assert torch.from_dlpack(fg.asarray(shared)).tolist() == [0, 1, 2]

@@ -1,0 +1,225 @@
+"""Every message of the layers: what is wrong, and in which layer of the model."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from models import KEY, Counter, Residual, fails, residual
+
+import funcgrad.numpy as fnp
+from funcgrad import layers
+from funcgrad.errors import (
+    ArrayIndexError,
+    AxisError,
+    DtypeError,
+    FuncgradError,
+    ImmutableArrayError,
+    LayerError,
+    ShapeError,
+    TreeError,
+)
+
+
+def test_a_wrong_input_names_the_layer():
+    model = layers.Sequential(layers.Flatten(), fnp.tanh, layers.Dropout(0.1), layers.Linear(9216, 128))
+    params, _ = model.init(KEY)
+    error = fails(
+        ShapeError,
+        "in layer [3] Linear(9216, 128): expected last size 9216, got (100, 4096)",
+        model,
+        params,
+        fnp.ones((100, 64, 64)),
+    )
+    assert str(error).count("in layer") == 1
+    assert "models.py" in str(error)  # the line of the call, in fails()
+    fails(ShapeError, "in layer Linear(2, 3): expected last size 2, got ()", layers.Linear(2, 3), {}, 1.0)
+
+
+def test_a_wrong_input_names_a_layer_deep_inside():
+    class Net(layers.Layer):
+        blocks: tuple[layers.Layer, ...]
+
+        def forward(self, run, x):
+            for block in run.blocks:
+                x = block(x)
+            return x
+
+    net = Net((residual(3), residual(4)))
+    params, state = net.init(KEY)
+    text = "in layer blocks[1].conv1 Conv2d(4, 4, 3, padding=1): conv2d: "
+    error = fails(ShapeError, text, net.apply, params, state, fnp.ones((2, 5, 5, 3)))
+    assert "3 channels" in str(error)
+    # what fails between sublayers is the fault of the layer around them
+    broken = Residual(layers.Conv2d(3, 3, 3), layers.BatchNorm2d(3), layers.Conv2d(3, 3, 3))
+    params, state = broken.init(KEY)
+    fails(ShapeError, "in layer Residual: add: the shapes", broken.apply, params, state, fnp.ones((2, 9, 9, 3)))
+
+
+def test_wrong_inputs_of_the_other_layers():
+    x = fnp.ones((2, 3))
+    norm = layers.BatchNorm2d(3)
+    fails(ShapeError, "in layer BatchNorm2d(3): expected", norm.apply, *norm.init(KEY), x)
+    fails(ShapeError, "got (2, 5, 5, 4)", norm.apply, *norm.init(KEY), fnp.ones((2, 5, 5, 4)))
+    norm = layers.BatchNorm1d(3)
+    fails(ShapeError, "more than one value", norm.apply, *norm.init(KEY), fnp.ones((1, 3)), train=True)
+    fails(ShapeError, "in layer LayerNorm(4): ", layers.LayerNorm(4), layers.LayerNorm(4).init(KEY)[0], x)
+    table = layers.Embedding(2, 3)
+    fails(DtypeError, "in layer Embedding(2, 3): expected integers", table, table.init(KEY)[0], x)
+    fails(ArrayIndexError, "in layer Embedding(2, 3): ", table, table.init(KEY)[0], [2])
+    fails(AxisError, "in layer Flatten(): no axes from 1 to -1", layers.Flatten(), {}, fnp.ones(3))
+    error = fails(ShapeError, "in layer [1] <lambda>: ", layers.Sequential(layers.relu, lambda x: x @ x), ({}, {}), x)
+    assert "matmul" in str(error)
+
+
+def test_errors_of_other_kinds_carry_a_note():
+    def broken(x):
+        raise KeyError("mine")
+
+    error = fails(KeyError, "mine", layers.Sequential(layers.Sequential(broken)), (({},),), 1.0)
+    assert error.__notes__ == ["in layer [0][0] broken"]
+
+
+def test_a_missing_key_names_the_layer():
+    model = layers.Sequential(layers.relu, layers.Dropout(0.25))
+    params, state = model.init(KEY)
+    fails(
+        LayerError,
+        "in layer [1] Dropout(rate=0.25): needs a random key: pass one, apply(params, state, x, key=key, train=True)",
+        model.apply,
+        params,
+        state,
+        fnp.ones(3),
+        train=True,
+    )
+
+
+def test_missing_state_names_the_layer():
+    model = layers.Sequential(layers.relu, layers.BatchNorm1d(3))
+    params, _ = model.init(KEY)
+    text = "in layer [1] BatchNorm1d(3): has running state: write y, state = model.apply(params, state, x)"
+    fails(LayerError, text, model, params, fnp.ones((2, 3)))
+    fails(LayerError, text, model.apply, params, None, fnp.ones((2, 3)), train=True)
+
+
+def test_params_of_another_structure_name_the_path():
+    model = layers.Sequential(layers.Linear(2, 2), layers.Sequential(layers.Linear(2, 2), layers.relu))
+    params, _ = model.init(KEY)
+    x = fnp.ones(2)
+    fails(TreeError, "params must be a tuple of 2 entries, not 1 entries", model, params[:1], x)
+    fails(TreeError, "params must be a tuple of 2 entries, not a dict", model, {}, x)
+    fails(TreeError, "params[1] must be a tuple of 2 entries, not 3 entries", model, (params[0], ({}, {}, {})), x)
+    fails(TreeError, "params[1][0] has no 'weight', it has 'w'", model, (params[0], ({"w": 1.0}, {})), x)
+    fails(TreeError, "params[1][0] must be a dict, not a tuple", model, (params[0], ((), {})), x)
+    block, image = residual(2), fnp.ones((1, 4, 4, 2))
+    params, _ = block.init(KEY)
+    fails(TreeError, "params has no 'conv2', it has no entries", block, {}, image)
+    fails(TreeError, "params['conv1'] has no 'weight', it has 'bias'", block, params | {"conv1": {"bias": 1.0}}, image)
+    without = {"weight": fnp.ones((2, 2))}
+    fails(TreeError, "params has no 'bias', it has 'weight'", layers.Linear(2, 2), without, x)
+
+
+def test_state_of_another_structure_names_the_path():
+    block, image = residual(2), fnp.ones((1, 4, 4, 2))
+    params, state = block.init(KEY)
+    fails(TreeError, "state has no 'conv2', it has no entries", block.apply, params, {}, image)
+    fails(TreeError, "state['norm'] has no 'mean', it has no entries", block.apply, params, state | {"norm": {}}, image)
+    fails(TreeError, "state['norm'] must be a dict", block.apply, params, state | {"norm": ()}, image)
+    model = layers.Sequential(layers.relu)
+    fails(TreeError, "state must be a tuple of 1 entries, not a dict", model.apply, ({},), {}, image)
+
+
+def test_updates_must_fit():
+    class Wrong(layers.Layer):
+        name: str
+
+        def state(self):
+            return {"mean": fnp.zeros(2)}
+
+        def forward(self, run, x):
+            run.update(**{self.name: x})
+
+    def apply(name):
+        return Wrong(name).apply({}, {"mean": fnp.zeros(2)}, fnp.ones(3))
+
+    fails(TreeError, "in layer Wrong('var'): run.update: the layer's state has no 'var', it has 'mean'", apply, "var")
+    fails(ShapeError, "run.update: the state 'mean' is float32[2] and cannot become float32[3]", apply, "mean")
+
+    class Writes(Counter):
+        def forward(self, run, x):
+            run.state["count"] = 3
+
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        Writes().apply({}, Writes().init(KEY)[1], 1.0)
+
+
+def test_a_layer_is_not_its_own_function():
+    fails(
+        TreeError,
+        "Linear(2, 3): the first argument of a layer is its params, not a Array",
+        layers.Linear(2, 3),
+        fnp.ones(2),
+    )
+
+    class Nothing(layers.Layer):
+        pass
+
+    fails(NotImplementedError, "Nothing defines no forward", Nothing(), {}, 1.0)
+
+
+def test_layers_do_not_change():
+    model = layers.Linear(2, 3)
+    fails(dataclasses.FrozenInstanceError, "layers do not change", setattr, model, "bias", False)
+    fails(dataclasses.FrozenInstanceError, "Linear has no field 'weight'", setattr, model, "weight", 1)
+    fails(dataclasses.FrozenInstanceError, "layers do not change", delattr, model, "bias")
+
+
+def test_layers_hold_no_arrays_and_no_names_of_their_own():
+    class Scale(layers.Layer):
+        scale: object
+
+    fails(LayerError, "Scale: the field 'scale' holds a Array, which is not hashable", Scale, fnp.ones(3))
+    fails(LayerError, "the field 'scale' holds a dict", Scale, {"a": layers.Identity()})
+    fails(LayerError, "Sequential: [1] is neither a layer nor a function", layers.Sequential, layers.relu, 3)
+    fails(LayerError, "write Sequential(*layers)", layers.Sequential, [layers.relu])
+    for name in ("key", "state", "update", "forward", "init"):
+        with pytest.raises(TypeError, match=f"a field may not be called '{name}'"):
+            type("Bad", (layers.Layer,), {"__annotations__": {name: int}})
+
+    class Both(layers.Layer):
+        linear: layers.Linear
+
+        def parameters(self, key):
+            return {"linear": fnp.ones(2)}
+
+    fails(LayerError, "Both: 'linear' names a sublayer and a parameter", Both(layers.Linear(1, 1)).init, KEY)
+
+    class Key(layers.Layer):
+        def parameters(self, key):
+            return {"key": fnp.ones(2)}
+
+    fails(LayerError, "Key: 'key' is no name for a parameter or state", Key().init, KEY)
+
+
+def test_wrong_settings_are_refused_at_once():
+    fails(ShapeError, "Conv2d: groups=2 must divide the channels, 3 in and 4 out", layers.Conv2d, 3, 4, 3, groups=2)
+    fails(ShapeError, "Conv2d: kernel_size must be an int or 2 of them", layers.Conv2d, 3, 4, (3, 3, 3))
+    fails(ValueError, "Conv1d: layout must be 'NWC' or 'NCW', not 'NHWC'", layers.Conv1d, 3, 4, 3, layout="NHWC")
+    fails(ValueError, "Dropout: rate is a probability", layers.Dropout, 1.5)
+    fails(ValueError, "BatchNorm2d: layout must be", layers.BatchNorm2d, 3, layout="NWC")
+
+
+def test_messages_of_a_run():
+    class Asks(layers.Layer):
+        linear: layers.Linear
+
+        def forward(self, run, x):
+            assert repr(run) == "Run(Asks at the top)"
+            assert repr(run.linear) == "Run(Linear(2, 2) at linear)"
+            assert not hasattr(run, "__missing__")
+            return run.linaer(x)
+
+    model = Asks(layers.Linear(2, 2))
+    error = fails(TreeError, "in layer Asks: params has no 'linaer', it has 'linear'", model, model.init(KEY)[0], 1.0)
+    assert isinstance(error, FuncgradError)
+    fails(ImmutableArrayError, "x.at[0]", layers.Sequential(lambda x: x.__setitem__(0, 1)), ({},), fnp.ones(2))
