@@ -48,7 +48,7 @@ def compare(row: Row, repeats: int, rounds: int) -> dict[str, float]:
 
 
 def funcgrad_rows() -> dict[str, Callable[[], Any]]:
-    x = fnp.ones(8)
+    x, m = fnp.ones(8), fnp.ones((8, 8))
 
     def chain(x: Any) -> Any:
         for _ in range(CHAIN):
@@ -59,7 +59,7 @@ def funcgrad_rows() -> dict[str, Callable[[], Any]]:
     return {
         "sin": lambda: fnp.sin(x),
         "multiply": lambda: x * x,
-        "matmul": lambda m=fnp.ones((8, 8)): m @ m,
+        "matmul": lambda: m @ m,
         "grad": lambda: gradient(x),
     }
 
@@ -103,7 +103,6 @@ def autograd_rows() -> dict[str, Callable[[], Any]]:
 
 
 def jax_rows() -> dict[str, Callable[[], Any]]:
-    import jax
     import jax.numpy as jnp
 
     x, m = jnp.ones(8), jnp.ones((8, 8))

@@ -86,7 +86,8 @@ class Progress:
             end = "\n" if done == self.total else ""
             start = "\r" if sys.stdout.isatty() else ""
             mean = sum(self.losses) / done
-            print(f"{start}{self.title} [{bar}] {done}/{self.total}  loss {mean:.4f}  {seconds:.1f} s", end=end, flush=True)
+            text = f"{self.title} [{bar}] {done}/{self.total}  loss {mean:.4f}  {seconds:.1f} s"
+            print(start + text, end=end, flush=True)
 
 
 def train(options: argparse.Namespace) -> float:
@@ -114,7 +115,9 @@ def train(options: argparse.Namespace) -> float:
     return float(np.mean(predicted == testing[1]))
 
 
-def plot(file: str, curve: list[float], steps: int, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> None:
+def plot(
+    file: str, curve: list[float], steps: int, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray
+) -> None:
     """The training curve, and the first digits that the network got wrong."""
     import matplotlib
 

@@ -1,9 +1,9 @@
 """funcgrad differentiates, batches and compiles ordinary Python functions of arrays.
 
-    import funcgrad as fg, funcgrad.numpy as fnp, funcgrad.functional as F
-    from funcgrad import data, layers, optim, random
+import funcgrad as fg, funcgrad.numpy as fnp, funcgrad.functional as F
+from funcgrad import data, layers, optim, random
 
-    fg.grad(loss_fn)(params, batch)
+fg.grad(loss_fn)(params, batch)
 """
 
 from __future__ import annotations

@@ -158,8 +158,10 @@ class Array(ArrayMethods):
         view.flags.writeable = False
         return view
 
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        return concrete(self)._data.__dlpack__(**kwargs)
+    def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
+        """For another library: a copy, since torch writes to read-only memory too; `copy=False` shares this one."""
+        data = self._data
+        return (data if copy is False else namespace(data).asarray(data, copy=True)).__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return concrete(self)._data.__dlpack_device__()
@@ -223,6 +225,9 @@ class Tracer(Array):
             f"{self.trace.carries}: use the function of funcgrad.numpy{self.trace.instead}"
         )
 
+    def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
+        return self.__array__()  # refused alike
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.concrete()!r})"
 
@@ -280,8 +285,11 @@ class Primitive:
         if name in PRIMITIVES:
             raise ValueError(f"there is a primitive {name!r} already")
         PRIMITIVES[name] = self
-        self.name, self.impl, self.infer, self.batch = name, impl, infer, batch
-        self.jvp, self.pull, self.saves = jvp, pull, saves
+        self.name, self.impl, self.infer = name, impl, infer
+        self.batch: Any = batch
+        self.jvp: Any = jvp
+        self.pull: Any = pull
+        self.saves = saves
         self.unread = _Unread(saves)
 
     def __call__(self, *args: Any, **params: Any) -> Any:

@@ -22,7 +22,18 @@ from .config import Setting
 from .errors import DeviceError
 
 __all__ = [
-    "Device", "Raw", "backend_dtype", "default_device", "dtype_of", "device", "device_of", "devices", "move", "namespace", "synchronize"]
+    "Device",
+    "Raw",
+    "backend_dtype",
+    "default_device",
+    "device",
+    "device_of",
+    "devices",
+    "dtype_of",
+    "move",
+    "namespace",
+    "synchronize",
+]
 
 Raw: TypeAlias = Any
 """An array of some backend: np.ndarray, cupy.ndarray, or another that keeps the array API standard."""

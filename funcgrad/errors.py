@@ -20,6 +20,7 @@ __all__ = [
     "LeakedTracerError",
     "MixedDecisionError",
     "NonScalarError",
+    "OptionError",
     "ShapeError",
     "TracedConversionError",
     "TreeError",
@@ -189,6 +190,19 @@ class MixedDecisionError(FuncgradError, RuntimeError):
     Works::
 
         fg.vmap(lambda x: fnp.where(x > 0, x, -x))(fnp.asarray([1.0, -1.0]))
+    """
+
+
+class OptionError(FuncgradError, ValueError):
+    """A setting with a value that it cannot have: a rate, a mode, a reduction, a probability.
+
+    Fails::
+
+        F.cross_entropy(logits, labels, reduction="average")
+
+    Works::
+
+        F.cross_entropy(logits, labels, reduction="mean")
     """
 
 

@@ -106,7 +106,10 @@ def elementwise(
             for term, want, x in zip(terms, wanted, args, strict=True)
         ]
 
-    by_arity = {1: (unary, evaluate_unary, _pull_one(rules[0], reads[0])), 2: (binary, evaluate_binary, pull)}
+    by_arity: dict[int, tuple[Any, Any, Any]] = {
+        1: (unary, evaluate_unary, _pull_one(rules[0], reads[0])),
+        2: (binary, evaluate_binary, pull),
+    }
     as_function, evaluation, pullback = by_arity.get(len(operands), (operation, evaluate, pull))
     if numpy_function is None:
         evaluation = evaluate
@@ -376,7 +379,8 @@ def _term(rule: Rule, read: tuple[int, ...]) -> Rule:
 
 def _pull_one(rule: Rule | None, read: tuple[int, ...]) -> Rule:
     """The `pull` of an operation on one operand, which broadcasts nothing."""
-    rule = rule or (lambda g: None)
+    if rule is None:
+        return lambda ct, out, args, params, wanted: (None,)
     if read == ():
         return lambda ct, out, args, params, wanted: (rule(ct),)
     if read == (0,):

@@ -14,7 +14,7 @@ import numpy as np
 from . import tree
 from .core import Array
 from .dtypes import is_inexact
-from .errors import DtypeError
+from .errors import DtypeError, OptionError
 from .numpy.creation import asarray
 from .transforms.grad import vjp
 from .transforms.jvp import jvp
@@ -93,7 +93,7 @@ def check_grads(
     """
     wrong = [m for m in modes if m not in ("fwd", "rev")]
     if wrong or not modes or order < 1:
-        raise ValueError(f"check_grads: modes are 'fwd' and 'rev', the order is at least 1; not {modes!r}, {order!r}")
+        raise OptionError(f"check_grads: modes are 'fwd' and 'rev', the order is at least 1; not {modes!r}, {order!r}")
     pairs, structure = tree.flatten_with_path(tuple(args))
     leaves = [_in_double(x) for _, x in pairs]
     chosen = [i for i, x in enumerate(leaves) if is_inexact(x.dtype)]

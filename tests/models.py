@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-import funcgrad.functional as F  # noqa: N812  # the name users type
+import funcgrad.functional as F  # the name users type
 import funcgrad.numpy as fnp
 from funcgrad import layers, random
 

@@ -246,6 +246,24 @@ def test_a_derivative_taken_of_an_outer_function_inside_does_not_mix_with_its_va
     np.testing.assert_allclose(found, np.cos(1.0) - np.sin(1.0), rtol=1e-6)
 
 
+def test_an_outer_variable_that_an_inner_function_returns_keeps_its_derivative():
+    inner = {
+        "grad": lambda y: fg.value_and_grad(lambda z: y * y)(1.0)[0],
+        "aux of grad": lambda y: fg.grad(lambda z: (z, y * y), has_aux=True)(1.0)[1],
+        "vjp": lambda y: fg.vjp(lambda z: y * y, 1.0)[0],
+        "aux of vjp": lambda y: fg.vjp(lambda z: (z, y * y), 1.0, has_aux=True)[2],
+        "jvp": lambda y: fg.jvp(lambda z: y * y, (1.0,), (1.0,))[0],
+        "aux of jvp": lambda y: fg.jvp(lambda z: (z, y * y), (1.0,), (1.0,), has_aux=True)[2],
+        "vmap": lambda y: fg.vmap(lambda z: y * y)(fnp.ones(3))[2],
+        "vmap, not mapped": lambda y: fg.vmap(lambda z: y * y, out_axes=None)(fnp.ones(3)),
+        "aux of jacfwd": lambda y: fg.jacfwd(lambda z: (z, y * y), has_aux=True)(1.0)[1],
+        "aux of hessian": lambda y: fg.hessian(lambda z: (z * z, y * y), has_aux=True)(1.0)[1],
+    }
+    for name, f in inner.items():
+        for derivative in DERIVATIVES.values():
+            assert float(derivative(lambda x, f=f: f(x) * x)(3.0)) == 27.0, name  # d/dx x^3
+
+
 def test_jvp_inside_grad_inside_jvp_with_shared_variables():
     # g(x, y) = d/dz (x y z^2) at z = x + y is 2 x y (x + y); dg/dy = 2 x^2 + 4 x y; d/dx of that = 4 x + 4 y
     def innermost(x, y):

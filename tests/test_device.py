@@ -1,6 +1,6 @@
 """Devices: the API, every operation on a GPU where there is one, and on a second device of the array API standard.
 
-`array_api_strict` has no functions but the standard's and a device `device1` whose arrays do not turn into NumPy arrays:
+`array_api_strict` has no functions but the standard's, and a device `device1` whose arrays do not turn into NumPy's:
 an operation that passes there copies nothing to the host in silence and uses nothing that only NumPy has.
 """
 

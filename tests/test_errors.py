@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import funcgrad as fg
-import funcgrad.functional as F  # noqa: N812
+import funcgrad.functional as F
 import funcgrad.numpy as fnp
 from funcgrad.core import PRIMITIVES
 from funcgrad.errors import (

@@ -14,7 +14,7 @@ import pytest
 from samples import uniform
 
 import funcgrad as fg
-import funcgrad.functional as F  # noqa: N812  # the name that users give it
+import funcgrad.functional as F  # the name that users give it
 import funcgrad.numpy as fnp
 from funcgrad import random
 from funcgrad.errors import ArrayIndexError, AxisError, DtypeError, ShapeError

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from samples import uniform
 
 import funcgrad as fg
-import funcgrad.functional as F  # noqa: N812  # the name that users give it
+import funcgrad.functional as F  # the name that users give it
 import funcgrad.numpy as fnp
 from funcgrad.testing import check_grads
 

@@ -62,6 +62,10 @@ def indexed(draw: Any) -> tuple[Any, tuple[Any, ...]]:
     return np.arange(1.0, 1 + np.prod(shape)).reshape(shape), draw(keys(shape))
 
 
+def numbers_in(*shape: int) -> Any:
+    return np.arange(float(np.prod(shape))).reshape(shape)
+
+
 def ours(key: Any) -> Any:
     """The index with arrays of this library."""
     return tuple(fg.asarray(e) if isinstance(e, np.ndarray) else e for e in key)
@@ -126,6 +130,13 @@ def test_at_is_numpys_update_in_place(case: tuple[Any, tuple[Any, ...]], method:
     found = getattr(before.at[ours(key)], method)(values)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_array_equal(before, x)
+
+
+def test_an_ellipsis_that_stands_for_no_axis_still_sets_arrays_apart() -> None:
+    x, index = numbers_in(2, 3, 4), np.array([3, 1, 0, 2, 1])
+    assert x[:, 0, ..., index].shape == (5, 2)
+    np.testing.assert_array_equal(fg.asarray(x)[:, 0, ..., index], x[:, 0, ..., index])
+    np.testing.assert_array_equal(fg.asarray(x)[:, 0, index], x[:, 0, index])
 
 
 def test_at_get_and_apply() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from models import KEY, Counter, Noise, close, fails, residual, small_cnn, values
 
 import funcgrad as fg
-import funcgrad.functional as F  # noqa: N812  # the name users type
+import funcgrad.functional as F  # the name users type
 import funcgrad.numpy as fnp
 from funcgrad import layers, random
 from funcgrad.errors import LayerError

@@ -285,6 +285,25 @@ def test_clip_round_where() -> None:
         fnp.where(x > 0, x)
 
 
+def test_parts_of_real_and_complex_numbers() -> None:
+    assert_same(fnp.imag(np.array([1.0, np.inf])), np.zeros(2))
+    z = np.array([3 + 4j, 0, -2j])
+    assert_same(fnp.sign(z), np.sign(z))
+    check_grads(lambda z: fnp.sign(z) * z, (z[::2],))
+
+
+def test_linspace() -> None:
+    for options in ({}, {"endpoint": False}):
+        assert_same(fnp.linspace(2, 3, 5, dtype="float64", **options), np.linspace(2, 3, 5, **options))
+        x, y = numbers(2, 3), numbers(3, seed=1)
+        assert_same(fnp.linspace(fg.asarray(x), y, 4, **options), np.linspace(x, y, 4, **options))
+        assert_same(fnp.linspace(0, fg.asarray(y), 4, **options), np.linspace(0, y, 4, **options))
+    assert_same(fnp.linspace(0, 1, 0, dtype="float64"), np.linspace(0, 1, 0))
+    check_grads(lambda x, y: fnp.linspace(x, y, 4) ** 2, (1.0, numbers(2)))
+    with pytest.raises(fg.errors.ShapeError, match="negative"):
+        fnp.linspace(0, 1, -1)
+
+
 # ---- derivatives at the edges ------------------------------------------------------------------
 
 

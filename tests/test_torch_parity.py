@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import funcgrad as fg
-import funcgrad.functional as F  # noqa: N812  # the name that users give it
+import funcgrad.functional as F  # the name that users give it
 import funcgrad.numpy as fnp
 
 torch = pytest.importorskip("torch")

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import random, tree
-from ..errors import DtypeError, ShapeError, TreeError
+from ..errors import DtypeError, OptionError, ShapeError, TreeError
 
 Tree = TypeVar("Tree")
 Rows: TypeAlias = slice | npt.NDArray[np.integer[Any]]
@@ -48,7 +48,7 @@ def batches(arrays: Tree, batch_size: int, *, key: Any = None, drop_last: bool =
 
     Raises:
         DtypeError: `batch_size` is not an integer.
-        ValueError: `batch_size` is below 1.
+        OptionError: `batch_size` is below 1.
         TreeError: the pytree has no leaves.
         ShapeError: a leaf is 0-d, or differs from the first leaf in its first dimension.
 
@@ -78,7 +78,7 @@ def _check_batch_size(batch_size: int) -> None:
     if isinstance(batch_size, bool) or not isinstance(batch_size, int | np.integer):
         raise DtypeError(f"batch_size must be an integer, got {batch_size!r}")
     if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        raise OptionError(f"batch_size must be at least 1, got {batch_size}")
 
 
 def _shared_first_dimension(arrays: Any) -> int:

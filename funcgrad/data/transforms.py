@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -69,7 +69,7 @@ def normalize(images: FloatArray, mean: npt.ArrayLike, std: npt.ArrayLike) -> Fl
     Raises:
         DtypeError: `images` is not floating.
         ShapeError: `mean` or `std` is neither a number nor one per channel.
-        ValueError: `mean` is not finite, or `std` not finite and above 0, in the dtype of `images`.
+        OptionError: `mean` is not finite, or `std` not finite and above 0, in the dtype of `images`.
 
     Examples:
         >>> normalize(np.array([[0.0, 1.0], [0.5, 3.0]]), mean=[0.5, 2.0], std=[0.5, 1.0])
@@ -83,7 +83,7 @@ def normalize(images: FloatArray, mean: npt.ArrayLike, std: npt.ArrayLike) -> Fl
     centre = _per_channel("mean", mean, images)
     scale = _per_channel("std", std, images)
     if not np.all(scale > 0):
-        raise ValueError(f"std must be above 0 in {images.dtype}, got {std!r}")
+        raise OptionError(f"std must be above 0 in {images.dtype}, got {std!r}")
     return (images - centre) / scale
 
 
@@ -129,5 +129,5 @@ def _per_channel(name: str, statistic: npt.ArrayLike, images: FloatArray) -> Flo
             f"{name} must be a number or one per channel, shape {images.shape[-1:]}, got shape {values.shape}"
         )
     if not np.all(np.isfinite(values)):
-        raise ValueError(f"{name} must be finite, got {statistic!r}")
+        raise OptionError(f"{name} must be finite, got {statistic!r}")
     return values

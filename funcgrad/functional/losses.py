@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 from ..core import SCALARS, Array
-from ..errors import ArrayIndexError, DtypeError, ShapeError
+from ..errors import ArrayIndexError, DtypeError, OptionError, ShapeError
 from ..numpy.elementwise import abs, clip, exp, log, where
 from ..ops import activations, reduce
 from ..ops.create import asarray, promote_inexact, to_inexact
@@ -76,7 +76,7 @@ def cross_entropy(
     """
     _check_reduction("cross_entropy", reduction)
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, not {label_smoothing!r}")
+        raise OptionError(f"cross_entropy: label_smoothing must be between 0 and 1, not {label_smoothing!r}")
     logits, targets = to_inexact(logits), asarray(targets)
     axis = normalize_axis(axis, logits.ndim, "cross_entropy")
     classes = logits.shape[axis]
@@ -200,7 +200,7 @@ def _pick(name: str, values: Any, chosen: Any, axis: int, ignore_index: int | No
 
 def _check_reduction(name: str, reduction: str, *more: str) -> None:
     if reduction not in ("none", "mean", "sum", *more):
-        raise ValueError(f"{name}: reduction must be one of {('none', 'mean', 'sum', *more)}, not {reduction!r}")
+        raise OptionError(f"{name}: reduction must be one of {('none', 'mean', 'sum', *more)}, not {reduction!r}")
 
 
 def _reduce(losses: Any, reduction: str) -> Any:
@@ -269,7 +269,7 @@ def huber_loss(predictions: Any, targets: Any, delta: float = 1.0, reduction: Re
     Source: P. Huber, Robust estimation of a location parameter, 1964.
     """
     if not delta > 0:
-        raise ValueError(f"huber_loss: delta must be above 0, not {delta!r}")
+        raise OptionError(f"huber_loss: delta must be above 0, not {delta!r}")
     difference = _difference("huber_loss", predictions, targets, reduction)
     # with c = clip(d, -delta, delta), c (d - c / 2) is both branches, and squares no large d
     clipped: Any = clip(difference, -delta, delta)

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import random
 from ..core import Array
-from ..errors import DtypeError
+from ..errors import DtypeError, OptionError
 from ..numpy.creation import zeros_like
 from ..ops.create import to_inexact
 
@@ -28,7 +28,7 @@ def dropout(x: Any, rate: float, *, key: Any = None, train: bool = True) -> Arra
 
     Raises:
         DtypeError: in training, and no key was given.
-        ValueError: the rate is not between 0 and 1.
+        OptionError: the rate is not between 0 and 1.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> from funcgrad import random
@@ -38,7 +38,7 @@ def dropout(x: Any, rate: float, *, key: Any = None, train: bool = True) -> Arra
     Source: N. Srivastava and others, Dropout: a simple way to prevent neural networks from overfitting, 2014.
     """
     if not 0 <= rate <= 1:
-        raise ValueError(f"dropout: the rate is a probability between 0 and 1, not {rate!r}")
+        raise OptionError(f"dropout: the rate is a probability between 0 and 1, not {rate!r}")
     x = to_inexact(x)
     if not train or rate == 0:
         return x

@@ -9,7 +9,7 @@ import operator
 from typing import Any, Literal, TypeAlias
 
 from ..core import Array
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..kernels.convolution import conv_output_sizes
 from ..ops.shape import expand_dims, permute_dims
 
@@ -34,7 +34,7 @@ def is_channels_last(name: str, layout: str, rank: int) -> bool:
     """Which of the two layouts is it?"""
     last, first = _LAYOUTS[rank]
     if layout not in (last, first):
-        raise ValueError(
+        raise OptionError(
             f"{name}: layout must be {last!r} (channels last) or {first!r} (channels first), not {layout!r}"
         )
     return bool(layout == last)

@@ -23,6 +23,8 @@ from typing import Any, NamedTuple
 
 import numpy
 
+from . import threads
+
 Raw = Any
 Sizes = tuple[int, ...]
 Padding = tuple[tuple[int, int], ...]
@@ -70,12 +72,17 @@ def conv(xp: Any, x: Raw, w: Raw, *, stride: Sizes, padding: Padding, dilation: 
             out[seen] += x[source] * _offset_scale(xp, w, k)
         return out
     out = xp.empty(shape, dtype=x.dtype, device=x.device)
-    for tile, patches in _patch_tiles(xp, x, window, sizes, stride, padding, dilation, groups):
-        target = out[tile.where]
-        if xp is numpy:  # straight into the output: a tile is contiguous, so its grouped form is a view
-            numpy.matmul(patches, weights, out=_to_grouped(xp, target, groups))
-        else:
-            out[tile.where] = _from_grouped(xp, xp.matmul(patches, weights), target.shape)
+
+    def fill(images: slice) -> None:
+        part = out[images, ...]
+        for tile, patches in _patch_tiles(xp, x[images, ...], window, sizes, stride, padding, dilation, groups):
+            target = part[tile.where]
+            if xp is numpy:  # straight into the output: a tile is contiguous, so its grouped form is a view
+                numpy.matmul(patches, weights, out=_to_grouped(xp, target, groups))
+            else:
+                part[tile.where] = _from_grouped(xp, xp.matmul(patches, weights), target.shape)
+
+    threads.each_part(fill, _parts(xp, x.shape[0], math.prod(shape) * weights.shape[1]))
     return out
 
 
@@ -102,19 +109,24 @@ def conv_data(
         for k, seen, source in steps:
             out[source] += g[seen] * _offset_scale(xp, w, k)
         return out
-    for tile in _tiles(xp, g.shape[0], sizes, (shape[-1] + g.shape[-1]) * _itemsize(g.dtype)):
-        block = g[tile.where]
-        product_shape = (*block.shape[:-1], shape[-1])
-        block = _to_grouped(xp, block, groups)
-        product = xp.empty(product_shape, dtype=g.dtype, device=g.device)
-        tile_padding = _shift_first(padding, tile.rows.start * stride[0])
-        for k, offset in enumerate(window_offsets(window)):
-            if xp is numpy:  # one buffer for all offsets stays in cache
-                numpy.matmul(block, weights[k], out=_to_grouped(xp, product, groups))
-            else:
-                product = _from_grouped(xp, xp.matmul(block, weights[k, ...]), product_shape)
-            seen, source = window_slices(offset, spatial, product_shape[1:-1], stride, tile_padding, dilation)
-            out[(tile.images, *source, ...)] += product[(slice(None), *seen, ...)]
+
+    def fill(images: slice) -> None:
+        part, cts = out[images, ...], g[images, ...]
+        for tile in _tiles(xp, cts.shape[0], sizes, (shape[-1] + g.shape[-1]) * _itemsize(g.dtype)):
+            block = cts[tile.where]
+            product_shape = (*block.shape[:-1], shape[-1])
+            block = _to_grouped(xp, block, groups)
+            product = xp.empty(product_shape, dtype=g.dtype, device=g.device)
+            tile_padding = _shift_first(padding, tile.rows.start * stride[0])
+            for k, offset in enumerate(window_offsets(window)):
+                if xp is numpy:  # one buffer for all offsets stays in cache
+                    numpy.matmul(block, weights[k], out=_to_grouped(xp, product, groups))
+                else:
+                    product = _from_grouped(xp, xp.matmul(block, weights[k, ...]), product_shape)
+                seen, source = window_slices(offset, spatial, product_shape[1:-1], stride, tile_padding, dilation)
+                part[(tile.images, *source, ...)] += product[(slice(None), *seen, ...)]
+
+    threads.each_part(fill, _parts(xp, g.shape[0], math.prod(g.shape) * math.prod(w.shape[:-1])))
     return out
 
 
@@ -144,10 +156,17 @@ def conv_weights(
             total[k, ...] += xp.sum(x[source] * g[seen], axis=tuple(range(x.ndim - 1)), dtype=x.dtype)
         return xp.reshape(total, shape)
     grouped = (groups, count * channels, g.shape[-1] // groups)
-    total = xp.zeros(grouped, dtype=x.dtype, device=x.device)
-    for tile, patches in _patch_tiles(xp, x, window, sizes, stride, padding, dilation, groups):
-        total += xp.matmul(xp.matrix_transpose(patches), _to_grouped(xp, g[tile.where], groups))
-    return _from_grouped(xp, total, shape)
+
+    def summed(images: slice) -> Raw:
+        total, cts = xp.zeros(grouped, dtype=x.dtype, device=x.device), g[images, ...]
+        for tile, patches in _patch_tiles(xp, x[images, ...], window, sizes, stride, padding, dilation, groups):
+            total += xp.matmul(xp.matrix_transpose(patches), _to_grouped(xp, cts[tile.where], groups))
+        return total
+
+    first, *others = threads.each_part(summed, _parts(xp, x.shape[0], math.prod(g.shape) * count * channels))
+    for other in others:
+        first += other
+    return _from_grouped(xp, first, shape)
 
 
 def conv_output_sizes(
@@ -194,6 +213,11 @@ def window_slices(
 def _is_pointwise(window: Sizes, stride: Sizes, padding: Padding) -> bool:
     """Whether the convolution is one product of matrices: a window of one, at every position of x."""
     return all(n == 1 for n in (*window, *stride)) and not any(map(any, padding))
+
+
+def _parts(xp: Any, batch: int, work: int) -> list[slice]:
+    """The images that each thread takes; all of them at once where the array module is not NumPy."""
+    return threads.parts(batch, work) if xp is numpy else [slice(0, batch)]
 
 
 def _shift_first(padding: Padding, by: int) -> Padding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..functional import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .initializers import Initializer, weight_and_bias
 from .layer import Layer, Run
@@ -24,7 +24,7 @@ def _check(layer: Any, rank: int, layouts: tuple[str, str]) -> None:
     """Refuse at once what could fail only at the first call."""
     name = type(layer).__name__
     if layer.layout not in layouts:
-        raise ValueError(f"{name}: layout must be {layouts[0]!r} or {layouts[1]!r}, not {layer.layout!r}")
+        raise OptionError(f"{name}: layout must be {layouts[0]!r} or {layouts[1]!r}, not {layer.layout!r}")
     if len(_window(layer.kernel_size, rank)) != rank:
         raise ShapeError(f"{name}: kernel_size must be an int or {rank} of them, not {layer.kernel_size!r}")
     if layer.groups < 1 or layer.in_channels % layer.groups or layer.out_channels % layer.groups:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..errors import OptionError
 from ..functional import dropout
 from .layer import Layer, Run
 
@@ -30,7 +31,7 @@ class Dropout(Layer):
 
     def __post_init__(self) -> None:
         if not 0 <= self.rate <= 1:
-            raise ValueError(f"Dropout: rate is a probability, in [0, 1], not {self.rate}")
+            raise OptionError(f"Dropout: rate is a probability, in [0, 1], not {self.rate}")
 
     def forward(self, run: Run, x: Any) -> Any:
         return dropout(x, self.rate, key=run.key) if run.train and self.rate else x

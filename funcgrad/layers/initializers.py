@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from .. import random
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..numpy import creation
 
 __all__ = [
@@ -126,10 +126,10 @@ def variance_scaling(scale: float, mode: Mode, distribution: Distribution) -> In
         distribution: "normal", or "uniform" in [-r, r) with r = sqrt(3 scale / fan).
 
     Raises:
-        ValueError: a mode or distribution of another name.
+        OptionError: a mode or distribution of another name.
     """
     if mode not in get_args(Mode) or distribution not in get_args(Distribution):
-        raise ValueError(
+        raise OptionError(
             f"variance_scaling: mode is one of {get_args(Mode)} and distribution of {get_args(Distribution)}, not "
             f"{mode!r} and {distribution!r}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..functional import batch_norm, layer_norm
 from ..numpy.creation import ones, zeros
 from ..ops.create import to_inexact
@@ -27,7 +27,7 @@ class _BatchNorm(Layer):
     def __post_init__(self) -> None:
         if self.layout not in self._layouts:
             last, first = self._layouts
-            raise ValueError(f"{type(self).__name__}: layout must be {last!r} or {first!r}, not {self.layout!r}")
+            raise OptionError(f"{type(self).__name__}: layout must be {last!r} or {first!r}, not {self.layout!r}")
 
     def parameters(self, key: Any) -> dict[str, Any]:
         return {"weight": ones(self.num_features), "bias": zeros(self.num_features)} if self.affine else {}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Array, backend_array, wrap
+from ..core import Array, aval, backend_array, wrap
 from ..device import Device, backend_dtype, default_device, device, namespace, namespace_on
 from ..dtypes import canonical
 from ..errors import DtypeError, ShapeError
@@ -169,7 +169,7 @@ def linspace(
     Args:
         start, stop: numbers, or arrays that broadcast (the new axis is the first).
         num: how many.
-        dtype, device: of the result; the default float.
+        dtype, device: of the result; the default float, or the dtype in which given arrays meet.
         endpoint: whether stop is the last of them.
 
     >>> from funcgrad import numpy as fnp
@@ -179,12 +179,14 @@ def linspace(
     num = operator.index(num)
     if num < 0:
         raise ShapeError(f"linspace: num must not be negative, got {num}")
-    found = canonical(float if dtype is None else dtype)
     if isinstance(start, Array) or isinstance(stop, Array):
-        low, high = create.asarray(start), create.asarray(stop)
+        low, high = create.promote_inexact(start, stop)
+        beside = low if isinstance(low, Array) else high
         steps = max(num - 1 if endpoint else num, 1)
-        fractions = (arange(num, dtype=float, device=device) / steps).reshape((num,) + (1,) * max(low.ndim, high.ndim))
-        return astype(low + (high - low) * fractions, found)
+        ramp: Any = arange(num, dtype=beside.dtype, device=beside.device) / steps
+        between = low + (high - low) * ramp.reshape((num,) + (1,) * max(aval(low).ndim, aval(high).ndim))
+        return between if dtype is None else astype(between, dtype)
+    found = canonical(float if dtype is None else dtype)
     if num == 1 and not endpoint:
         return full((1,), start, found, device=device)
     return _make("linspace", start, stop, num, dtype=found, endpoint=endpoint, where=device)

@@ -18,6 +18,7 @@ from ..operations import Operation
 from ..ops import elementwise as ops
 from ..ops.create import asarray, promote, promote_inexact, to_inexact
 from ..ops.key import of_mask
+from ..rules import zeros
 
 Unary = Callable[[Any], Array]
 Binary = Callable[[Any, Any], Array]
@@ -133,9 +134,17 @@ atanh = _floating(ops.atanh, "Inverse hyperbolic tangent, of |x| <= 1.")
 floor = _unary(ops.floor, "The largest whole number <= x.")
 ceil = _unary(ops.ceil, "The smallest whole number >= x.")
 trunc = _unary(ops.trunc, "x without its fraction.")
-sign = _unary(ops.sign, "-1, 0 or 1; of a complex number x / |x|.")
 copysign = _binary(ops.copysign, "|x| with the sign of y.", promote_inexact)
 signbit = _unary(ops.signbit, "Is the sign bit set? True for -0.0.")
+
+
+def sign(x: Any, /) -> Any:
+    """-1, 0 or 1; of a complex number x / |x|, and 0 of 0."""
+    x = asarray(x)
+    if x.dtype.kind != "c":
+        return ops.sign(x)
+    modulus = ops.complex_abs(x)
+    return divide(x, ops.where(ops.equal(modulus, 0), 1, modulus))
 
 
 def round(x: Any, /, decimals: int = 0) -> Array:
@@ -248,7 +257,7 @@ def real(x: Any, /) -> Array:
 def imag(x: Any, /) -> Array:
     """The imaginary part; zeros for a real array."""
     x = asarray(x)
-    return ops.imag(x) if x.dtype.kind == "c" else x * 0
+    return ops.imag(x) if x.dtype.kind == "c" else zeros(x, x)
 
 
 def conj(x: Any, /) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core import Array, Aval
 from ..dtypes import promote_types
-from ..errors import AxisError, ShapeError
+from ..errors import AxisError, OptionError, ShapeError
 from ..ops import shape as ops
 from ..ops.create import asarray
 from ..ops.elementwise import astype, where
@@ -272,7 +272,7 @@ def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: A
     [0.0, 1.0, 1.0, 0.0, 0.0]
     """
     if mode != "constant":
-        raise NotImplementedError(f"pad: mode {mode!r} is not here; 'constant' is")
+        raise OptionError(f"pad: mode {mode!r} is not here; 'constant' is")
     x = asarray(x)
     widths = _widths(pad_width, x.ndim)
     padded = ops.pad(x, widths=widths)

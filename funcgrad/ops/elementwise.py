@@ -30,9 +30,11 @@ reciprocal = elementwise("reciprocal(x)", x=lambda g, out: -g * (out * out))
 def _power_in_base(g: Any, x: Any, y: Any) -> Any:
     """g y x^(y-1); for y = 0 the function is constant, also at x = 0, where the formula says 0 * inf."""
     if isinstance(y, SCALARS):
-        if y in (0, 1, 2):
-            return {0: g * 0, 1: g, 2: g * (2 * x)}[y]
-        return g * (y * pow(x, y - 1))
+        if y == 2:
+            return g * (2 * x)
+        if y == 1:
+            return g
+        return g * 0 if y == 0 else g * (y * pow(x, y - 1))
     origin = logical_and(equal(x, 0), equal(y, 0))
     return g * (y * pow(where(origin, 1, x), y - 1))
 

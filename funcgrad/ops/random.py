@@ -17,7 +17,7 @@ import numpy as np
 from ..core import Array, Aval
 from ..device import CPU, Raw, default_device, move
 from ..dtypes import DType
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..kernels import normal as normals
 from ..kernels import philox
 from ..rules import batch_to_front, elementwise, general, move_axis
@@ -133,11 +133,11 @@ def _chosen(words: Words, p: Raw, n: int, replace: bool) -> Raw:
 
 def _check_probabilities(p: Raw, n: int, replace: bool) -> None:
     if not bool(np.all(p >= 0)):
-        raise ValueError(f"choice: probabilities must not be negative or NaN, and the smallest of p is {np.min(p)}")
+        raise OptionError(f"choice: probabilities must not be negative or NaN, and the smallest of p is {np.min(p)}")
     possible = int(np.count_nonzero(p))
     if possible < (min(n, 1) if replace else n):
         how = "with" if replace else "without"
-        raise ValueError(f"choice: p has {possible} probabilities above 0, too few for {n} draws {how} replacement")
+        raise OptionError(f"choice: p has {possible} probabilities above 0, too few for {n} draws {how} replacement")
 
 
 def _choice(xp: Any, keys: Raw, p: Raw, *, shape: tuple[int, ...], replace: bool) -> Raw:

@@ -1,19 +1,19 @@
 """Transformations that divide the updates by what their squares have been: Adam, RMSProp, AdaGrad.
 
 Every pass over the elements counts here, since a large weight is many times the size of a cache: the factors of a
-leaf are worked out as numbers first, so that each pass does one thing that only an array can do. Letters in the
-formulas are those of `scaling.py`.
+leaf are worked out as numbers first, so that each pass does one thing that only an array can do, and what is needed
+for one leaf only is made and dropped there (the generators below). Letters in the formulas are those of `scaling.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from .. import tree
 from ..core import Array
-from ..numpy import full_like, imag, real, sqrt, square, where, zeros_like
+from ..numpy import asarray, full_like, imag, real, sqrt, square, where, zeros_like
 from .hyperparams import Number, Tunable, beside, real_dtype, require
 from .scaling import dtype_or_none
 from .transformation import aligned, floating_leaves, rebuilt
@@ -31,10 +31,12 @@ __all__ = [
 ]
 
 
-def running_means(means: Sequence[Array], values: Iterable[Array], decay: Array) -> list[Array]:
-    """decay mean + (1 - decay) value, leaf by leaf."""
-    rows = zip(means, values, beside(means, decay, 1 - decay), strict=True)
-    return [d * mean + rest * value for mean, value, (d, rest) in rows]
+def running_means(
+    means: Sequence[Array], gs: Sequence[Array], decay: Array, of: Callable[[Array], Array] = asarray
+) -> list[Array]:
+    """decay mean + (1 - decay) of(g), leaf by leaf."""
+    rows = zip(means, gs, beside(gs, decay, 1 - decay), strict=True)
+    return [d * mean + rest * of(g) for mean, g, (d, rest) in rows]
 
 
 def squared_magnitude(x: Array) -> Array:
@@ -127,13 +129,14 @@ class scale_by_adam(Tunable):  # noqa: N801
         # which divides arrays once and not three times.
         c1, c2 = 1 - b1**state.count, 1 - b2**state.count
         new_mus = running_means(mus, gs, b1)
-        new_nus = running_means(nus, map(squared_magnitude, gs), b2)
-        tops, roots = new_mus, new_nus
+        new_nus = running_means(nus, gs, b2, squared_magnitude)
+        tops: Iterable[Array] = new_mus
+        roots: Iterable[Array] = new_nus
         if self.nesterov:
             weights = beside(gs, b1 * c1 / (1 - b1 ** (state.count + 1)), 1 - b1)
-            tops = [a * m + b * g for m, g, (a, b) in zip(new_mus, gs, weights, strict=True)]
+            tops = (a * m + b * g for m, g, (a, b) in zip(new_mus, gs, weights, strict=True))
         if self.eps_root:
-            roots = [v + e for v, (e,) in zip(new_nus, beside(gs, c2 * self.eps_root), strict=True)]
+            roots = (v + e for v, (e,) in zip(new_nus, beside(gs, c2 * self.eps_root), strict=True))
         rows = zip(tops, roots, beside(gs, c1 / sqrt(c2), c1 * eps), strict=True)
         out = [top / (c * sqrt(v) + e) for top, v, (c, e) in rows]
         state = state._replace(mu=rebuilt(structure, new_mus, mus), nu=rebuilt(structure, new_nus, nus))
@@ -157,13 +160,14 @@ class _MeanOfSquares(Tunable):
         for name in ("eps", "initial_scale"):
             require(lambda v: v >= 0, self, name, "0 or more")
 
-    def unbiased(self, means: list[Array], decay: Array, state: Any) -> list[Array]:
+    def unbiased(self, means: Sequence[Array], decay: Array, state: Any) -> Iterable[Array]:
         """Running means that began at 0, as they would be without that beginning."""
         if not self.bias_correction:
             return means
-        return [m * c for m, (c,) in zip(means, beside(means, 1 / (1 - decay**state.count)), strict=True)]
+        factors = beside(means, 1 / (1 - decay**state.count))
+        return (m * c for m, (c,) in zip(means, factors, strict=True))
 
-    def divided(self, structure: tree.Structure, gs: list[Array], squares: list[Array], eps: Array) -> Any:
+    def divided(self, structure: tree.Structure, gs: Sequence[Array], squares: Iterable[Array], eps: Array) -> Any:
         """The updates over the roots of the squares, with eps inside or outside of them."""
         rows = zip(gs, squares, beside(gs, eps), strict=True)
         out = [g / (sqrt(v + e) if self.eps_in_sqrt else sqrt(v) + e) for g, v, (e,) in rows]
@@ -221,7 +225,7 @@ class scale_by_rms(_MeanOfSquares):  # noqa: N801
         decay, eps = self.current(state)
         state = self.following(state)
         (gs, nus), structure = aligned(self, {"updates": updates, "state.nu": state.nu})
-        new_nus = running_means(nus, map(squared_magnitude, gs), decay)
+        new_nus = running_means(nus, gs, decay, squared_magnitude)
         squares = self.unbiased(new_nus, decay, state)
         return self.divided(structure, gs, squares, eps), state._replace(nu=rebuilt(structure, new_nus, nus))
 
@@ -274,9 +278,9 @@ class scale_by_stddev(_MeanOfSquares):  # noqa: N801
         decay, eps = self.current(state)
         state = self.following(state)
         (gs, mus, nus), structure = aligned(self, {"updates": updates, "state.mu": state.mu, "state.nu": state.nu})
-        new_mus, new_nus = running_means(mus, gs, decay), running_means(nus, map(squared_magnitude, gs), decay)
+        new_mus, new_nus = running_means(mus, gs, decay), running_means(nus, gs, decay, squared_magnitude)
         means, squares = self.unbiased(new_mus, decay, state), self.unbiased(new_nus, decay, state)
-        variances = [v - squared_magnitude(m) for m, v in zip(means, squares, strict=True)]
+        variances = (v - squared_magnitude(m) for m, v in zip(means, squares, strict=True))
         held = state._replace(mu=rebuilt(structure, new_mus, mus), nu=rebuilt(structure, new_nus, nus))
         return self.divided(structure, gs, variances, eps), held
 

@@ -21,7 +21,7 @@ import numpy as np
 from ..config import default_dtype
 from ..core import SCALARS, Array, Aval, Tracer
 from ..dtypes import DType
-from ..errors import DtypeError, ShapeError, TreeError
+from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy import asarray
 from ..ops.create import to_inexact
 from ..ops.elementwise import astype
@@ -125,7 +125,7 @@ def set_hyperparams(state: Any, **hyperparams: Any) -> Any:
         A state of the same structure and dtypes.
 
     Raises:
-        ValueError: the state has no such hyper-parameter, or several, or it follows a schedule; the message lists
+        OptionError: the state has no such hyper-parameter, or several, or it follows a schedule; the message lists
             those there are.
         ShapeError: an array with dimensions.
 
@@ -143,11 +143,11 @@ def set_hyperparams(state: Any, **hyperparams: Any) -> Any:
             continue
         listed = ", ".join(sorted({n for _, n, held in there if held is not None})) or "none"
         if not found:
-            raise ValueError(f"set_hyperparams: the state has no hyper-parameter {name!r}; there are: {listed}")
+            raise OptionError(f"set_hyperparams: the state has no hyper-parameter {name!r}; there are: {listed}")
         if len(found) > 1:
             places = " and ".join(f"state{path}" for path, _ in found)
-            raise ValueError(f"set_hyperparams: {name!r} stands in {places}: set it in the one that you mean")
-        raise ValueError(
+            raise OptionError(f"set_hyperparams: {name!r} stands in {places}: set it in the one that you mean")
+        raise OptionError(
             f"set_hyperparams: {name!r} follows a schedule, which would set it again; make the transformation with a "
             f"number to set it by hand; numbers are: {listed}"
         )
@@ -189,7 +189,7 @@ def _replaced(state: Any, values: dict[str, Any]) -> Any:
 def _like(name: str, value: Any, old: Array) -> Array:
     """A new value in the dtype, shape and place of the old one."""
     if callable(value):
-        raise ValueError(f"set_hyperparams: {name}: a schedule is given where the transformation is made")
+        raise OptionError(f"set_hyperparams: {name}: a schedule is given where the transformation is made")
     found = _scalar(value, old.dtype, [old]) if type(value) in SCALARS else astype(asarray(value), old.dtype)
     if found.shape not in ((), old.shape):
         allowed = f"shape () or {old.shape}" if old.shape else "one number"
@@ -226,7 +226,7 @@ def require(condition: Any, transformation: GradientTransformation, field: str, 
     """An error for a hyper-parameter with which the transformation makes no sense; schedules pass."""
     value = getattr(transformation, field)
     if not callable(value) and not condition(value):
-        raise ValueError(f"{type(transformation).__name__}: {field} must be {what}, not {value}")
+        raise OptionError(f"{type(transformation).__name__}: {field} must be {what}, not {value}")
 
 
 def _number(caller: str, name: str, value: Any) -> Any:

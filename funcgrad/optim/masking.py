@@ -94,6 +94,11 @@ class masked(GradientTransformation):  # noqa: N801
         (leaves, *_), structure = aligned(
             self, {"updates": updates} if params is None else {"updates": updates, "params": params}
         )
+        if not isinstance(state, MaskedState):
+            raise TreeError(
+                f"masked.update: the state must be a MaskedState, not a {type(state).__name__}: pass what init or the "
+                "last update returned"
+            )
         flags = flags_of(self.mask, updates)
         seen = None if params is None else _kept(params, flags)
         new, inner_state = self.inner.update(_kept(updates, flags), state.inner_state, seen)

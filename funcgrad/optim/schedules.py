@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..core import Array
+from ..errors import OptionError
 from ..numpy import asarray, clip, cos, floor, full_like, maximum, minimum, power, where
 from ..ops.create import to_inexact
 
@@ -160,7 +161,7 @@ class cosine_decay_schedule:  # noqa: N801
         exponent: more than 1 falls sooner.
 
     Raises:
-        ValueError: `decay_steps` is not positive.
+        OptionError: `decay_steps` is not positive.
 
     >>> from funcgrad import optim
     >>> decay = optim.cosine_decay_schedule(1.0, decay_steps=4)
@@ -177,7 +178,7 @@ class cosine_decay_schedule:  # noqa: N801
 
     def __post_init__(self) -> None:
         if not self.decay_steps > 0:
-            raise ValueError(f"cosine_decay_schedule: decay_steps must be positive, not {self.decay_steps}")
+            raise OptionError(f"cosine_decay_schedule: decay_steps must be positive, not {self.decay_steps}")
 
     def __call__(self, count: Any) -> Array:
         wave = (1 + cos(minimum(to_inexact(count), self.decay_steps) * (math.pi / self.decay_steps))) * 0.5
@@ -205,7 +206,7 @@ def warmup_cosine_decay_schedule(
         exponent: of the cosine.
 
     Raises:
-        ValueError: `decay_steps` is not above `warmup_steps`.
+        OptionError: `decay_steps` is not above `warmup_steps`.
 
     >>> from funcgrad import optim
     >>> schedule = optim.warmup_cosine_decay_schedule(0.0, 1.0, warmup_steps=2, decay_steps=6)
@@ -213,7 +214,7 @@ def warmup_cosine_decay_schedule(
     [0.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 0.0]
     """
     if not decay_steps > warmup_steps:
-        raise ValueError(
+        raise OptionError(
             f"warmup_cosine_decay_schedule: decay_steps counts the warm-up too, so it must be above warmup_steps; "
             f"got decay_steps {decay_steps} and warmup_steps {warmup_steps}"
         )
@@ -233,7 +234,7 @@ class piecewise_constant_schedule:  # noqa: N801
             factor, and by all those before.
 
     Raises:
-        ValueError: a factor is negative.
+        OptionError: a factor is negative.
 
     >>> from funcgrad import optim
     >>> steps = optim.piecewise_constant_schedule(1.0, {2: 0.5, 4: 0.5})
@@ -247,7 +248,7 @@ class piecewise_constant_schedule:  # noqa: N801
     def __post_init__(self) -> None:
         pairs = tuple(sorted(dict(self.boundaries_and_scales or {}).items()))  # a dict would not hash
         if any(not scale >= 0 for _, scale in pairs):
-            raise ValueError(f"piecewise_constant_schedule: the scales must not be negative: {dict(pairs)}")
+            raise OptionError(f"piecewise_constant_schedule: the scales must not be negative: {dict(pairs)}")
         object.__setattr__(self, "boundaries_and_scales", pairs)
 
     def __call__(self, count: Any) -> Array:
@@ -266,7 +267,7 @@ class join_schedules:  # noqa: N801
         boundaries: the steps at which the second, third, ... begin.
 
     Raises:
-        ValueError: the boundaries are not one fewer than the schedules.
+        OptionError: the boundaries are not one fewer than the schedules.
 
     >>> from funcgrad import optim
     >>> schedule = optim.join_schedules([optim.linear_schedule(0, 1, 2), optim.constant_schedule(0.25)], [3])
@@ -281,7 +282,7 @@ class join_schedules:  # noqa: N801
         object.__setattr__(self, "schedules", tuple(self.schedules))
         object.__setattr__(self, "boundaries", tuple(self.boundaries))
         if len(self.boundaries) != len(self.schedules) - 1:
-            raise ValueError(
+            raise OptionError(
                 f"join_schedules: {len(self.schedules)} schedules have {len(self.schedules) - 1} boundaries between "
                 f"them, not {len(self.boundaries)}"
             )

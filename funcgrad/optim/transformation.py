@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from .. import tree
 from ..core import Array
-from ..errors import DtypeError, ShapeError, TreeError
+from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy import asarray, zeros_like
 from ..ops.elementwise import astype
 
@@ -180,7 +180,7 @@ class named_chain(GradientTransformation):  # noqa: N801
         *transformations: pairs (name, transformation), in the order in which they see the updates.
 
     Raises:
-        ValueError: a name stands twice.
+        OptionError: a name stands twice.
         DtypeError: something that is no pair of a name and a transformation.
 
     >>> import funcgrad.numpy as fnp
@@ -198,7 +198,7 @@ class named_chain(GradientTransformation):  # noqa: N801
                 raise DtypeError(f"named_chain takes pairs (name, transformation), not {pair!r}")
         names = [name for name, _ in transformations]
         if len(set(names)) < len(names):
-            raise ValueError(f"named_chain: each name may stand once, not {', '.join(map(repr, names))}")
+            raise OptionError(f"named_chain: each name may stand once, not {', '.join(map(repr, names))}")
         object.__setattr__(self, "transformations", tuple((n, _checked(self, t)) for n, t in transformations))
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from ..config import default_dtype
 from ..core import SCALARS, Array
 from ..dtypes import DType, canonical
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy import elementwise as fnp
 from ..numpy.creation import asarray, parse_shape
 from ..ops import random as ops
@@ -68,7 +68,7 @@ def uniform(key: Key, shape: Shape = (), dtype: Any = None, minval: Any = 0.0, m
 
     Raises:
         ShapeError: the bounds do not broadcast to the shape.
-        ValueError: minval >= maxval.
+        OptionError: minval >= maxval.
 
     >>> from funcgrad import random
     >>> random.uniform(random.key(0), (3,), minval=-1.0)
@@ -121,7 +121,7 @@ def truncated_normal(key: Key, lower: Any, upper: Any, shape: Shape | None = Non
 
     Raises:
         ShapeError: the bounds do not broadcast to the shape.
-        ValueError: lower >= upper.
+        OptionError: lower >= upper.
 
     >>> from funcgrad import random
     >>> random.truncated_normal(random.key(0), -2.0, 2.0, (3,)).round(3)
@@ -288,4 +288,4 @@ def check_below(name: str, low: Any, high: Any) -> None:
     """An error where a lower bound is known not to be below the upper one."""
     least, most = known(low), known(high)
     if least is not None and most is not None and not bool(np.all(least < most)):
-        raise ValueError(f"{name}: the lower bound {low} must be below the upper bound {high}")
+        raise OptionError(f"{name}: the lower bound {low} must be below the upper bound {high}")

@@ -11,7 +11,7 @@ import numpy as np
 from ..config import default_dtype
 from ..core import SCALARS, Array
 from ..dtypes import DType, canonical
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy import elementwise as fnp
 from ..numpy.creation import asarray, parse_shape
 from ..numpy.indexing import take
@@ -46,7 +46,7 @@ def bernoulli(key: Key, p: Any = 0.5, shape: Shape | None = None) -> Array:
 
     Raises:
         ShapeError: p does not broadcast to the shape.
-        ValueError: a p is not in [0, 1].
+        OptionError: a p is not in [0, 1].
 
     >>> from funcgrad import random
     >>> random.bernoulli(random.key(0), 0.25, (4,))
@@ -54,7 +54,7 @@ def bernoulli(key: Key, p: Any = 0.5, shape: Shape | None = None) -> Array:
     """
     values = known(p)
     if values is not None and not bool(np.all((values >= 0) & (values <= 1))):
-        raise ValueError(f"bernoulli: p must be from 0 to 1, not {p}")
+        raise OptionError(f"bernoulli: p must be from 0 to 1, not {p}")
     if type(p) in SCALARS:
         width, threshold = _threshold(float(p), default_dtype())
         sizes = () if shape is None else parse_shape(shape)
@@ -112,7 +112,7 @@ def randint(key: Key, shape: Shape, minval: Any, maxval: Any, dtype: Any = None)
     Raises:
         ShapeError: the bounds do not broadcast to the shape.
         DtypeError: the bounds or the dtype are no integers.
-        ValueError: minval >= maxval, or the dtype does not hold the bounds.
+        OptionError: minval >= maxval, or the dtype does not hold the bounds.
 
     >>> from funcgrad import random
     >>> random.randint(random.key(0), (5,), 1, 7)
@@ -148,7 +148,7 @@ def _bound(x: Any, dtype: DType, shape: tuple[int, ...], exclusive: int) -> Any:
     if not isinstance(x, Array | np.ndarray | list | tuple):
         found, limits = integer(x, "randint: a bound"), np.iinfo(dtype)
         if not limits.min <= found <= int(limits.max) + exclusive:
-            raise ValueError(f"randint: {dtype} does not hold the bound {found}; choose another dtype")
+            raise OptionError(f"randint: {dtype} does not hold the bound {found}; choose another dtype")
         return found
     array = asarray(x)
     if array.dtype.kind not in "iu":
@@ -219,7 +219,7 @@ def choice(key: Key, a: Any, shape: Shape = (), replace: bool = True, p: Any = N
 
     Raises:
         ShapeError: p has not shape (n,), or without replacement there are fewer elements than draws.
-        ValueError: there is nothing to draw from, or p is negative or does not sum to 1.
+        OptionError: there is nothing to draw from, or p is negative or does not sum to 1.
 
     >>> from funcgrad import random
     >>> random.choice(random.key(0), 10, (3,), replace=False)
@@ -231,7 +231,7 @@ def choice(key: Key, a: Any, shape: Shape = (), replace: bool = True, p: Any = N
     n = integer(a, "choice: a") if array is None else array.shape[along]
     draws = math.prod(sizes)
     if n <= 0 and (draws or n < 0):
-        raise ValueError(f"choice: there must be something to draw from, and n is {n}")
+        raise OptionError(f"choice: there must be something to draw from, and n is {n}")
     if not replace and draws > n:
         raise ShapeError(f"choice: {draws} draws without replacement from {n} elements")
     if p is not None:
@@ -250,7 +250,7 @@ def _weighted(key: Key, p: Any, n: int, shape: tuple[int, ...], replace: bool) -
     if (values := known(found)) is not None:
         total = float(np.sum(values, dtype=_DOUBLE))
         if not abs(total - 1) <= np.sqrt(np.finfo(values.dtype).eps):
-            raise ValueError(f"choice: probabilities must sum to 1, and p sums to {total:.6g}; use p / p.sum()")
+            raise OptionError(f"choice: probabilities must sum to 1, and p sums to {total:.6g}; use p / p.sum()")
     return ops.choice(one_key_array("choice", key), found, shape=shape, replace=bool(replace))
 
 

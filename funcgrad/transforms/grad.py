@@ -286,7 +286,7 @@ def grad(
     >>> float(fg.grad(lambda x: x ** 3)(2.0)), float(fg.grad(fg.grad(lambda x: x ** 3))(2.0))
     (12.0, 12.0)
     >>> {k: float(v) for k, v in fg.grad(lambda p, x: p["w"] * x + p["b"])({"w": 2.0, "b": 1.0}, 3.0).items()}
-    {'b': 1.0, 'w': 3.0}
+    {'w': 3.0, 'b': 1.0}
     """
     both = value_and_grad(f, argnums, has_aux, argnames=argnames)
 
