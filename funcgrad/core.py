@@ -15,7 +15,7 @@ trace needs (a tangent, a tape node, a batch axis).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from math import prod
 from operator import attrgetter
@@ -24,19 +24,16 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .array_methods import ArrayMethods
+from .array_protocols import ArrayProtocols
 from .device import Device, Raw, device_of, dtype_of, namespace
 from .dtypes import DType, weak
 from .errors import (
-    DeviceError,
-    DtypeError,
-    ImmutableArrayError,
     LeakedTracerError,
-    ShapeError,
     TracedConversionError,
 )
 from .provenance import Origin, describe, here
 
-__all__ = ["PRIMITIVES", "Array", "Aval", "Primitive", "Scalar", "Trace", "Tracer", "aval", "concrete", "use_trace"]
+__all__ = ["PRIMITIVES", "Array", "Aval", "Primitive", "Scalar", "Trace", "Tracer", "aval", "use_trace"]
 
 Scalar: TypeAlias = bool | int | float | complex
 Params: TypeAlias = Mapping[str, Any]
@@ -64,7 +61,7 @@ class Aval:
         return hash((self.shape, self.dtype))
 
 
-class Array(ArrayMethods):
+class Array(ArrayProtocols, ArrayMethods):
     """An immutable n-dimensional array on some device.
 
     Made by the creation functions of `funcgrad.numpy` and by operations, not by calling this class. Its operators and
@@ -95,96 +92,8 @@ class Array(ArrayMethods):
         """Where the values are."""
         return device_of(backend_array(self))
 
-    def __len__(self) -> int:
-        if not self.shape:
-            raise DtypeError("len() of an array without dimensions")
-        return int(self.shape[0])
-
-    def __iter__(self) -> Iterator[Array]:
-        if not self.shape:
-            raise DtypeError("iteration over an array without dimensions")
-        return (self[i] for i in range(self.shape[0]))
-
-    def item(self) -> Any:
-        """The only element, as a Python scalar."""
-        value = concrete(self)._data
-        if self.size != 1:
-            raise ShapeError(f"item(): the array has {self.size} elements, shape {self.shape}; index one first")
-        return value.reshape(()).item()
-
-    def tolist(self) -> Any:
-        """The values as nested Python lists."""
-        return concrete(self)._data.tolist()
-
-    def __bool__(self) -> bool:
-        if self.size != 1:
-            raise ShapeError(
-                f"the truth of an array of shape {self.shape} is ambiguous: use .any() or .all() (Python asks for "
-                "one truth value in `if`, `while`, `and`, `or`, `not`)"
-            )
-        return bool(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.kind not in "iu" or self.shape:
-            raise DtypeError(f"only an integer array without dimensions can be used as an index, not {self.aval}")
-        return int(self.item())
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        shown = _index_text(key)
-        raise ImmutableArrayError(
-            f"arrays do not change in place; instead of `x[{shown}] = v` write `x = x.at[{shown}].set(v)` "
-            f"(or .add, .multiply, .min, .max); here x has shape {self.shape}"
-        )
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        """A read-only view for NumPy (`np.array(x)` makes a copy that you may change)."""
-        data = self._data
-        if not isinstance(data, np.ndarray):
-            raise DeviceError(f"np.asarray of an array on {self.device}: use funcgrad.device_get(x)")
-        if copy or (dtype is not None and np.dtype(dtype) != data.dtype):
-            if copy is False:
-                raise ValueError(f"a view of {data.dtype} as {dtype} needs a copy")
-            return np.array(data, dtype)
-        view = data.view()
-        view.flags.writeable = False
-        return view
-
-    def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
-        """For another library: a copy, since torch writes to read-only memory too; `copy=False` shares this one."""
-        data = self._data
-        return (data if copy is False else namespace(data).asarray(data, copy=True)).__dlpack__(**kwargs)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return concrete(self)._data.__dlpack_device__()
-
-    def __repr__(self) -> str:
-        if not isinstance(self._data, np.ndarray):
-            return f"Array({self._data}, device={self.device})"
-        body = np.array2string(self._data, separator=", ", prefix="Array(")
-        return f"Array({body}, dtype={self.dtype})"
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec else str(self)
-
-    def __str__(self) -> str:
-        return str(concrete(self)._data)
-
-    def __reduce__(self) -> Any:
-        return Array, (concrete(self)._data,)
-
-    def __copy__(self) -> Array:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Array:
+    def concrete(self) -> Array:
+        """The plain array behind any stack of tracers: the value that `bool`, `int` and `print` look at."""
         return self
 
 
@@ -205,8 +114,7 @@ class Tracer(Array):
     """The array one level down: what the parent trace knows this one as."""
 
     def concrete(self) -> Array:
-        """The value that Python sees here: what `bool`, `int`, `print` look at."""
-        return concrete(self.inner)
+        return self.inner.concrete()
 
     def leaked(self, use: str) -> LeakedTracerError:
         """The error for a value that is used outside of its transform."""
@@ -230,11 +138,6 @@ class Tracer(Array):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.concrete()!r})"
-
-
-def concrete(x: Array) -> Array:
-    """The plain array behind any stack of tracers."""
-    return x.concrete() if isinstance(x, Tracer) else x
 
 
 def aval(x: Array | Aval | Scalar) -> Aval:
@@ -379,20 +282,6 @@ def is_running(trace: Trace) -> bool:
     while found is not None and found is not trace:
         found = found.parent
     return found is not None
-
-
-def _index_text(key: Any) -> str:
-    """An index as the user would type it."""
-    if isinstance(key, tuple):
-        return ", ".join(map(_index_text, key)) if key else "()"
-    if isinstance(key, slice):
-        start, stop, step = ("" if v is None else str(v) for v in (key.start, key.stop, key.step))
-        return f"{start}:{stop}" + (f":{step}" if step else "")
-    if key is Ellipsis:
-        return "..."
-    if isinstance(key, Array | np.ndarray):
-        return "mask" if key.dtype.kind == "b" else "index"
-    return repr(key)
 
 
 def backend_array(x: Array) -> Raw:

@@ -3,8 +3,8 @@
 This is the only file that knows CuPy by name, and it imports it when a GPU is first asked for, not before. Every
 operation gets its array module from `namespace(data)`, so that one forward serves every device.
 
-    >>> from funcgrad import device
-    >>> device.device("cpu")
+    >>> from funcgrad.device import device
+    >>> device("cpu")
     Device('cpu')
 """
 

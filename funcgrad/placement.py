@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from . import tree
-from .core import Array, concrete
+from .core import Array
 from .device import Device, default_device, device, move
 from .ops.create import asarray, to_device
 
@@ -48,6 +48,6 @@ def device_get(x: Any) -> Any:
 def _to_host(leaf: Any) -> Any:
     if not isinstance(leaf, Array):
         return leaf
-    view = np.asarray(move(concrete(leaf)._data, Device("cpu"))).view()
+    view = np.asarray(move(leaf.concrete()._data, Device("cpu"))).view()
     view.flags.writeable = False
     return view

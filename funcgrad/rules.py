@@ -212,7 +212,7 @@ def linear(
         return (False, *[i >= n for i in range(len(wanted))])
 
     primitive = Primitive(name, _on_backend(impl), infer, _batching(batch), jvp=jvp, pull=pull, saves=saves)
-    primitive.batch = primitive.batch or _blind(primitive)
+    primitive.batch = primitive.batch or _blind(primitive, signature)
     return operation(primitive)
 
 
@@ -300,7 +300,7 @@ def general(
         pull=pull_all if pull is not None else pull_each if any(rules) else None,
         saves=(lambda wanted: (True,) * (len(wanted) + 1)) if pull is not None else _saves(reads, len(operands)),
     )
-    primitive.batch = primitive.batch or _blind(primitive)
+    primitive.batch = primitive.batch or _blind(primitive, signature)
     return operation(primitive)
 
 
@@ -413,8 +413,11 @@ def _batching(batch: Rule | None) -> Rule | None:
     return None if batch is None else lambda size, args, dims, params: batch(size, args, dims, **params)
 
 
-def _blind(primitive: Primitive) -> Rule:
+def _blind(primitive: Primitive, signature: str) -> Rule:
     """The batch rule of an operation on one operand for which a batch axis is an axis like any other."""
+    _, operands, constants = _parse(signature)
+    if len(operands) + len(constants) != 1 or operands[0].startswith("*"):
+        raise TypeError(f"{signature}: an operation on several operands must have a batch rule")
     return lambda size, args, dims, params: (primitive(*args, **params), dims[0])
 
 

@@ -16,7 +16,7 @@ PACKAGE = Path(funcgrad.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"provenance", "array_methods", "errors", "config", "tree", "device", "dtypes"},
+    {"provenance", "array_methods", "array_protocols", "errors", "config", "tree", "device", "dtypes"},
     {"core"},
     {"operations"},
     {"rules"},
@@ -83,6 +83,8 @@ def wrong_imports(file: Path, source: str) -> list[str]:
             continue
         if not rest:
             found.append(f"{file.name}:{line} imports from the top of the package; import the module itself")
+        elif rest[0] not in RANK or own[0] not in RANK:
+            found.append(f"{file.name}:{line} give {rest[0]} and {own[0]} their places in LAYERS")
         elif rest[0] != own[0] and RANK[rest[0]] >= RANK[own[0]] > 0:
             found.append(f"{file.name}:{line} {own[0]} may not import {rest[0]}, which stands beside or above it")
         elif RANK[rest[0]] > RANK[own[0]]:

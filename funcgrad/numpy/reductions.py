@@ -160,8 +160,8 @@ def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
         axis, keepdims: as for `sum`.
 
     >>> from funcgrad import numpy as fnp
-    >>> float(fnp.logsumexp(fnp.asarray([1000.0, 1000.0])))
-    1000.693115234375
+    >>> round(float(fnp.logsumexp(fnp.asarray([1000.0, 1000.0]))), 3)
+    1000.693
     """
     x = to_inexact(x)
     axes = normalize_axes(axis, x.ndim, "logsumexp")

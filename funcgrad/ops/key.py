@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Array, Tracer, concrete
+from ..core import Array, Tracer
 from ..errors import ArrayIndexError, DtypeError, ShapeError
 from ..rules import broadcast_shapes
 from .create import asarray
@@ -148,7 +148,7 @@ def _entry(entry: Any, x: Array) -> Any:
 
 def of_mask(mask: Array) -> list[Any]:
     """A mask as the integer indices of its true elements, one array an axis; how many there are is read off."""
-    data = concrete(mask)._data
+    data = mask.concrete()._data
     return [Array(index) for index in data.__array_namespace__().nonzero(data)]
 
 

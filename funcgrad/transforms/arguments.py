@@ -1,4 +1,4 @@
-"""Which arguments of a function a transform works on: `argnums` and `argnames`, shared by grad and the Jacobians."""
+"""What goes into a transformed function and what comes out, checked: shared by the derivatives."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from .. import tree
 from ..core import Array, Aval
 from ..dtypes import is_inexact
-from ..errors import DtypeError, ShapeError, TreeError
+from ..errors import DtypeError, FuncgradError, NonScalarError, ShapeError, TreeError
 from ..numpy.creation import asarray
 
-__all__ = ["Selection", "as_arrays", "directions", "select", "split_aux"]
+__all__ = ["Selection", "as_arrays", "directions", "scalar_output", "select", "split_aux"]
 
 
 def as_arrays(leaves: Sequence[Any], transform: str) -> list[Array]:
@@ -75,6 +75,29 @@ def split_aux(out: Any, has_aux: bool) -> tuple[Any, Any]:
     if not (isinstance(out, tuple) and len(out) == 2):
         raise TreeError(f"has_aux=True: the function must return (output, auxiliary data), not {type(out).__name__}")
     return out
+
+
+def scalar_output(out: Any) -> Any:
+    """The function's value as one real number, or an error that says what to write."""
+    if out is None:
+        raise NonScalarError("grad needs a function whose value is one number; this one returns None: say `return`")
+    if not tree.structure(out).is_leaf():
+        raise NonScalarError(
+            f"grad needs a function whose value is one number; this one returns a {type(out).__name__}: return the "
+            "loss alone, or (loss, rest) with has_aux=True"
+        )
+    try:
+        value = asarray(out)
+    except FuncgradError as error:
+        raise NonScalarError(f"grad needs a function that returns a number, not {type(out).__name__}") from error
+    if value.shape != ():
+        raise NonScalarError(
+            f"grad needs a function whose value is one number; this one returns {value.aval}: take its sum() or "
+            "mean(), or use jacrev for the derivative of every element"
+        )
+    if value.dtype.kind != "f":
+        raise DtypeError(f"grad needs a real floating value; this function returns {value.aval}")
+    return value
 
 
 def select(argnums: int | Sequence[int] | None, argnames: str | Sequence[str] | None, transform: str) -> Selection:

@@ -24,11 +24,10 @@ from typing import Any
 from .. import tree
 from ..core import Array, Params, Primitive, Trace, Tracer, bind, current_trace, use_trace
 from ..dtypes import is_inexact
-from ..errors import DtypeError, FuncgradError, NonScalarError
 from ..numpy.creation import asarray, ones_like, zeros_like
 from ..ops.elementwise import stop_gradient as constant
 from ..provenance import describe, is_internal
-from .arguments import Selection, as_arrays, directions, select, split_aux
+from .arguments import Selection, as_arrays, directions, scalar_output, select, split_aux
 
 __all__ = ["GradTrace", "GradTracer", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -244,7 +243,7 @@ def value_and_grad(
         with use_trace(trace):
             out = call(tree.unflatten(structure, inputs))
         out, aux = split_aux(out, has_aux)
-        value = _scalar_output(out, trace)
+        value = scalar_output(out)
         if _belongs(value, trace):
             found = backward([value.node], [ones_like(value.inner)], [x.node for x in inputs], last=True)
             value = value.inner
@@ -317,26 +316,3 @@ def _belongs(x: Any, trace: GradTrace) -> bool:
 def _drop(out: Any, trace: GradTrace) -> Any:
     """Auxiliary data without this trace's tracers."""
     return tree.map(lambda x: x.inner if _belongs(x, trace) else x, out)
-
-
-def _scalar_output(out: Any, trace: GradTrace) -> Any:
-    """The function's value as one real number, or an error that says what to write."""
-    if out is None:
-        raise NonScalarError("grad needs a function whose value is one number; this one returns None: say `return`")
-    if not tree.structure(out).is_leaf():
-        raise NonScalarError(
-            f"grad needs a function whose value is one number; this one returns a {type(out).__name__}: return the "
-            "loss alone, or (loss, rest) with has_aux=True"
-        )
-    try:
-        value = asarray(out)
-    except FuncgradError as error:
-        raise NonScalarError(f"grad needs a function that returns a number, not {type(out).__name__}") from error
-    if value.shape != ():
-        raise NonScalarError(
-            f"grad needs a function whose value is one number; this one returns {value.aval}: take its sum() or "
-            "mean(), or use jacrev for the derivative of every element"
-        )
-    if value.dtype.kind != "f":
-        raise DtypeError(f"grad needs a real floating value; this function returns {value.aval}")
-    return value

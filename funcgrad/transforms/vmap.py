@@ -23,14 +23,13 @@ from ..core import (
     Tracer,
     aval,
     bind,
-    concrete,
     current_trace,
     use_trace,
 )
-from ..errors import AxisError, MixedDecisionError, ShapeError, TreeError
+from ..errors import AxisError, MixedDecisionError, ShapeError
 from ..numpy.creation import asarray
 from ..rules import move_axis
-from .arguments import as_arrays
+from .axes import input_axes, mapped_inputs, output_axes
 
 __all__ = ["BatchTrace", "BatchTracer", "vmap"]
 
@@ -51,7 +50,7 @@ class BatchTracer(Tracer):
 
     def concrete(self) -> Array:
         """The one value that all examples have; where they differ Python cannot go on with both."""
-        values = concrete(self.inner)._data
+        values = self.inner.concrete()._data
         if not values.shape[self.dim]:
             raise MixedDecisionError(
                 f"Python needs a value ({self.aval}) of a batch without examples: use array operations instead of "
@@ -129,8 +128,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     @functools.wraps(f)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         leaves, structure = tree.flatten((args, kwargs), none_is_leaf=True)
-        axes = _input_axes(in_axes, args, kwargs)
-        values, dims = _check_inputs((args, kwargs), leaves, axes)
+        axes = input_axes(in_axes, args, kwargs)
+        values, dims = mapped_inputs((args, kwargs), leaves, axes)
         size = next(v.shape[d] for v, d in zip(values, dims, strict=True) if d is not None)
         trace = BatchTrace(current_trace(), size)
         inputs = [v if d is None else BatchTracer(trace, v, d) for v, d in zip(values, dims, strict=True)]
@@ -142,67 +141,12 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     return mapped
 
 
-def _input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int | None]:
-    """The mapped axis of every leaf of (args, kwargs)."""
-    if isinstance(in_axes, list):
-        in_axes = tuple(in_axes)
-    if isinstance(in_axes, tuple) and len(in_axes) != len(args):
-        raise TreeError(f"vmap: in_axes has {len(in_axes)} entries for {len(args)} positional arguments")
-    try:
-        found = tree.broadcast_prefix((in_axes, 0), (args, kwargs))
-    except ValueError as error:
-        words = tree.difference(in_axes, args, prefix=True, none_is_leaf=True)
-        raise TreeError(
-            f"vmap: in_axes (the first) does not fit the arguments (the second): {words}; it must be an int, None, or "
-            "one entry an argument, each an int, None or a tree that matches the argument's"
-        ) from error
-    for axis in found:
-        if axis is not None and (not isinstance(axis, int) or isinstance(axis, bool)):
-            raise TreeError(f"vmap: in_axes must hold ints and None, not {axis!r}")
-    return found
-
-
-def _check_inputs(
-    arguments: Any, leaves: Sequence[Any], axes: Sequence[int | None]
-) -> tuple[list[Any], list[int | None]]:
-    """Leaves as arrays with axes counted from the front, all mapped sizes equal."""
-    values: list[Any] = list(leaves)
-    dims: list[int | None] = [None] * len(leaves)
-    sizes: list[tuple[int, int]] = []
-    for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
-        if axis is None or x is None:
-            continue
-        values[i] = x = as_arrays([x], "vmap")[0]
-        if not -x.ndim <= axis < x.ndim:
-            raise AxisError(f"vmap: {_path(arguments, i)} is {x.aval} and has no axis {axis} to map over")
-        dims[i] = axis % x.ndim
-        sizes.append((i, x.shape[dims[i]]))
-    if not sizes:
-        raise ShapeError("vmap: no argument is mapped: give an axis in in_axes for at least one array")
-    if len({n for _, n in sizes}) > 1:
-        listed = "; ".join(f"{_path(arguments, i)} {values[i].aval} has {n} along axis {dims[i]}" for i, n in sizes)
-        raise ShapeError(f"vmap: the mapped axes must have one size: {listed}")
-    return values, dims
-
-
-def _path(arguments: tuple[tuple[Any, ...], dict[str, Any]], index: int) -> str:
-    """The user's name for a leaf: 'argument 0['w']' or "argument x"."""
-    paths = [p for p, _ in tree.flatten_with_path(arguments, is_leaf=lambda x: x is None)[0]]
-    half, rest = paths[index][:3], paths[index][3:]
-    place, _, inner = rest[1:].partition("]")
-    return f"argument {place}{inner}" if half == "[0]" else f"keyword argument {place}{inner}"
-
-
 def _join(out: Any, out_axes: Any, trace: BatchTrace) -> Any:
     """The outputs with their batch axes where `out_axes` wants them."""
     leaves, structure = tree.flatten(out)
-    try:
-        axes = tree.broadcast_prefix(out_axes, out)
-    except ValueError as error:
-        words = tree.difference(out_axes, out, prefix=True, none_is_leaf=True)
-        raise TreeError(f"vmap: out_axes (the first) does not fit the output (the second): {words}") from error
-    kept = [a for a, x in zip(axes, tree.flatten(out, none_is_leaf=True)[0], strict=True) if x is not None]
-    return tree.unflatten(structure, [_place(x, a, trace) for x, a in zip(leaves, kept, strict=True)])
+    return tree.unflatten(
+        structure, [_place(x, a, trace) for x, a in zip(leaves, output_axes(out, out_axes), strict=True)]
+    )
 
 
 def _place(x: Any, axis: int | None, trace: BatchTrace) -> Any:

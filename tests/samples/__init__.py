@@ -28,7 +28,7 @@ class Sample:
         order: how often it can be differentiated here (2 unless a derivative is a step); 0 where the result has fewer
             digits than differences need.
         rtol: relative tolerance of the value.
-        portable: whether it runs on every array API module, not only on NumPy and CuPy (no ufunc.at, for instance).
+        portable: whether it runs on every array API module, not only on NumPy and CuPy (no x[array] = y, for instance).
     """
 
     primitive: str

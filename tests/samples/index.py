@@ -63,13 +63,13 @@ SAMPLES += [
         name,
         (uniform(*shape), np.asarray(uniform(*indices[0].shape, *shape[len(indices) :], seed=1)), *indices),
         _scatter(f),
-        portable=name == "scatter_set",
+        portable=False,
     )
     for name, f in _SCATTERS.items()
     for shape, indices in _INDICES
 ]
 SAMPLES += [
-    Sample(name, args, _scatter(_SCATTERS[name]), portable=name == "scatter_set")
+    Sample(name, args, _scatter(_SCATTERS[name]), portable=False)
     for name in ("scatter_add", "scatter_set", "scatter_multiply")
     for args in [
         (complexes(4), complexes(3, seed=1), np.array([3, 1, 1])),
@@ -79,7 +79,9 @@ SAMPLES += [
 ]
 # a factor of zero: its own derivative is the product of the others, theirs is zero
 SAMPLES += [
-    Sample("scatter_multiply", (x, updates, np.array([0, 1, 1, 2])), _scatter(operator.mul), order=order, portable=False)
+    Sample(
+        "scatter_multiply", (x, updates, np.array([0, 1, 1, 2])), _scatter(operator.mul), order=order, portable=False
+    )
     for x, updates, order in [
         (np.array([0.0, 1.5, 2.0]), np.array([2.0, 0.0, 3.0, 0.5]), 2),
         (np.array([0.0, 1.5, 2.0]), np.array([0.0, 0.0, 0.0, 0.5]), 1),

@@ -1,0 +1,137 @@
+"""What Python and NumPy ask of an array: `len`, `bool`, `int`, `repr`, pickling, `np.asarray`, DLPack.
+
+All of it looks at values, by `concrete()`, so it works on a tracer as on an array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .device import namespace
+from .errors import DeviceError, DtypeError, ImmutableArrayError, ShapeError
+
+__all__ = ["ArrayProtocols"]
+
+
+class ArrayProtocols:
+    """The part of `core.Array` that knows no operation; the attributes are there."""
+
+    __slots__ = ()
+    __getitem__: Any
+    _data: Any
+    aval: Any
+    concrete: Any
+    device: Any
+    dtype: Any
+    shape: Any
+    size: Any
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise DtypeError("len() of an array without dimensions")
+        return int(self.shape[0])
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.shape:
+            raise DtypeError("iteration over an array without dimensions")
+        return (self[i] for i in range(self.shape[0]))
+
+    def item(self) -> Any:
+        """The only element, as a Python scalar."""
+        value = self.concrete()._data
+        if self.size != 1:
+            raise ShapeError(f"item(): the array has {self.size} elements, shape {self.shape}; index one first")
+        return value.reshape(()).item()
+
+    def tolist(self) -> Any:
+        """The values as nested Python lists."""
+        return self.concrete()._data.tolist()
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ShapeError(
+                f"the truth of an array of shape {self.shape} is ambiguous: use .any() or .all() (Python asks for "
+                "one truth value in `if`, `while`, `and`, `or`, `not`)"
+            )
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.shape:
+            raise DtypeError(f"only an integer array without dimensions can be used as an index, not {self.aval}")
+        return int(self.item())
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        shown = _index_text(key)
+        raise ImmutableArrayError(
+            f"arrays do not change in place; instead of `x[{shown}] = v` write `x = x.at[{shown}].set(v)` "
+            f"(or .add, .multiply, .min, .max); here x has shape {self.shape}"
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """A read-only view for NumPy (`np.array(x)` makes a copy that you may change)."""
+        data = self._data
+        if not isinstance(data, np.ndarray):
+            raise DeviceError(f"np.asarray of an array on {self.device}: use funcgrad.device_get(x)")
+        if copy or (dtype is not None and np.dtype(dtype) != data.dtype):
+            if copy is False:
+                raise ValueError(f"a view of {data.dtype} as {dtype} needs a copy")
+            return np.array(data, dtype)
+        view = data.view()
+        view.flags.writeable = False
+        return view
+
+    def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
+        """For another library: a copy, since torch writes to read-only memory too; `copy=False` shares this one."""
+        data = self._data
+        return (data if copy is False else namespace(data).asarray(data, copy=True)).__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.concrete()._data.__dlpack_device__()
+
+    def __repr__(self) -> str:
+        if not isinstance(self._data, np.ndarray):
+            return f"Array({self._data}, device={self.device})"
+        body = np.array2string(self._data, separator=", ", prefix="Array(")
+        return f"Array({body}, dtype={self.dtype})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __str__(self) -> str:
+        return str(self.concrete()._data)
+
+    def __reduce__(self) -> Any:
+        plain = self.concrete()
+        return type(plain), (plain._data,)
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+def _index_text(key: Any) -> str:
+    """An index as the user would type it."""
+    if isinstance(key, tuple):
+        return ", ".join(map(_index_text, key)) if key else "()"
+    if isinstance(key, slice):
+        start, stop, step = ("" if v is None else str(v) for v in (key.start, key.stop, key.step))
+        return f"{start}:{stop}" + (f":{step}" if step else "")
+    if key is Ellipsis:
+        return "..."
+    if isinstance(key, ArrayProtocols | np.ndarray):
+        return "mask" if key.dtype.kind == "b" else "index"
+    return repr(key)

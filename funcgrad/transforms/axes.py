@@ -1,0 +1,74 @@
+"""Which axis of which argument `vmap` maps over: `in_axes` and `out_axes`, leaf by leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import tree
+from ..errors import AxisError, ShapeError, TreeError
+from .arguments import as_arrays
+
+__all__ = ["input_axes", "mapped_inputs", "output_axes"]
+
+
+def input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int | None]:
+    """The mapped axis of every leaf of (args, kwargs)."""
+    if isinstance(in_axes, list):
+        in_axes = tuple(in_axes)
+    if isinstance(in_axes, tuple) and len(in_axes) != len(args):
+        raise TreeError(f"vmap: in_axes has {len(in_axes)} entries for {len(args)} positional arguments")
+    try:
+        found = tree.broadcast_prefix((in_axes, 0), (args, kwargs))
+    except ValueError as error:
+        words = tree.difference(in_axes, args, prefix=True, none_is_leaf=True)
+        raise TreeError(
+            f"vmap: in_axes (the first) does not fit the arguments (the second): {words}; it must be an int, None, or "
+            "one entry an argument, each an int, None or a tree that matches the argument's"
+        ) from error
+    for axis in found:
+        if axis is not None and (not isinstance(axis, int) or isinstance(axis, bool)):
+            raise TreeError(f"vmap: in_axes must hold ints and None, not {axis!r}")
+    return found
+
+
+def mapped_inputs(
+    arguments: Any, leaves: Sequence[Any], axes: Sequence[int | None]
+) -> tuple[list[Any], list[int | None]]:
+    """Leaves as arrays with axes counted from the front, all mapped sizes equal."""
+    values: list[Any] = list(leaves)
+    dims: list[int | None] = [None] * len(leaves)
+    sizes: list[tuple[int, int]] = []
+    for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
+        if axis is None or x is None:
+            continue
+        values[i] = x = as_arrays([x], "vmap")[0]
+        if not -x.ndim <= axis < x.ndim:
+            raise AxisError(f"vmap: {_path(arguments, i)} is {x.aval} and has no axis {axis} to map over")
+        dims[i] = axis % x.ndim
+        sizes.append((i, x.shape[dims[i]]))
+    if not sizes:
+        raise ShapeError("vmap: no argument is mapped: give an axis in in_axes for at least one array")
+    if len({n for _, n in sizes}) > 1:
+        listed = "; ".join(f"{_path(arguments, i)} {values[i].aval} has {n} along axis {dims[i]}" for i, n in sizes)
+        raise ShapeError(f"vmap: the mapped axes must have one size: {listed}")
+    return values, dims
+
+
+def _path(arguments: tuple[tuple[Any, ...], dict[str, Any]], index: int) -> str:
+    """The user's name for a leaf: 'argument 0['w']' or "argument x"."""
+    paths = [p for p, _ in tree.flatten_with_path(arguments, is_leaf=lambda x: x is None)[0]]
+    half, rest = paths[index][:3], paths[index][3:]
+    place, _, inner = rest[1:].partition("]")
+    return f"argument {place}{inner}" if half == "[0]" else f"keyword argument {place}{inner}"
+
+
+def output_axes(out: Any, out_axes: Any) -> list[int | None]:
+    """Where the batch goes in every leaf of the output."""
+    try:
+        axes = tree.broadcast_prefix(out_axes, out)
+    except ValueError as error:
+        words = tree.difference(out_axes, out, prefix=True, none_is_leaf=True)
+        raise TreeError(f"vmap: out_axes (the first) does not fit the output (the second): {words}") from error
+    leaves = tree.flatten(out, none_is_leaf=True)[0]
+    return [axis for axis, x in zip(axes, leaves, strict=True) if x is not None]
