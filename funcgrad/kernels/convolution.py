@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from . import threads
+from . import products, threads
 
 Raw = Any
 Sizes = tuple[int, ...]
@@ -64,7 +64,7 @@ def conv(xp: Any, x: Raw, w: Raw, *, stride: Sizes, padding: Padding, dilation: 
     shape = (x.shape[0], *sizes, w.shape[-1])
     weights = _group_weights(xp, w, groups)
     if _is_pointwise(window, stride, padding):
-        return _from_grouped(xp, xp.matmul(_to_grouped(xp, x, groups), weights), shape)
+        return _from_grouped(xp, products.matmul(xp, _to_grouped(xp, x, groups), weights), shape)
     if _is_depthwise(x.shape[-1], w.shape[-1], groups):
         out = xp.zeros(shape, dtype=x.dtype, device=x.device)
         steps = _depthwise_steps(xp, x, window, spatial, sizes, stride, padding, dilation)
@@ -102,7 +102,7 @@ def conv_data(
     shape = (g.shape[0], *spatial, w.shape[-2] * groups)
     weights = _offset_weights(xp, w, groups)
     if _is_pointwise(window, stride, padding):
-        return _from_grouped(xp, xp.matmul(_to_grouped(xp, g, groups), weights[0, ...]), shape)
+        return _from_grouped(xp, products.matmul(xp, _to_grouped(xp, g, groups), weights[0, ...]), shape)
     out = xp.zeros(shape, dtype=g.dtype, device=g.device)
     if _is_depthwise(shape[-1], g.shape[-1], groups):
         steps = _depthwise_steps(xp, g, window, spatial, sizes, stride, padding, dilation)
@@ -147,7 +147,7 @@ def conv_weights(
     count = math.prod(window)
     shape = (*window, channels, g.shape[-1])
     if _is_pointwise(window, stride, padding):
-        total = xp.matmul(xp.matrix_transpose(_to_grouped(xp, x, groups)), _to_grouped(xp, g, groups))
+        total = products.matmul(xp, xp.matrix_transpose(_to_grouped(xp, x, groups)), _to_grouped(xp, g, groups))
         return _from_grouped(xp, total, shape)
     if _is_depthwise(x.shape[-1], g.shape[-1], groups):
         total = xp.zeros((count, g.shape[-1]), dtype=x.dtype, device=x.device)

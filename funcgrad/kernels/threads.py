@@ -91,9 +91,9 @@ def parts(count: int, work: int) -> list[slice]:
 
 def each_part(work: Callable[[slice], Any], cuts: list[slice]) -> list[Any]:
     """What `work` returns for each part, all at once on the threads."""
-    if len(cuts) == 1:
-        return [work(cuts[0])]
     with _blas:
+        if len(cuts) == 1:
+            return [work(cuts[0])]
         pool = _executor(len(cuts))
         waiting = [pool.submit(work, cut) for cut in cuts[1:]]
         first = work(cuts[0])

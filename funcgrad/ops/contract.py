@@ -6,17 +6,9 @@ from math import prod
 from typing import Any
 
 from ..core import Aval
-from ..device import Raw
 from ..errors import ShapeError
+from ..kernels import products
 from ..rules import broadcast_shapes, move_axis, multilinear, unbroadcast
-
-
-def _matmul(xp: Any, x: Raw, y: Raw) -> Raw:
-    """One BLAS product where the second operand is a plain matrix: NumPy would make one for each leading index."""
-    if y.ndim == 2 and x.ndim > 2 and x.size and y.size:
-        flat = xp.matmul(xp.reshape(x, (-1, x.shape[-1])), y)
-        return xp.reshape(flat, (*x.shape[:-1], y.shape[1]))
-    return xp.matmul(x, y)
 
 
 def _infer_matmul(x: Aval, y: Aval) -> Aval:
@@ -58,7 +50,7 @@ def _batch_matmul(size: int, args: Any, dims: Any) -> tuple[Any, int]:
 
 matmul = multilinear(  # both operands have at least two dimensions
     "matmul(x, y)",
-    impl=_matmul,
+    impl=products.matmul,
     infer=_infer_matmul,
     x=lambda g, x, y: unbroadcast(matmul(g, _transposed(y)), x.shape),
     y=_matmul_ct_y,
