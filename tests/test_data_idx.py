@@ -49,7 +49,8 @@ def test_idx_reads_a_file_written_by_hand(tmp_path: Path) -> None:
     path = tmp_path / "array"
     path.write_bytes(bytes.fromhex("00000b02 00000001 00000003 fffe 0001 7fff"))
     found = read_idx(path)
-    assert found.dtype == np.int16 and found.dtype.isnative
+    assert found.dtype == np.int16
+    assert found.dtype.isnative
     np.testing.assert_array_equal(found, [[-2, 1, 32767]])
 
 
@@ -82,7 +83,8 @@ def test_idx_gzip_bytes_depend_on_the_array_alone(tmp_path: Path) -> None:
     write_idx(tmp_path / "two.gz", array)
     content = (tmp_path / "one.gz").read_bytes()
     assert content == (tmp_path / "two.gz").read_bytes()
-    assert content[3] == 0 and content[4:8] == bytes(4)  # no file name, no time
+    assert content[3] == 0
+    assert content[4:8] == bytes(4)
 
 
 GOOD = idx_bytes(0x08, (2, 3), bytes(range(6)))
@@ -176,7 +178,8 @@ def test_idx_any_flipped_bit_is_a_data_error_or_harmless(position: int, bit: int
     if zipped:  # only fields that gzip does not check, such as its time stamp, may change unseen
         np.testing.assert_array_equal(found, [[0, 1, 2], [3, 4, 5]])
     else:  # a plain file has no checksum: another type of the same size, or another element
-        assert found.shape == (2, 3) and found.itemsize == 1
+        assert found.shape == (2, 3)
+        assert found.itemsize == 1
 
 
 def test_idx_damaged_sizes_set_no_memory_aside(tmp_path: Path) -> None:
@@ -234,8 +237,14 @@ def test_failed_save_leaves_the_old_file_whole(tmp_path: Path, monkeypatch: pyte
 
 def test_interrupted_write_never_shows_under_the_name(tmp_path: Path) -> None:
     target = tmp_path / "file"
-    with pytest.raises(KeyboardInterrupt), atomic_write(target) as file:
-        file.write(b"half")
-        assert not target.exists() and len(list(tmp_path.iterdir())) == 1
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with atomic_write(target) as file:
+            file.write(b"half")
+            assert not target.exists()
+            assert len(list(tmp_path.iterdir())) == 1
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert list(tmp_path.iterdir()) == []
