@@ -10,8 +10,8 @@ operation gets its array module from `namespace(data)`, so that one forward serv
 
 from __future__ import annotations
 
+import functools
 import importlib
-import sys
 from contextvars import ContextVar
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -24,6 +24,7 @@ from .errors import DeviceError
 __all__ = [
     "Device",
     "Raw",
+    "backend_device",
     "backend_dtype",
     "default_device",
     "device",
@@ -76,6 +77,16 @@ def _cupy() -> ModuleType:
             f"the device 'cuda' needs CuPy, which does not import here ({error}): "
             "pip install 'funcgrad[cuda12]' or 'funcgrad[cuda13]', whichever your driver supports"
         ) from error
+
+
+@functools.cache
+def _cupy_standard() -> ModuleType:
+    """CuPy with the standard's names and arguments: CuPy's own `zeros` takes no device."""
+    _cupy()
+    try:
+        return importlib.import_module("array_api_compat.cupy")
+    except ImportError as error:
+        raise DeviceError(f"the device 'cuda' needs array-api-compat beside CuPy ({error}): pip install it") from error
 
 
 def _cuda_count() -> int:
@@ -148,17 +159,22 @@ def namespace(data: Raw) -> Any:
     """The module whose functions take this array."""
     if type(data) is np.ndarray or isinstance(data, np.generic):
         return np
-    return data.__array_namespace__() if not _is_cupy(data) else sys.modules["cupy"]
+    return data.__array_namespace__() if not _is_cupy(data) else _cupy_standard()
 
 
 def namespace_on(where: Device) -> Any:
     """The module that makes arrays on a device."""
-    return np if where.kind == "cpu" else _cupy()
+    return np if where.kind == "cpu" else _cupy_standard()
+
+
+def backend_device(where: Device) -> Any:
+    """A device as the `device=` argument of its array module."""
+    return "cpu" if where.kind == "cpu" else _cupy().cuda.Device(where.index)
 
 
 def backend_dtype(xp: Any, dtype: np.dtype[Any]) -> Any:
     """A NumPy dtype as the array module wants it: NumPy and CuPy share theirs, others name their own alike."""
-    return dtype if xp is np or xp.__name__ == "cupy" else getattr(xp, dtype.name)
+    return dtype if xp is np or xp.__name__.endswith(".cupy") else getattr(xp, dtype.name)
 
 
 def dtype_of(data: Raw) -> np.dtype[Any]:

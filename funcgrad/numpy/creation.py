@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Array, aval, backend_array, wrap
-from ..device import Device, backend_dtype, default_device, device, namespace, namespace_on
+from ..device import Device, backend_device, backend_dtype, default_device, device, namespace, namespace_on
 from ..dtypes import canonical
 from ..errors import DtypeError, ShapeError
 from ..ops import create
@@ -220,5 +220,5 @@ def _like(x: Array, shape: tuple[int, ...], value: Any, dtype: Any) -> Array:
 
 
 def _make(function: str, *args: Any, where: Any, **options: Any) -> Array:
-    from_device = default_device() if where is None else device(where)
-    return Array(getattr(namespace_on(from_device), function)(*args, **options))
+    target = default_device() if where is None else device(where)
+    return Array(getattr(namespace_on(target), function)(*args, device=backend_device(target), **options))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..config import default_dtype as default_float
 from ..core import SCALARS, Array, wrap
-from ..device import Device, Raw, default_device, device, device_of, move, namespace, namespace_on
+from ..device import Device, Raw, backend_device, default_device, device, device_of, move, namespace, namespace_on
 from ..dtypes import canonical, default_complex, inexact, promote_types, weak
 from ..errors import DeviceError, DtypeError
 from .elementwise import astype, device_put
@@ -145,4 +145,4 @@ def full(shape: Any, value: Any, dtype: Any, where: Any = None) -> Array:
     target = default_device() if where is None else device(where) if isinstance(where, str) else where
     if not isinstance(target, Device):
         raise DeviceError(f"arrays are made on 'cpu' or 'cuda', not on {target!r}")
-    return Array(namespace_on(target).full(shape, value, dtype=dtype))
+    return Array(namespace_on(target).full(shape, value, dtype=dtype, device=backend_device(target)))
