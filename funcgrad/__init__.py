@@ -8,7 +8,10 @@ fg.grad(loss_fn)(params, batch)
 
 from __future__ import annotations
 
-from . import config, errors, functional, numpy, random, tree
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from . import config, errors, numpy, tree
 from .core import Array
 from .device import Device, default_device, device, devices, synchronize
 from .numpy.creation import asarray
@@ -18,6 +21,9 @@ from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
 from .transforms.vmap import vmap
 
+if TYPE_CHECKING:
+    from . import data, functional, layers, optim, random, testing
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -25,6 +31,7 @@ __all__ = [
     "Device",
     "asarray",
     "config",
+    "data",
     "default_device",
     "device",
     "device_get",
@@ -38,12 +45,24 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "layers",
     "numpy",
+    "optim",
     "random",
     "stop_gradient",
     "synchronize",
+    "testing",
     "tree",
     "value_and_grad",
     "vjp",
     "vmap",
 ]
+
+_ON_DEMAND = frozenset(["data", "functional", "layers", "optim", "random", "testing"])
+
+
+def __getattr__(name: str) -> Any:
+    """Packages that not every program needs are imported when first named: `fg.random`."""
+    if name in _ON_DEMAND:
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -38,9 +38,14 @@ def here(inside: int = 1) -> Origin:
             its look-up.
     """
     frame = sys._getframe(inside)
-    while is_internal[frame.f_code.co_filename] and frame.f_back is not None:
+    while (is_internal[frame.f_code.co_filename] or _is_generated(frame.f_code)) and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
+
+
+def _is_generated(code: CodeType) -> bool:
+    """Is this the `__init__` that dataclasses wrote? Its file is "<string>", and its line says nothing to the user."""
+    return code.co_filename == "<string>" and code.co_qualname.startswith("__create_fn__.")
 
 
 def location(origin: Origin) -> tuple[str, int]:

@@ -6,7 +6,6 @@ whatever runs then: the convolutions of a small network's step took 28 ms apiece
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy
@@ -25,7 +24,7 @@ def matmul(xp: Any, x: Raw, y: Raw) -> Raw:
     if y.ndim == 2 and x.ndim > 2 and x.size:  # one product, where NumPy would make one for each leading index
         flat = matmul(xp, xp.reshape(x, (-1, x.shape[-1])), y)
         return xp.reshape(flat, (*x.shape[:-1], y.shape[1]))
-    work = prod(x.shape) * y.shape[-1]
+    work = x.size * y.shape[-1]
     if xp is not numpy or work < _SMALL or x.dtype.kind not in "fc":
         return xp.matmul(x, y)
     shape = (*numpy.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])

@@ -8,14 +8,12 @@ meet once.
 
 from __future__ import annotations
 
+import importlib
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
-
-from threadpoolctl import ThreadpoolController
 
 __all__ = ["each_part", "parts"]
 
@@ -32,18 +30,14 @@ class _Blas:
     def threads(self) -> int:
         """How many threads the user lets BLAS use; 1 where it cannot be told, and so not be limited either."""
         with self._lock:
-            if self._libraries is None:
-                # found on the first convolution: it reads the process's memory map, which an import need not pay for
-                self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
-            if not self._users:
-                self._threads = min((library.get_num_threads() for library in self._libraries), default=1)
-            return self._threads
+            return self._threads if self._users else self._read()
 
     def __enter__(self) -> None:
         with self._lock:
-            self._users += 1
-            if self._users == 1:
+            if not self._users:
+                self._threads = self._read()
                 self._set(1)
+            self._users += 1
 
     def __exit__(self, *exc: object) -> None:
         with self._lock:
@@ -51,19 +45,28 @@ class _Blas:
             if self._users == 0:  # the last user, who alone knows that nobody else still counts on one thread
                 self._set(self._threads)
 
+    def _read(self) -> int:
+        if self._libraries is None:
+            # on the first large product: with a look into the process's memory map this costs 10 ms, which
+            # `import funcgrad` need not pay
+            threadpoolctl = importlib.import_module("threadpoolctl")
+            self._libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+        return min((library.get_num_threads() for library in self._libraries), default=1)
+
     def _set(self, threads: int) -> None:
         for library in self._libraries or ():
             library.set_num_threads(threads)
 
 
 _blas = _Blas()
-_pool: ThreadPoolExecutor | None = None
+_pool: Any = None
 
 
-def _executor(threads: int) -> ThreadPoolExecutor:
+def _executor(threads: int) -> Any:
     global _pool
     if _pool is None or _pool._max_workers < threads:
-        _pool = ThreadPoolExecutor(threads, thread_name_prefix="funcgrad")
+        futures = importlib.import_module("concurrent.futures")  # 5 ms, for the same reason
+        _pool = futures.ThreadPoolExecutor(threads, thread_name_prefix="funcgrad")
     return _pool
 
 
@@ -96,5 +99,9 @@ def each_part(work: Callable[[slice], Any], cuts: list[slice]) -> list[Any]:
             return [work(cuts[0])]
         pool = _executor(len(cuts))
         waiting = [pool.submit(work, cut) for cut in cuts[1:]]
-        first = work(cuts[0])
+        try:
+            first = work(cuts[0])
+        finally:  # whatever happens here, the others must not go on beside a BLAS that was let go of
+            for future in waiting:
+                future.exception()
         return [first, *[future.result() for future in waiting]]

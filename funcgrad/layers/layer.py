@@ -160,6 +160,11 @@ class Layer:
             TreeError: params or state has another structure; the message names the layer.
             LayerError: a layer needs a key or state and there is none.
         """
+        if state is not None and not isinstance(state, _TREES):
+            raise TreeError(
+                f"{label(self)}: the second argument of apply is the running state, not a {type(state).__name__}: write "
+                "y, state = model.apply(params, state, x), with the state that init gave"
+            )
         run = Run(self, params, state, key, bool(train))
         out = run(*inputs, **options)
         return out, run._final_state()

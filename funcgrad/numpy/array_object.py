@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import tree
 from ..core import Array
 from ..device import Device
 from ..errors import ShapeError
@@ -129,17 +130,27 @@ _METHODS: dict[str, Any] = {
 
 
 def _array_ufunc(self: Array, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-    """`np.sin(x)` is `funcgrad.numpy.sin(x)`: NumPy's own functions on our arrays."""
+    """`np.sin(x)` is `funcgrad.numpy.sin(x)`; a ufunc that we do not have sees NumPy arrays (`scipy.special.gammaln`)."""
     function = _NUMPY_FUNCTIONS.get(ufunc.__name__)
-    if method != "__call__" or options or function is None:
-        return NotImplemented
-    return function(*inputs)
+    if method == "__call__" and not options and function is not None:
+        return function(*inputs)
+    return getattr(ufunc, method)(*_as_numpy(inputs), **options)
 
 
 def _array_function(self: Array, function: Any, types: Any, args: Any, options: Any) -> Any:
-    """`np.sum(x)` is `funcgrad.numpy.sum(x)`."""
-    found = _NUMPY_FUNCTIONS.get(function.__name__)
-    return NotImplemented if found is None else found(*args, **options)
+    """`np.sum(x)` is `funcgrad.numpy.sum(x)`; a function that we do not have sees NumPy arrays (`np.linalg.solve`).
+
+    SciPy asks for many of those (`np.atleast_1d` of a gradient), and `np.savez` is how parameters are saved.
+    """
+    name = function.__name__
+    if name in _NUMPY_FUNCTIONS and function is getattr(np, name, None):  # not np.linalg.trace, which has other axes
+        return _NUMPY_FUNCTIONS[name](*args, **options)
+    return function(*_as_numpy(args), **_as_numpy(options))
+
+
+def _as_numpy(arguments: Any) -> Any:
+    """Arguments with NumPy's read-only views of the arrays in them; a tracer among them raises."""
+    return tree.map(lambda x: np.asarray(x) if isinstance(x, Array) else x, arguments)
 
 
 _NUMPY_FUNCTIONS: dict[str, Any] = {}

@@ -36,6 +36,9 @@ def matmul(x: Any, y: Any, /) -> Array:
     >>> fnp.matmul(fnp.asarray([[1, 2], [3, 4]]), fnp.asarray([1, 1]))
     Array([3, 7], dtype=int64)
     """
+    plain = isinstance(x, Array) and isinstance(y, Array) and x.dtype is y.dtype
+    if plain and len(x.shape) > 1 and len(y.shape) > 1:  # two matrices, without the detours of the general case
+        return contract.matmul(x, y)
     a, b = promote(asarray(x), asarray(y))
     if not a.ndim or not b.ndim:
         raise ShapeError(f"matmul: the shapes {a.shape} and {b.shape}: numbers are multiplied by `*`, not `@`")

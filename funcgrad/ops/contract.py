@@ -14,8 +14,8 @@ from ..rules import broadcast_shapes, move_axis, multilinear, unbroadcast
 def _infer_matmul(x: Aval, y: Aval) -> Aval:
     if x.shape[-1] != y.shape[-2]:
         raise ShapeError(
-            f"matmul: the shapes {x.shape} and {y.shape} do not fit: the last axis of the first ({x.shape[-1]}) and "
-            f"the second to last of the second ({y.shape[-2]}) must be equal"
+            f"matmul: the shapes {x.shape} and {y.shape} do not fit: the last size of the first, {x.shape[-1]}, must "
+            f"equal the second to last size of the second, {y.shape[-2]}"
         )
     try:
         leading = broadcast_shapes("matmul", x.shape[:-2], y.shape[:-2])

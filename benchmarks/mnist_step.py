@@ -1,0 +1,166 @@
+"""One training step of examples/mnist.py's network (batch 100, dropout, SGD with momentum), beside PyTorch and JAX.
+
+    python benchmarks/mnist_step.py [--save FILE]
+
+Each library runs in a process of its own, in turn, several rounds; the medians over the rounds are compared. Libraries
+that are not installed are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+
+BATCH = 100
+
+
+def batch() -> tuple[Any, Any]:
+    """Noise in the shape of images, and labels."""
+    generator = np.random.default_rng(0)
+    return generator.standard_normal((BATCH, 28, 28, 1)).astype(np.float32), generator.integers(0, 10, BATCH)
+
+
+def funcgrad_step() -> Callable[[], Any]:
+    import mnist
+
+    import funcgrad as fg
+    from funcgrad import optim, random
+
+    model, optimiser = mnist.MODELS["cnn"], optim.sgd(0.01, momentum=0.9)
+    step = mnist.make_step(model, optimiser)
+    params, state = model.init(random.key(0))
+    held = [params, state, optimiser.init(params)]
+    images, labels = fg.device_put(batch())
+
+    def run() -> float:
+        *held[:], loss = step(*held, (images, labels), random.key(1))
+        return loss
+
+    return run
+
+
+def torch_step() -> Callable[[], Any]:
+    import torch
+    import torch.nn.functional as functional
+    from torch import nn
+
+    torch.set_num_threads(2)
+    layers = [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25)]
+    head = [nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10)]
+    model = nn.Sequential(*layers, *head).to(memory_format=torch.channels_last)
+    optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+    images, labels = batch()
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(memory_format=torch.channels_last)
+    y = torch.from_numpy(labels)
+
+    def run() -> float:
+        optimiser.zero_grad()
+        loss = functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimiser.step()
+        return loss.item()
+
+    return run
+
+
+def jax_step() -> Callable[[], Any]:
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    def convolve(x: Any, w: Any, b: Any) -> Any:
+        numbers = ("NHWC", "HWIO", "NHWC")
+        return jax.lax.conv_general_dilated(x, w, (1, 1), "VALID", dimension_numbers=numbers) + b
+
+    def drop(x: Any, rate: float, key: Any) -> Any:
+        return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
+
+    def loss_fn(params: Any, x: Any, y: Any, key: Any) -> Any:
+        first, second = jax.random.split(key)
+        (w1, b1), (w2, b2), (w3, b3), (w4, b4) = params
+        x = jax.nn.relu(convolve(jax.nn.relu(convolve(x, w1, b1)), w2, b2))
+        x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+        x = drop(x, 0.25, first).reshape(len(x), -1)
+        x = drop(jax.nn.relu(x @ w3 + b3), 0.5, second)
+        return optax.softmax_cross_entropy_with_integer_labels(x @ w4 + b4, y).mean()
+
+    optimiser = optax.sgd(0.01, momentum=0.9)
+
+    @jax.jit
+    def step(params: Any, state: Any, x: Any, y: Any, key: Any) -> Any:
+        loss, grads = jax.value_and_grad(loss_fn)(params, x, y, key)
+        updates, state = optimiser.update(grads, state)
+        return optax.apply_updates(params, updates), state, loss
+
+    shapes = [(3, 3, 1, 32), (3, 3, 32, 64), (9216, 128), (128, 10)]
+    generator = np.random.default_rng(0)
+    params = [(jnp.asarray(0.05 * generator.standard_normal(s), jnp.float32), jnp.zeros(s[-1])) for s in shapes]
+    held = [params, optimiser.init(params)]
+    x, y = map(jnp.asarray, batch())
+
+    def run() -> float:
+        *held[:], loss = step(*held, x, y, jax.random.key(1))
+        return float(loss)
+
+    return run
+
+
+LIBRARIES = {"funcgrad": funcgrad_step, "torch": torch_step, "jax": jax_step}
+
+
+def median_seconds(run: Callable[[], Any], steps: int) -> float:
+    """The median time of a step, after three that are not counted."""
+    for _ in range(3):
+        run()
+    times = []
+    for _ in range(steps):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--library", choices=list(LIBRARIES), help="time this one, in this process")
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--save", metavar="FILE", help="write the results as JSON")
+    options = parser.parse_args()
+    if options.library:
+        print(median_seconds(LIBRARIES[options.library](), options.steps))
+        return
+    times: dict[str, list[float]] = {name: [] for name in LIBRARIES}
+    for _ in range(options.rounds):
+        for name, found in times.items():
+            command = [sys.executable, __file__, "--library", name, "--steps", str(options.steps)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode == 0:
+                found.append(1e3 * float(done.stdout.split()[-1]))
+            elif "ModuleNotFoundError" not in done.stderr:
+                raise RuntimeError(f"{name} failed:\n{done.stderr}")
+    medians = {name: statistics.median(found) for name, found in times.items() if found}
+    for name, median in medians.items():
+        print(f"{name:<10} {median:8.1f} ms a step   {median / medians['funcgrad']:.2f} of funcgrad's")
+    if options.save:
+        versions = {name: importlib.metadata.version(name) for name in ("numpy", *medians) if name != "funcgrad"}
+        about = {"date": time.strftime("%Y-%m-%d"), "python": platform.python_version(), "versions": versions}
+        with open(options.save, "w") as file:
+            json.dump({**about, "milliseconds": medians}, file, indent=2)
+
+
+if __name__ == "__main__":
+    main()
