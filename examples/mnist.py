@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,9 @@ class Progress:
             print(start + text, end=end, flush=True)
 
 
-def train(options: argparse.Namespace) -> float:
-    train_images, train_labels, test_images, test_labels = data.mnist(options.data)
+def train(options: argparse.Namespace, digits: tuple[np.ndarray, ...]) -> float:
+    """The share of test digits that the trained network reads rightly."""
+    train_images, train_labels, test_images, test_labels = digits
     training, testing = prepare(train_images, train_labels), prepare(test_images, test_labels)
     model = MODELS[options.model]
     optimiser = optim.sgd(options.learning_rate, momentum=0.9)
@@ -155,8 +157,14 @@ def main(arguments: list[str] | None = None) -> float:
     parser.add_argument("--device", default="cpu", help="'cpu', 'cuda' or 'cuda:1'")
     parser.add_argument("--plot", metavar="FILE", help="draw the training curve and the digits read wrongly")
     options = parser.parse_args(arguments)
-    with fg.default_device(options.device):
-        accuracy = train(options)
+    if options.plot and not find_spec("matplotlib"):  # now, not after the training
+        parser.error("--plot needs matplotlib: pip install matplotlib")
+    try:
+        device, digits = fg.device(options.device), data.mnist(options.data)
+    except (fg.errors.DeviceError, fg.errors.DataError) as error:
+        parser.error(error.message)
+    with fg.default_device(device):
+        accuracy = train(options, digits)
     print(f"test accuracy: {accuracy:.4f}")
     return accuracy
 

@@ -155,6 +155,9 @@ class LayerError(FuncgradError, TypeError):
     Fails::
 
         model(params, x)                                 # a model with BatchNorm2d
+
+    Fails::
+
         model.apply(params, state, x, train=True)        # a model with Dropout
 
     Works::
@@ -221,4 +224,13 @@ class TracedConversionError(FuncgradError, TypeError):
 
 
 class DataError(FuncgradError, ValueError):
-    """A data file that is missing, truncated, corrupt or not what its name promises; the message names the file."""
+    """A data file that is missing, truncated, corrupt or not what its name promises; the message names the file.
+
+    Fails::
+
+        data.mnist("no/such/folder", download=False)
+
+    Works::
+
+        data.mnist("examples/data", download=False)      # a folder that has the four files
+    """

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy import ndarray
 
 from .core import SCALARS, Array, Aval, Primitive, array_namespace, aval, backend_array, raw, wrap
 from .device import Raw, backend_dtype, namespace
@@ -32,8 +33,6 @@ from .operations import Operation, binary, operation, unary
 __all__ = ["elementwise", "general", "iota", "linear", "move_axis", "multilinear", "unbroadcast", "zeros"]
 
 Rule = Callable[..., Any]
-
-_NUMPY_TYPES = frozenset([np.ndarray, *SCALARS])
 
 
 # ---- elementwise -------------------------------------------------------------------------------
@@ -71,17 +70,17 @@ def elementwise(
     # the same where NumPy has the function, on the path of every eager operation
     def evaluate_unary(x: Any) -> Array:
         data = x._data
-        if type(data) is np.ndarray:
+        if type(data) is ndarray:
             out = numpy_function(data)
-            return Array(out) if type(out) is np.ndarray else wrap(out)
+            return Array(out) if type(out) is ndarray else wrap(out)
         return evaluate(x)
 
     def evaluate_binary(x: Any, y: Any) -> Array:
         a = x._data if isinstance(x, Array) else x
         b = y._data if isinstance(y, Array) else y
-        if type(a) in _NUMPY_TYPES and type(b) in _NUMPY_TYPES:
+        if (type(a) is ndarray or type(a) in SCALARS) and (type(b) is ndarray or type(b) in SCALARS):
             out = numpy_function(a, b)
-            return Array(out) if type(out) is np.ndarray else wrap(out)
+            return Array(out) if type(out) is ndarray else wrap(out)
         return evaluate(x, y)
 
     def infer(*avals: Any) -> Aval:

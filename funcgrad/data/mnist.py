@@ -120,7 +120,6 @@ def _check(path: Path, holds: bool, expected: str, found: object) -> None:
 
 
 def _download(folder: Path, missing: Sequence[str], mirrors: Sequence[str], digests: Mapping[str, str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for position, name in enumerate(missing):
         try:
             content = _fetch_from_any(f"{name}.gz", mirrors, digests[name])
@@ -129,7 +128,8 @@ def _download(folder: Path, missing: Sequence[str], mirrors: Sequence[str], dige
                 f"{folder} lacks {_listed(missing[position:])}; {error.message}\n"
                 "check the network, pass other mirrors, or put the files there by hand"
             ) from error
-        # Only bytes with the right digest reach the folder, and only as a whole file.
+        # Only bytes with the right digest reach the folder, and only as a whole file; a mistyped name makes none.
+        folder.mkdir(parents=True, exist_ok=True)
         with atomic_write(folder / f"{name}.gz") as file:
             file.write(content)
 

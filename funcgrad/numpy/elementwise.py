@@ -16,7 +16,7 @@ from ..dtypes import ALL, INEXACT, WEAK, canonical
 from ..errors import DtypeError
 from ..operations import Operation
 from ..ops import elementwise as ops
-from ..ops.create import asarray, promote, promote_inexact, to_inexact
+from ..ops.create import as_operand, asarray, promote, promote_inexact, to_inexact
 from ..ops.key import of_mask
 from ..rules import zeros
 
@@ -24,7 +24,42 @@ Unary = Callable[[Any], Array]
 Binary = Callable[[Any, Any], Array]
 Meet = Callable[[Any, Any], tuple[Any, Any]]
 
-_FITS: dict[Any, Any] = {promote: WEAK, promote_inexact: {dtype: WEAK[dtype] for dtype in INEXACT}}
+
+def _as_number(x: Any) -> Any:
+    """Booleans as NumPy counts with them where it has no operation on them: as int8."""
+    x = as_operand(x)
+    return ops.astype(x, "int8") if isinstance(x, Array) and x.dtype.kind == "b" else x
+
+
+def _promote_numbers(x: Any, y: Any) -> tuple[Any, Any]:
+    """As `promote`; two booleans become int8."""
+    x, y = promote(x, y)
+    return _as_number(x), _as_number(y)
+
+
+def _promote_difference(x: Any, y: Any) -> tuple[Any, Any]:
+    """As `promote`, without two booleans."""
+    x, y = promote(x, y)
+    _refuse_boolean("subtract", x if isinstance(x, Array) else y, "write x ^ y for where they differ")
+    return x, y
+
+
+def _refuse_boolean(name: str, x: Array, instead: str) -> Array:
+    if x.dtype.kind == "b":
+        raise DtypeError(
+            f"{name}: {x.aval} holds truth values, which have no sign and no difference: {instead}, or "
+            "x.astype('int64') for numbers"
+        )
+    return x
+
+
+_NUMBERS: dict[Any, Any] = {dtype: WEAK[dtype] for dtype in ALL if dtype.kind != "b"}
+_FITS: dict[Any, Any] = {
+    promote: WEAK,
+    promote_inexact: {dtype: WEAK[dtype] for dtype in INEXACT},
+    _promote_numbers: _NUMBERS,
+    _promote_difference: _NUMBERS,
+}
 _MEETS: dict[Any, Meet] = {}
 """How the operands of each function of two meet; `operator` below reads it."""
 
@@ -48,6 +83,11 @@ def _unary(op: Operation, doc: str) -> Unary:
     return _documented(operations.unary(op.primitive, ALL, asarray), doc, _ONE)
 
 
+def _number(op: Operation, doc: str, accept: Callable[[Any], Array]) -> Unary:
+    """A function of numbers; `accept` says what becomes of booleans."""
+    return _documented(operations.unary(op.primitive, frozenset(_NUMBERS), accept), doc, _ONE)
+
+
 def _binary(op: Operation, doc: str, meet: Meet = promote) -> Binary:
     function = operations.binary(op.primitive, _FITS.get(meet, {}), meet)
     _MEETS[function] = meet
@@ -67,13 +107,17 @@ def _truths(x: Any, y: Any) -> tuple[Any, Any]:
 # ---- arithmetic --------------------------------------------------------------------------------
 
 add = _binary(ops.add, "Sum x + y.")
-subtract = _binary(ops.subtract, "Difference x - y.")
+subtract = _binary(ops.subtract, "Difference x - y.", _promote_difference)
 multiply = _binary(ops.multiply, "Product x * y.")
 divide = _binary(ops.divide, "Quotient x / y; of integers too a float.", promote_inexact)
-floor_divide = _binary(ops.floor_divide, "Quotient rounded down, floor(x / y).")
-remainder = _binary(ops.remainder, "Remainder of floor division, with the sign of y: x - y * floor(x / y).")
-negative = _unary(ops.negative, "-x")
-square = _unary(ops.square, "x * x")
+floor_divide = _binary(ops.floor_divide, "Quotient rounded down, floor(x / y).", _promote_numbers)
+remainder = _binary(
+    ops.remainder, "Remainder of floor division, with the sign of y: x - y * floor(x / y).", _promote_numbers
+)
+negative = _number(
+    ops.negative, "-x", lambda x: _refuse_boolean("negative", asarray(x), "write ~x for their opposites")
+)
+square = _number(ops.square, "x * x", lambda x: _as_number(asarray(x)))
 sqrt = _floating(ops.sqrt, "Square root.")
 reciprocal = _floating(ops.reciprocal, "1 / x")
 hypot = _binary(ops.hypot, "sqrt(x*x + y*y) without overflow.", promote_inexact)
@@ -98,9 +142,9 @@ def power(x: Any, y: Any, /) -> Array:
     >>> fnp.power(fnp.asarray([1.0, 2.0, 3.0]), 2)
     Array([1., 4., 9.], dtype=float32)
     """
-    if type(y) is int and y == 2:
+    if type(y) is int and y == 2 and isinstance(x, Array) and x.dtype.kind != "b":
         return square(x)
-    x, y = promote(x, y)
+    x, y = _promote_numbers(x, y)
     if type(x) in SCALARS:  # the derivative in the exponent takes the logarithm of the base
         x = asarray(x, y.dtype, device=y.device)
     return ops.pow(x, y)
@@ -142,7 +186,7 @@ def sign(x: Any, /) -> Any:
     """-1, 0 or 1; of a complex number x / |x|, and 0 of 0."""
     x = asarray(x)
     if x.dtype.kind != "c":
-        return ops.sign(x)
+        return ops.sign(_refuse_boolean("sign", x, "x itself tells"))
     modulus = ops.complex_abs(x)
     return divide(x, ops.where(ops.equal(modulus, 0), 1, modulus))
 
@@ -155,7 +199,9 @@ def round(x: Any, /, decimals: int = 0) -> Array:
         decimals: how many digits after the point; negative ones count before it.
     """
     x = asarray(x)
-    if decimals == 0 or (decimals > 0 and x.dtype.kind in "biu"):
+    if decimals >= 0 and x.dtype.kind in "biu":  # NumPy rounds booleans to float16
+        return x
+    if decimals == 0:
         return ops.round(x)
     if x.dtype.kind in "biu":
         return ops.astype(round(ops.astype(x, "float64"), decimals), x.dtype)
@@ -188,8 +234,8 @@ bitwise_and = _binary(ops.bitwise_and, "x & y on the bits of integers or boolean
 bitwise_or = _binary(ops.bitwise_or, "x | y on the bits of integers or booleans.")
 bitwise_xor = _binary(ops.bitwise_xor, "x ^ y on the bits of integers or booleans.")
 bitwise_invert = _unary(ops.bitwise_invert, "~x on the bits of integers or booleans.")
-bitwise_left_shift = _binary(ops.bitwise_left_shift, "x << y")
-bitwise_right_shift = _binary(ops.bitwise_right_shift, "x >> y")
+bitwise_left_shift = _binary(ops.bitwise_left_shift, "x << y", _promote_numbers)
+bitwise_right_shift = _binary(ops.bitwise_right_shift, "x >> y", _promote_numbers)
 maximum = _binary(ops.maximum, "The larger of x and y, NaN where one is NaN; at a tie each gets half the derivative.")
 minimum = _binary(ops.minimum, "The smaller of x and y, NaN where one is NaN; at a tie each gets half the derivative.")
 

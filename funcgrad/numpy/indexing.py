@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core import Array
+from ..dtypes import kind
 from ..errors import DtypeError, ShapeError
 from ..ops import index as ops
 from ..ops.create import asarray
@@ -52,7 +53,14 @@ class Update:
         self._x, self._key = x, key
 
     def _values(self, values: Any) -> Any:
-        return astype(asarray(values, device=None if isinstance(values, Array) else self._x.device), self._x.dtype)
+        """The values in x's dtype; what x cannot hold is an error, not a silent 1.5 -> 1."""
+        values = asarray(values, device=None if isinstance(values, Array) else self._x.device)
+        if kind(values.dtype) > max(kind(self._x.dtype), 1) and values.size:  # [] is an array of floats
+            raise DtypeError(
+                f"x.at[...]: {self._x.aval} cannot hold values of {values.aval}: write x.astype('{values.dtype}') "
+                f"first, or values.astype('{self._x.dtype}') to cut them"
+            )
+        return astype(values, self._x.dtype)
 
     def _apply(self, values: Any, at_arrays: Any, at_slice: Callable[[Any, Any], Any]) -> Array:
         """By a scatter where arrays index, by a function of the slice where each element occurs once."""

@@ -137,7 +137,7 @@ def outer(x: Any, y: Any, /) -> Array:
 def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Array:
     """The inner product sum(conj(x) * y) along an axis."""
     x, y = promote(asarray(x), asarray(y))
-    return sum(moveaxis(conj(x), axis, -1) * moveaxis(y, axis, -1), -1)
+    return sum(moveaxis(conj(x), axis, -1) * moveaxis(y, axis, -1), -1, dtype=x.dtype)  # as the other products do
 
 
 def inner(x: Any, y: Any, /) -> Array:

@@ -220,5 +220,5 @@ def astype(x: Any, dtype: Any) -> Any:
     if x.dtype == target:
         return x
     if not (is_inexact(target) and is_inexact(x.dtype)):
-        return cast(real_part(x) if target.kind != "c" else x, dtype=target)
+        return cast(x if target.kind in "bc" else real_part(x), dtype=target)  # 1j is true, though its real part is 0
     return convert(x if target.kind == "c" else real_part(x), dtype=target)

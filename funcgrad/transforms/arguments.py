@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Sequence
@@ -21,10 +22,11 @@ def as_arrays(leaves: Sequence[Any], transform: str) -> list[Array]:
     try:
         return [asarray(x) for x in leaves]
     except DtypeError as error:
-        raise DtypeError(
-            f"{transform}: a leaf of the arguments is no array: {error.message}; bind what is not differentiated "
-            "by a closure or functools.partial, or leave it out of argnums"
-        ) from None
+        kinds = {type(x).__name__: x for x in leaves if dataclasses.is_dataclass(x) and not isinstance(x, Array)}
+        advice = "bind what is not differentiated by a closure or functools.partial, or leave it out of argnums"
+        if kinds:
+            advice = f"make the class a pytree by fg.tree.register_dataclass({next(iter(kinds))})"
+        raise DtypeError(f"{transform}: a leaf of the arguments is no array: {error.message}; {advice}") from None
 
 
 def directions(values: Any, given: Any, transform: str, value: str, direction: str) -> list[Array | None]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from .. import tree
 from ..errors import AxisError, ShapeError, TreeError
+from ..random import Key
 from .arguments import as_arrays
 
-__all__ = ["input_axes", "mapped_inputs", "output_axes"]
+__all__ = ["input_axes", "mapped_inputs", "output_axes", "word_axes"]
 
 
 def input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int | None]:
@@ -39,13 +40,16 @@ def mapped_inputs(
     values: list[Any] = list(leaves)
     dims: list[int | None] = [None] * len(leaves)
     sizes: list[tuple[int, int]] = []
+    words = word_axes(arguments, none_is_leaf=True)
     for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
         if axis is None or x is None:
             continue
         values[i] = x = as_arrays([x], "vmap")[0]
-        if not -x.ndim <= axis < x.ndim:
-            raise AxisError(f"vmap: {_path(arguments, i)} is {x.aval} and has no axis {axis} to map over")
-        dims[i] = axis % x.ndim
+        ndim = x.ndim - words[i]
+        if not -ndim <= axis < ndim:
+            what = f"keys of shape {x.shape[:-1]}" if words[i] else x.aval
+            raise AxisError(f"vmap: {_path(arguments, i)} is {what} and has no axis {axis} to map over")
+        dims[i] = axis % ndim
         sizes.append((i, x.shape[dims[i]]))
     if not sizes:
         raise ShapeError("vmap: no argument is mapped: give an axis in in_axes for at least one array")
@@ -53,6 +57,12 @@ def mapped_inputs(
         listed = "; ".join(f"{_path(arguments, i)} {values[i].aval} has {n} along axis {dims[i]}" for i, n in sizes)
         raise ShapeError(f"vmap: the mapped axes must have one size: {listed}")
     return values, dims
+
+
+def word_axes(values: Any, none_is_leaf: bool = False) -> list[int]:
+    """How many last axes of every leaf are none to the user: one, the words of each key, where it stands in a `Key`."""
+    leaves, _ = tree.flatten(values, is_leaf=lambda x: type(x) is Key, none_is_leaf=none_is_leaf)
+    return [int(type(x) is Key) for x in leaves]
 
 
 def _path(arguments: tuple[tuple[Any, ...], dict[str, Any]], index: int) -> str:

@@ -130,16 +130,14 @@ def backward(roots: Sequence[Node], cts: Sequence[Any], inputs: Sequence[Node], 
     waiting: dict[Node, Any] = {}
     for root, ct in zip(roots, cts, strict=True):
         waiting[root] = waiting[root] + ct if root in waiting else ct
-    order = _oldest_first(waiting)
-    while order:
-        node = order.pop()
-        if node.primitive is None or (ct := waiting.pop(node, None)) is None:
+    for node in reversed(_oldest_first(waiting)):
+        primitive, parents = node.primitive, node.parents
+        if primitive is None or (ct := waiting.pop(node, None)) is None:
             continue
-        parents = node.parents
         try:
-            found = node.primitive.pull(ct, node.out, node.args, node.params, parents)
+            found = primitive.pull(ct, node.out, node.args, node.params, parents)
         except Exception as error:
-            error.add_note(f"in the backward pass of {node.primitive.name} at {describe((node.code, node.lasti))}")
+            error.add_note(f"in the backward pass of {primitive.name} at {describe((node.code, node.lasti))}")
             raise
         if last:  # nobody will walk here again: what was saved goes as soon as it has been used
             node.args, node.out, node.parents = (), None, ()

@@ -1,0 +1,147 @@
+"""The examples run, learn, repeat themselves by their seed, and say clearly what is wrong with their arguments."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import urllib.request
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import funcgrad as fg
+from funcgrad import data, optim, random
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+linear_regression, softmax_regression, mnist = map(load, ("linear_regression", "softmax_regression", "mnist"))
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **options: Any) -> Any:
+        raise OSError("no network here")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines printed, without the seconds that they took."""
+    return [re.sub(r"  \d+\.\d s$", "", line) for line in capsys.readouterr().out.splitlines()]
+
+
+# ---- regressions -------------------------------------------------------------------------------
+
+
+def test_linear_regression_finds_the_parameters_and_repeats_itself() -> None:
+    loss, error = linear_regression.train(steps=300)
+    assert loss < 2e-4  # the noise's variance is 1e-4
+    assert error < 5e-3
+    assert linear_regression.train(steps=300) == (loss, error)
+    assert linear_regression.train(steps=300, seed=1) != (loss, error)
+
+
+def test_softmax_regression_learns_and_repeats_itself(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(seed: int) -> list[str]:
+        monkeypatch.setattr("sys.argv", ["softmax_regression.py", "--epochs", "5", "--seed", str(seed)])
+        softmax_regression.main()
+        return printed(capsys)
+
+    found = run(0)
+    assert float(re.fullmatch(r"test accuracy: (0\.\d{4})", found[-1]).group(1)) > 0.86  # type: ignore[union-attr]
+    assert run(0) == found
+    assert run(1) != found
+
+
+# ---- MNIST -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("model", "least"), [("softmax", 0.85), ("mlp", 0.85)])
+def test_mnist_learns_and_repeats_itself(model: str, least: float, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(seed: int) -> tuple[float, list[str]]:
+        return mnist.main(["--model", model, "--epochs", "2", "--seed", str(seed)]), printed(capsys)
+
+    accuracy, lines = run(0)
+    assert least < accuracy < 1
+    assert lines[-1] == f"test accuracy: {accuracy:.4f}"
+    assert re.fullmatch(r"test accuracy: 0\.\d{4}", lines[-1])
+    assert [line.partition(" [")[0] for line in lines[:-1]] == ["epoch 1/2", "epoch 2/2"]
+    assert run(0) == (accuracy, lines)
+    assert run(1)[1] != lines
+
+
+def test_steps_of_the_convolutional_network_lower_the_loss_and_repeat_themselves() -> None:
+    images, labels, *_ = data.mnist(EXAMPLES / "data", download=False)
+    batch = mnist.prepare(images[:32], labels[:32])
+    model, optimiser = mnist.MODELS["cnn"], optim.sgd(0.01, momentum=0.9)
+    step = mnist.make_step(model, optimiser)
+
+    def run(seed: int) -> tuple[list[float], Any]:
+        params, state = model.init(random.key(seed))
+        opt_state, losses = optimiser.init(params), []
+        for i in range(6):
+            key = random.fold_in(random.key(seed), i)
+            params, state, opt_state, loss = step(params, state, opt_state, fg.device_put(batch), key)
+            losses.append(loss)
+        return losses, mnist.predict(model, params, state, batch[0], batch_size=20)
+
+    losses, predicted = run(0)
+    assert losses[-1] < losses[0]
+    assert predicted.shape == (32,)
+    again, predicted_again = run(0)
+    assert again == losses
+    assert np.array_equal(predicted, predicted_again)
+    assert run(1)[0] != losses
+
+
+def test_plot_writes_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    file = tmp_path / "curve.png"
+    mnist.main(["--model", "softmax", "--epochs", "1", "--plot", str(file)])
+    assert file.read_bytes().startswith(b"\x89PNG\r\n")
+    assert f"wrote {file}" in printed(capsys)
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What a run says that stops at its arguments: the last paragraph on standard error."""
+    with pytest.raises(SystemExit) as caught:
+        mnist.main(["--model", "softmax", "--epochs", "1", *arguments])
+    assert caught.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err.partition("error: ")[2]
+
+
+def test_an_unknown_device_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(["--device", "tpu"], capsys) == "unknown device 'tpu': use 'cpu', 'cuda' or 'cuda:N'\n"
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_folder_without_digits_is_named_and_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refused(["--data", str(tmp_path / "mistyped")], capsys)
+    assert said.startswith(f"{tmp_path / 'mistyped'} lacks train-images-idx3-ubyte, ")
+    assert "no network here" in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_a_picture_without_matplotlib_is_refused_before_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mnist, "find_spec", lambda name: None)
+    assert refused(["--plot", "curve.png"], capsys) == "--plot needs matplotlib: pip install matplotlib\n"
