@@ -104,7 +104,7 @@ def train(options: argparse.Namespace, digits: tuple[np.ndarray, ...]) -> float:
     curve: list[float] = []
     for epoch in range(options.epochs):
         shuffle_key, dropout_key = random.split(random.fold_in(key, epoch))
-        batches = data.batches(training, options.batch_size, key=shuffle_key, drop_last=True)
+        batches = data.batches(training, options.batch_size, key=shuffle_key)
         progress = Progress(f"epoch {epoch + 1}/{options.epochs}", len(batches))
         for i, batch in enumerate(batches):
             batch = fg.device_put(batch)
@@ -146,12 +146,19 @@ def plot(
     print(f"wrote {file}")
 
 
+def at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
 def main(arguments: list[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=HERE / "data", help="folder of the four IDX files")
     parser.add_argument("--model", choices=list(MODELS), default="cnn")
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--batch-size", type=int, default=100)
+    parser.add_argument("--epochs", type=at_least_one, default=12)
+    parser.add_argument("--batch-size", type=at_least_one, default=100)
     parser.add_argument("--learning-rate", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same numbers on every run")
     parser.add_argument("--device", default="cpu", help="'cpu', 'cuda' or 'cuda:1'")

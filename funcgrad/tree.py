@@ -46,7 +46,18 @@ _NAMESPACE = "funcgrad"
 
 
 def flatten(tree: Any, is_leaf: IsLeaf = None, *, none_is_leaf: bool = False) -> tuple[list[Any], Structure]:
-    """The leaves of a tree, left to right, and its structure."""
+    """The leaves of a tree, left to right, and its structure; `unflatten` is the inverse.
+
+    Args:
+        tree: any pytree.
+        is_leaf: True for nodes to be treated as leaves.
+        none_is_leaf: whether None is a leaf, and not a node without children.
+
+    >>> from funcgrad import tree
+    >>> leaves, structure = tree.flatten({"w": 1, "b": (2, 3)})
+    >>> leaves, tree.unflatten(structure, [x * 10 for x in leaves])
+    ([2, 3, 1], {'w': 10, 'b': (20, 30)})
+    """
     leaves, structure = optree.tree_flatten(tree, is_leaf, none_is_leaf=none_is_leaf, namespace=_NAMESPACE)
     return list(leaves), structure
 
@@ -75,8 +86,15 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) ->
         *rest: trees that `tree`'s structure is a prefix of.
         is_leaf: True for nodes to be treated as leaves.
 
+    Returns:
+        A tree of the first one's structure.
+
     Raises:
         TreeError: a tree of the rest has another structure; the message names the first path that differs.
+
+    >>> from funcgrad import tree
+    >>> tree.map(lambda p, g: p - 0.5 * g, {"w": 1.0, "b": 2.0}, {"w": 4.0, "b": 2.0})
+    {'w': -1.0, 'b': 1.0}
     """
     found, spec = flatten(tree, is_leaf)
     columns = [found]
@@ -90,13 +108,23 @@ def map(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) ->
 
 
 def map_with_path(f: Callable[..., Any], tree: Any, *rest: Any, is_leaf: IsLeaf = None) -> Any:
-    """As `map`, with the leaf's path ("['layers'][0].w") as f's first argument."""
+    """As `map`, with the leaf's path ("['layers'][0].w") as f's first argument.
+
+    >>> from funcgrad import tree
+    >>> tree.map_with_path(lambda path, x: "w" in path, {"w": 1, "b": 2})     # a mask for optim.masked
+    {'w': True, 'b': False}
+    """
     names = iter(flatten_with_path(tree, is_leaf)[0])
     return map(lambda *xs: f(next(names)[0], *xs), tree, *rest, is_leaf=is_leaf)
 
 
 def flatten_with_path(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[tuple[str, Any]], Structure]:
-    """Pairs (path, leaf), left to right, and the structure; a path is what you would type after the tree's name."""
+    """Pairs (path, leaf), left to right, and the structure; a path is what you would type after the tree's name.
+
+    >>> from funcgrad import tree
+    >>> tree.flatten_with_path({"w": 1, "b": (2, 3)})[0]
+    [("['b'][0]", 2), ("['b'][1]", 3), ("['w']", 1)]
+    """
     accessors, found, spec = optree.tree_flatten_with_accessor(tree, is_leaf, namespace=_NAMESPACE)
     return [(a.codify(""), x) for a, x in zip(accessors, found, strict=True)], spec
 
@@ -135,7 +163,7 @@ def register_node(
 
 
 def register_dataclass(cls: type[T], static: Iterable[str] = ()) -> type[T]:
-    """Make a dataclass a node whose fields are its children; also as a decorator, and for frozen ones.
+    """Make a dataclass a node whose fields are its children; a decorator where no field is static.
 
     Args:
         cls: a dataclass.
@@ -174,7 +202,8 @@ def register_dataclass(cls: type[T], static: Iterable[str] = ()) -> type[T]:
             object.__setattr__(made, name, value)
         return made
 
-    optree.register_pytree_node(cls, flatten, unflatten, path_entry_type=optree.GetAttrEntry, namespace=_NAMESPACE)
+    node: Any = cls  # optree asks for a Collection, which it does not need to be
+    optree.register_pytree_node(node, flatten, unflatten, path_entry_type=optree.GetAttrEntry, namespace=_NAMESPACE)
     return cls
 
 

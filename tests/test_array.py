@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import funcgrad as fg
+import funcgrad.functional as F
 import funcgrad.numpy as fnp
-from funcgrad import array_methods, config, dtypes
+from funcgrad import array_methods, config, dtypes, errors
 
 
 def numbers(*shape: int, seed: int = 0) -> Any:
@@ -133,6 +134,107 @@ def test_python_scalars_are_weak(dtype: str, scalar: Any, expected: str) -> None
         assert found.dtype == expected
     if expected[0] in "fc":
         assert (x / scalar).dtype == expected
+
+
+_TRUTHS = np.array([True, False, True])
+
+
+@pytest.mark.parametrize(
+    "name", ["floor_divide", "remainder", "power", "bitwise_left_shift", "bitwise_right_shift", "multiply", "maximum"]
+)
+def test_two_booleans_meet_as_in_numpy(name: str) -> None:
+    ours, numpys = getattr(fnp, name), getattr(np, name)
+    x, y = fnp.asarray(_TRUTHS), np.ones(3, bool)
+    for found in (ours(x, y), ours(_TRUTHS, fnp.asarray(y)), ours(x, True), fg.vmap(ours)(x, y)):
+        assert found.dtype == numpys(_TRUTHS, y).dtype
+        np.testing.assert_array_equal(found, numpys(_TRUTHS, y))
+    assert ours(True, True).dtype == numpys(True, True).dtype
+
+
+def test_a_boolean_is_a_number_beside_numbers() -> None:
+    x = fnp.asarray(_TRUTHS)
+    for found in (x**2, x**3, 2**x, x // 1, x % 2, x << 1, 1 - x, x - 1, fnp.arange(3) - x):
+        assert found.dtype == "int64"
+    assert (x - 0.5).dtype == (0.5 - x).dtype == "float32"
+    assert (x**2).tolist() == [1, 0, 1]
+    assert fnp.square(x).dtype == np.square(_TRUTHS).dtype == "int8"
+    assert fnp.square(True).dtype == "int8"
+    assert fnp.round(x).dtype == fnp.round(x, 2).dtype == "bool"  # NumPy's is float16
+
+
+def test_booleans_have_no_sign_and_no_difference() -> None:
+    x = fnp.asarray(_TRUTHS)
+    calls = [lambda: -x, lambda: x - x, lambda: x - True, lambda: True - x, lambda: x - _TRUTHS, lambda: fnp.sign(x)]
+    calls += [lambda: fnp.negative(True), lambda: fnp.subtract(True, False), lambda: x.at[0].subtract(True)]
+    calls += [lambda: fg.vmap(lambda a: -a)(x), lambda: fg.grad(lambda v: (v * -(v > 0)).sum())(fnp.ones(2))]
+    for call in calls:
+        with pytest.raises(errors.DtypeError, match=r"bool\[.*\] holds truth values.*x\.astype\('int64'\) for numbers"):
+            call()
+
+
+def test_a_complex_number_is_true_unless_both_parts_are_zero() -> None:
+    x = fnp.asarray([1j, 0, 2])
+    assert x.astype(bool).tolist() == [True, False, True]
+    assert fnp.where(x, 1, 2).tolist() == [1, 2, 1]
+    assert fnp.logical_and(x, True).tolist() == [True, False, True]
+    assert int(fnp.count_nonzero(x)) == 2
+    assert bool(fnp.any(x[:1]))
+    assert not bool(fnp.all(x))
+    assert x.astype("int64").tolist() == [0, 0, 2]
+
+
+def test_clip_takes_bounds_beyond_the_dtype() -> None:
+    x = fnp.asarray([0, 100, 255], "uint8")
+    for bounds in ((-1, 1), (5, 1000), (-1, 256), (None, 300), (-7, None)):
+        assert fnp.clip(x, *bounds).dtype == "uint8"
+        np.testing.assert_array_equal(fnp.clip(x, *bounds), np.clip(np.asarray(x), *bounds))
+
+
+def test_python_numbers_keep_their_digits_beside_float64() -> None:
+    """By way of the default float32, 0.1 would be 0.10000000149."""
+    x, one = fnp.zeros(2, "float64"), fnp.ones((), "float64")
+    for found in (
+        *(fnp.asarray([0.1], "float64"), fnp.asarray(0.1, "float64"), fnp.array([[0.1]], dtype="float64")),
+        *(fnp.full(2, 0.1, "float64"), fnp.full_like(x, 0.1), fnp.linspace(0.1, 0.1, 2, dtype="float64")),
+        *(x.at[:].set(0.1), x.at[:].add([0.1, 0.1]), x.at[fnp.asarray([0, 1])].max(0.1), x.at[:].apply(lambda a: 0.1)),
+        *(fnp.pad(x[:0], (1, 0), constant_values=0.1), fnp.stack([x[0], 0.1])[1:], fnp.asarray([x[0], 0.1])[1:]),
+        *(0.1**one, fnp.power(0.1, one), one * 0.1, fnp.maximum(0.1, x), fnp.where(x > 1, x, 0.1), fnp.clip(0.1, x)),
+        *(fnp.dot(0.1, one), fnp.inner(x + 1, 0.1), fnp.outer(0.1, x + 1), fnp.tensordot(0.1, x + 1, 0)),
+        *(fnp.einsum(",i->i", 0.1, x + 1), fg.vmap(lambda a: a.at[()].set(0.1))(x)),
+        *(fg.jvp(lambda v: v * 1, (one,), (0.1,))[1], *fg.vjp(lambda v: v * 1, one)[1](0.1)),
+        F.binary_cross_entropy_with_logits(x[:1], 1.0, pos_weight=0.1) / np.log(2),
+        F.binary_cross_entropy_with_logits(x[:1], 1.0, weight=0.1) / np.log(2),
+    ):
+        assert found.dtype == "float64"
+        np.testing.assert_allclose(found, 0.1, rtol=1e-15)
+    assert fnp.asarray([0.1j], "complex128").tolist() == [0.1j]
+    assert fnp.asarray([16777217.0], "int64").tolist() == [16777217]
+    assert fnp.asarray(1e300, "float64").item() == 1e300
+    assert fnp.array_equal(one * 0.1, 0.1)
+    assert fnp.allclose(x + 0.1, 0.1, rtol=0, atol=1e-15)
+
+
+def test_whole_numbers_out_of_a_dtypes_range_are_refused() -> None:
+    x = fnp.zeros(2, "uint8")
+    calls = [
+        lambda: fnp.asarray(300, "uint8"),
+        lambda: fnp.asarray([1, -1], "uint8"),
+        lambda: fnp.full(2, 256, "uint8"),
+    ]
+    calls += [lambda: x.at[0].set(300), lambda: fnp.full((), -1, "uint64"), lambda: fnp.pad(x, 1, constant_values=-1)]
+    for call in calls:
+        with pytest.raises(errors.DtypeError, match=r"is out of the range of uint\d+, 0 to \d+"):
+            call()
+    assert fnp.asarray([0, 255], "uint8").tolist() == [0, 255]
+    assert fnp.asarray(-(2**63), "int64").item() == -(2**63)
+
+
+def test_allclose_and_array_equal_take_booleans_and_numbers() -> None:
+    x = fnp.asarray(_TRUTHS)
+    assert fnp.allclose(x, _TRUTHS)
+    assert not fnp.allclose(x, ~x)
+    assert fnp.array_equal(1, 1.0)
+    assert fnp.allclose(1, 1.0)
 
 
 def test_two_python_scalars_meet_without_an_array() -> None:
@@ -260,16 +362,14 @@ def test_numpys_functions_differentiate() -> None:
     assert_same(fg.grad(lambda x: np.sum(np.sin(x)))(x), np.cos(np.asarray(x)))
 
 
-def test_numpys_functions_that_are_not_here_say_so() -> None:
+def test_numpys_functions_that_are_not_here_see_values_and_cut_no_derivative() -> None:
     x = fnp.ones(3)
-    for call in [
-        lambda: np.sin(x, out=np.ones(3)),
-        lambda: np.add.reduce(x),
-        lambda: np.spacing(x),
-        lambda: np.unwrap(x),
-    ]:
-        with pytest.raises(TypeError):
-            call()
+    for function in [lambda x: np.sin(x, out=np.ones(3)), np.add.reduce, np.spacing, np.unwrap]:
+        found = function(x)
+        assert not isinstance(found, fg.Array)
+        np.testing.assert_array_equal(found, function(np.ones(3, np.float32)))
+        with pytest.raises(TypeError, match="would cut it off from its derivative"):
+            fg.grad(lambda x, f=function: f(x).sum())(x)
 
 
 def test_array_namespace() -> None:

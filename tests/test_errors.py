@@ -207,6 +207,13 @@ def test_augmented_assignment_binds_the_name_anew():
         (lambda: list(fnp.asarray(1.0)), "iteration over an array without dimensions"),
         (lambda: range(3)[fnp.asarray(1.0)], "used as an index, not float32[]"),
         (lambda: fnp.arange(3).at[0].divide(2), "int64[3] cannot hold quotients; use x.astype('float32')"),
+        (lambda: fnp.arange(3).at[0].add(1.5), "int64[3] cannot hold values of float32[]: write x.astype('float32')"),
+        (lambda: V.at[0].set(1j), "float32[3] cannot hold values of complex64[]: write x.astype('complex64')"),
+        (lambda: -(V > 1), "negative: bool[3] holds truth values, which have no sign and no difference: write ~x"),
+        (
+            lambda: (V > 1) - (V > 2),
+            "subtract: bool[3] holds truth values, which have no sign and no difference: write",
+        ),
     ],
 )
 def test_dtypes_that_do_not_fit(function, words):

@@ -127,6 +127,16 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return said.err.partition("error: ")[2]
 
 
+@pytest.mark.parametrize("option", ["--epochs", "--batch-size"])
+def test_counts_below_one_are_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused([option, "0"], capsys) == f"argument {option}: must be at least 1, got 0\n"
+
+
+def test_a_batch_larger_than_the_data_is_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    mnist.main(["--model", "softmax", "--epochs", "1", "--batch-size", "5000"])
+    assert "] 1/1  loss" in printed(capsys)[0]
+
+
 def test_an_unknown_device_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(["--device", "tpu"], capsys) == "unknown device 'tpu': use 'cpu', 'cuda' or 'cuda:N'\n"
 

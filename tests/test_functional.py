@@ -132,6 +132,13 @@ def test_huber_loss_does_not_square_large_differences() -> None:
     assert fg.grad(lambda x: F.huber_loss(x, 0.0, reduction="sum"))(x).tolist() == [1, -1]
 
 
+def test_huber_loss_has_its_slope_at_infinity_too() -> None:
+    x = fnp.asarray([np.inf, -np.inf, 0.25])
+    assert F.huber_loss(x, 0.0, 0.5, "none").tolist() == [np.inf, np.inf, 0.03125]
+    assert fg.grad(lambda x: F.huber_loss(x, 0.0, 0.5, "sum"))(x).tolist() == [0.5, -0.5, 0.25]
+    assert fg.grad(lambda x: F.smooth_l1_loss(x, 0.0, 0.5, "sum"))(x).tolist() == [1, -1, 0.5]
+
+
 def test_attention_is_the_formula_and_batches() -> None:
     q, k, v = uniform(3, 2, 4, 6), uniform(3, 2, 5, 6, seed=1), uniform(3, 2, 5, 7, seed=2)
     expected = F.softmax(q @ np.swapaxes(k, -1, -2) / math.sqrt(6)) @ v

@@ -225,3 +225,14 @@ def test_padding_is_never_a_maximum() -> None:
     x = fnp.asarray([[-3.0], [-2.0]])
     assert F.max_pool1d(x, 2, stride=1, padding=1).ravel().tolist() == [-3, -2, -2]
     assert np.isnan(np.asarray(F.max_pool1d(fnp.asarray([[1.0], [fnp.nan]]), 2))).all()
+
+
+@RANKS
+def test_channels_first_without_the_layout_are_told_what_to_pass(rank: int) -> None:
+    """A torch user's image (1, 3, 8, 8) has 8 channels to NHWC."""
+    x, w = fnp.ones((1, 3, *[8] * rank)), fnp.ones((*[3] * rank, 3, 4))
+    with pytest.raises(fg.errors.ShapeError, match=rf'as in PyTorch, are layout="{FIRST[rank]}"'):
+        function("conv", rank)(x, w)
+    with pytest.raises(fg.errors.ShapeError) as caught:
+        function("conv", rank)(fnp.ones((1, *[8] * rank, 2)), w)
+    assert "layout=" not in str(caught.value)

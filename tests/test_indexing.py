@@ -153,6 +153,28 @@ def test_at_casts_to_the_dtype_of_the_array() -> None:
         fnp.ones(3, "int64").at[0].divide(2)
 
 
+def test_at_refuses_values_that_the_array_cannot_hold() -> None:
+    whole, mask, real = fnp.arange(3), fnp.arange(3) > 0, fnp.ones(3)
+    for method in ("set", "add", "subtract", "multiply", "min", "max", "power"):
+        for index in (0, fnp.asarray([0, 0])):
+            for value in (1.5, np.float64(2), fnp.ones(()), 1j):
+                with pytest.raises(TypeError, match=r"int64\[3\] cannot hold values of .* x\.astype\('"):
+                    getattr(whole.at[index], method)(value)
+    with pytest.raises(TypeError, match=r"x.at.*: float32\[3\] cannot hold values of complex64\[\]: .*'complex64'"):
+        real.at[0].add(1j)
+    with pytest.raises(TypeError, match=r"bool\[3\] cannot hold values of float32"):
+        mask.at[0].set(1.0)
+    with pytest.raises(TypeError, match="cannot hold"):
+        whole.at[1].apply(fnp.sqrt)
+    with pytest.raises(TypeError, match="cannot hold"):
+        fg.vmap(lambda x: x.at[0].add(0.5))(whole.reshape(1, 3))
+    assert whole.at[0].set(True).tolist() == [1, 1, 2]
+    assert whole.at[0].add(np.uint8(7)).tolist() == [7, 1, 2]
+    assert mask.at[0].set(1).tolist() == [True, True, True]
+    assert real.astype("complex64").at[0].set(2.5).tolist() == [2.5, 1, 1]
+    assert whole.at[[]].set([]).tolist() == [0, 1, 2]  # an empty list is an array of floats
+
+
 _KEYS: list[Any] = [
     1,
     (slice(None, None, -2), 0),

@@ -80,6 +80,13 @@ def test_errors_of_other_kinds_carry_a_note():
     assert error.__notes__ == ["in layer [0][0] broken"]
 
 
+def test_a_forgotten_state_is_told_from_the_input():
+    model = layers.Sequential(layers.Linear(3, 2))
+    params, _ = model.init(KEY)
+    text = "Sequential: the second argument of apply is the running state, not a Array: write y, state = model.apply("
+    fails(TreeError, text, model.apply, params, fnp.ones(3))
+
+
 def test_a_missing_key_names_the_layer():
     model = layers.Sequential(layers.relu, layers.Dropout(0.25))
     params, state = model.init(KEY)

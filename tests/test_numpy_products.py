@@ -87,6 +87,9 @@ def test_other_products() -> None:
     z = x + 1j * y
     assert_same(fnp.vecdot(z, y), np.vecdot(z, y))
     assert_same(fnp.vecdot(m, m, axis=0), np.vecdot(m, m, axis=0))
+    for dtype in ("int32", "uint8", "bool"):
+        x = np.ones((2, 3), dtype)
+        assert_same(fnp.vecdot(x, x), np.vecdot(x, x))
     check_grads(lambda x, y: [fnp.outer(x, y), fnp.inner(x, y), fnp.vecdot(x, y)], (x, y))
 
 

@@ -5,7 +5,9 @@ The samples stand in `tests/samples`, by family; each test here runs over all of
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import pkgutil
 import weakref
 from typing import Any
 
@@ -15,8 +17,12 @@ from samples import ALL, Sample
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
+import funcgrad.ops
 from funcgrad.core import PRIMITIVES, Aval
 from funcgrad.testing import check_grads
+
+for module in pkgutil.iter_modules(funcgrad.ops.__path__):  # some are imported only where they are used
+    importlib.import_module(f"funcgrad.ops.{module.name}")
 
 SIZE = 3  # examples in a batch
 _SINGLE = {"float64": "float32", "complex128": "complex64"}
@@ -223,6 +229,8 @@ def test_derivatives_of_vmap_and_vmap_of_derivatives(sample: Sample) -> None:
 
 _X, _Y = np.linspace(0.3, 0.8, 6).reshape(2, 3), np.linspace(0.2, 0.7, 6).reshape(2, 3)
 _AXES, _PLACES = {"axes": (1,)}, np.array([1, 0])
+_IMAGES, _WINDOWS = np.linspace(0.3, 0.8, 12).reshape(1, 6, 2), np.linspace(0.2, 0.7, 12).reshape(3, 2, 2)
+_MOVES = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1}
 _KEEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...], set[int | str]]] = [
     # operation, operands, params, which of them are differentiated, which values stay alive for the backward pass
     ("add", (_X, _Y), {}, (0, 1), set()),
@@ -253,6 +261,10 @@ _KEEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...], set[in
     ("matmul", (_X, _Y.T), {}, (0,), {1}),
     ("matmul", (_X, _Y.T), {}, (1,), {0}),
     ("cumulative_sum", (_X,), {"axis": 0, "reverse": False}, (0,), set()),
+    ("relu", (_X,), {}, (0,), {"out"}),
+    ("conv", (_IMAGES, _WINDOWS), _MOVES, (0,), {1}),
+    ("conv", (_IMAGES, _WINDOWS), _MOVES, (1,), {0}),
+    ("conv", (_IMAGES, _WINDOWS), _MOVES, (0, 1), {0, 1}),
 ]
 
 

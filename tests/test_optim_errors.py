@@ -7,7 +7,7 @@ import pytest
 import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad import optim
-from funcgrad.errors import DtypeError, ShapeError, TreeError
+from funcgrad.errors import DtypeError, OptionError, ShapeError, TreeError
 
 
 @pytest.mark.parametrize(
@@ -149,3 +149,10 @@ def test_too_many_axes_for_a_unit() -> None:
         opt.update(params, opt.init(params), params)
     given = optim.adaptive_grad_clip(0.1, axis=(0, 1))
     assert given.update(params, given.init(params), params)[0].shape == params.shape
+
+
+def test_messages_name_the_users_line_and_not_a_generated_init() -> None:
+    with pytest.raises(OptionError) as caught:
+        optim.scale_by_adam(b1=2.0)
+    assert "optim.scale_by_adam(b1=2.0)" in str(caught.value)
+    assert "<string>" not in str(caught.value)

@@ -13,7 +13,7 @@ import pytest
 import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad import random, tree
-from funcgrad.errors import ArrayIndexError, DtypeError, FuncgradError, ShapeError
+from funcgrad.errors import ArrayIndexError, AxisError, DtypeError, FuncgradError, ShapeError
 
 KEY = random.key(0)
 P = np.array([0.1, 0.2, 0.3, 0.4])
@@ -265,6 +265,33 @@ def test_split_and_fold_in_under_vmap_are_the_loop() -> None:
     assert list(folded) == [random.fold_in(k, i) for i, k in enumerate(keys)]
     assert fg.vmap(lambda i: random.fold_in(KEY, i))(fnp.arange(3)) == random.fold_in(KEY, fnp.arange(3))
     assert list(fg.vmap(lambda k: random.fold_in(k, 9))(keys)) == [random.fold_in(k, 9) for k in keys]
+
+
+def test_vmap_counts_the_axes_of_keys_without_their_words() -> None:
+    keys = random.split(KEY, (3, 4))
+
+    def first(row: random.Key) -> fg.Array:
+        return random.uniform(row[0], (2,))
+
+    for behind, front in ((-2, 0), (-1, 1)):
+        same(fg.vmap(first, in_axes=behind)(keys), fg.vmap(first, in_axes=front)(keys))
+        turned = fg.vmap(lambda row: (None, {"k": row}), in_axes=front, out_axes=behind)(keys)[1]["k"]
+        assert turned == keys
+    ones = random.split(KEY, 3)
+    pairs = fg.vmap(random.split, out_axes=-1)(ones)
+    assert pairs.shape == (2, 3)
+    assert [pairs[0, i] for i in range(3)] == [random.split(k)[0] for k in ones]
+    assert fg.vmap(lambda x: KEY, out_axes=-1)(fnp.arange(3.0)).shape == (3,)
+    data = fg.vmap(random.key_data, in_axes=-1, out_axes=-1)(ones)  # an array of words: its axes are all the user's
+    same(data, random.key_data(ones).T)
+
+
+def test_vmap_never_maps_over_the_words_of_a_key() -> None:
+    for axis in (0, 1, -1):
+        with pytest.raises(AxisError, match=rf"argument 0\['k'\] is keys of shape \(\) and has no axis {axis}"):
+            fg.vmap(lambda p: random.uniform(p["k"]), in_axes=axis)({"k": KEY})
+    with pytest.raises(AxisError, match="an output of 1 dimensions, batch included, has no axis 1"):
+        fg.vmap(lambda k: k, out_axes=1)(random.split(KEY, 3))
 
 
 def test_a_key_is_not_differentiated() -> None:

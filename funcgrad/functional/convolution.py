@@ -243,6 +243,13 @@ def conv_transpose3d(
     return _conv_transpose("conv_transpose3d", 3, x, w, b, stride, padding, output_padding, groups, dilation, layout)
 
 
+def _swapped(shape: tuple[int, ...], layout: str, rank: int, channels: int) -> str:
+    """What to add to an error about channels where those that are wanted stand in front."""
+    if layout[-1] != "C" or shape[-rank - 1] != channels:
+        return ""
+    return f': channels first, as in PyTorch, are layout="NC{layout[1:-1]}"'
+
+
 def _conv(
     name: str,
     rank: int,
@@ -262,6 +269,7 @@ def _conv(
         raise ShapeError(
             f"{name}: x {given.aval} ({layout}) has {channels} channels, but w {weights.aval} "
             f"({_weights_layout(layout, rank)}) takes {taken} in each of {groups} groups, {taken * groups} in all"
+            + _swapped(given.shape, layout, rank, taken * groups)
         )
     spatial, window = images.shape[1:-1], kernel.shape[:-2]
     moves: dict[str, Any] = {

@@ -11,7 +11,7 @@ from ..core import SCALARS, Array
 from ..errors import ArrayIndexError, DtypeError, OptionError, ShapeError
 from ..numpy.elementwise import abs, clip, exp, log, where
 from ..ops import activations, reduce
-from ..ops.create import asarray, promote_inexact, to_inexact
+from ..ops.create import as_operand, asarray, promote_inexact, to_inexact
 from ..ops.elementwise import astype
 from ..ops.index import gather
 from ..ops.shape import normalize_axis
@@ -271,9 +271,10 @@ def huber_loss(predictions: Any, targets: Any, delta: float = 1.0, reduction: Re
     if not delta > 0:
         raise OptionError(f"huber_loss: delta must be above 0, not {delta!r}")
     difference = _difference("huber_loss", predictions, targets, reduction)
-    # with c = clip(d, -delta, delta), c (d - c / 2) is both branches, and squares no large d
+    # with c = clip(d, -delta, delta) both branches are c^2 / 2 + delta (|d| - |c|); no product has d as a factor, so
+    # the derivative of an infinite d is delta, where that of c (d - c / 2) is 0 * inf
     clipped: Any = clip(difference, -delta, delta)
-    return _reduce(clipped * (difference - clipped * 0.5), reduction)
+    return _reduce(clipped * clipped * 0.5 + (abs(difference) - abs(clipped)) * delta, reduction)
 
 
 def smooth_l1_loss(predictions: Any, targets: Any, beta: float = 1.0, reduction: Reduction = "mean") -> Array:
@@ -341,10 +342,10 @@ def binary_cross_entropy_with_logits(
     x = to_inexact(x)
     fall: Any = activations.softplus(-x)  # -log(sigmoid(x)); -log(1 - sigmoid(x)) is x more
     if pos_weight is not None:
-        fall = fall * ((to_inexact(pos_weight) - 1) * t + 1)
+        fall = fall * ((as_operand(pos_weight) - 1) * t + 1)
     losses = (1 - t) * x + fall
     if weight is not None:
-        losses = losses * to_inexact(weight)
+        losses = losses * as_operand(weight)
     if losses.shape != x.shape:
         raise ShapeError(f"{name}: weight and pos_weight must broadcast to the logits' shape {x.shape}")
     return _reduce(losses, reduction)

@@ -11,7 +11,9 @@ from __future__ import annotations
 import importlib
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from itertools import pairwise
 from typing import Any
 
@@ -50,12 +52,16 @@ class _Blas:
             # on the first large product: with a look into the process's memory map this costs 10 ms, which
             # `import funcgrad` need not pay
             threadpoolctl = importlib.import_module("threadpoolctl")
-            self._libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+            found = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+            # OpenMP counts threads for each caller apart: what one of ours sets does not bind the others
+            self._libraries = [library for library in found if getattr(library, "threading_layer", "") != "openmp"]
         return min((library.get_num_threads() for library in self._libraries), default=1)
 
     def _set(self, threads: int) -> None:
         for library in self._libraries or ():
-            library.set_num_threads(threads)
+            # threadpoolctl lets only the thread that first set OpenBLAS's count set it again, and ignores all others:
+            # then the last of several users could not give back what the first one took
+            getattr(library, "_real_set_num_threads", library.set_num_threads)(threads)
 
 
 _blas = _Blas()
@@ -93,15 +99,40 @@ def parts(count: int, work: int) -> list[slice]:
 
 
 def each_part(work: Callable[[slice], Any], cuts: list[slice]) -> list[Any]:
-    """What `work` returns for each part, all at once on the threads."""
+    """What `work` returns for each part, all at once on the threads.
+
+    The caller takes parts like any other thread, and waits for none that has not begun. So a part may itself be
+    shared out, a pool that others keep busy only makes it slower, and it works where no thread can start any more.
+    """
+    found: list[Any] = [None] * len(cuts)
+    left = deque(enumerate(cuts))
+
+    def take_parts() -> None:
+        while left:
+            try:
+                place, cut = left.popleft()
+            except IndexError:  # another thread took the last one
+                return
+            found[place] = work(cut)
+
     with _blas:
-        if len(cuts) == 1:
-            return [work(cuts[0])]
-        pool = _executor(len(cuts))
-        waiting = [pool.submit(work, cut) for cut in cuts[1:]]
+        helpers = _start(take_parts, len(cuts) - 1)
         try:
-            first = work(cuts[0])
-        finally:  # whatever happens here, the others must not go on beside a BLAS that was let go of
-            for future in waiting:
-                future.exception()
-        return [first, *[future.result() for future in waiting]]
+            take_parts()
+        finally:  # after an error too nobody works on behind the caller's back
+            left.clear()
+            errors = [helper.exception() for helper in helpers if not helper.cancel()]
+    for error in filter(None, errors):
+        raise error
+    return found
+
+
+def _start(work: Callable[[], None], count: int) -> list[Any]:
+    """The same work begun on so many threads of the pool, with the caller's settings (`np.errstate`)."""
+    begun: list[Any] = []
+    for _ in range(count):
+        try:
+            begun.append(_executor(count).submit(copy_context().run, work))
+        except RuntimeError:  # the interpreter is shutting down, and starts no more threads
+            break
+    return begun

@@ -162,8 +162,8 @@ class Layer:
         """
         if state is not None and not isinstance(state, _TREES):
             raise TreeError(
-                f"{label(self)}: the second argument of apply is the running state, not a {type(state).__name__}: write "
-                "y, state = model.apply(params, state, x), with the state that init gave"
+                f"{label(self)}: the second argument of apply is the running state, not a {type(state).__name__}: "
+                "write y, state = model.apply(params, state, x), with the state that init gave"
             )
         run = Run(self, params, state, key, bool(train))
         out = run(*inputs, **options)

@@ -11,8 +11,29 @@ from __future__ import annotations
 
 import sys as _sys
 
-import numpy as _np
-from numpy import e, finfo, iinfo, inf, nan, newaxis, pi
+from numpy import (
+    bool,
+    complex64,
+    complex128,
+    e,
+    finfo,
+    float16,
+    float32,
+    float64,
+    iinfo,
+    inf,
+    int8,
+    int16,
+    int32,
+    int64,
+    nan,
+    newaxis,
+    pi,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
 
 from ..core import Array
 from ..dtypes import promote_types
@@ -182,21 +203,6 @@ from .reductions import (
     sum,
     var,
 )
-
-bool = _np.dtype("bool")
-int8 = _np.dtype("int8")
-int16 = _np.dtype("int16")
-int32 = _np.dtype("int32")
-int64 = _np.dtype("int64")
-uint8 = _np.dtype("uint8")
-uint16 = _np.dtype("uint16")
-uint32 = _np.dtype("uint32")
-uint64 = _np.dtype("uint64")
-float16 = _np.dtype("float16")
-float32 = _np.dtype("float32")
-float64 = _np.dtype("float64")
-complex64 = _np.dtype("complex64")
-complex128 = _np.dtype("complex128")
 
 __all__ = [
     "Array",

@@ -130,7 +130,7 @@ _METHODS: dict[str, Any] = {
 
 
 def _array_ufunc(self: Array, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-    """`np.sin(x)` is `funcgrad.numpy.sin(x)`; a ufunc that we do not have sees NumPy arrays (`scipy.special.gammaln`)."""
+    """`np.sin(x)` is `funcgrad.numpy.sin(x)`; one that we do not have (`scipy.special.gammaln`) sees NumPy arrays."""
     function = _NUMPY_FUNCTIONS.get(ufunc.__name__)
     if method == "__call__" and not options and function is not None:
         return function(*inputs)

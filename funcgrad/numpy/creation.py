@@ -101,7 +101,12 @@ def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None, *, devi
 
 
 def zeros(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) -> Array:
-    """An array of zeros, in the default float dtype where none is given.
+    """An array of zeros.
+
+    Args:
+        shape: an int or a sequence of ints.
+        dtype: of the result; `config.default_dtype()` where None.
+        device: where to make it; the default device where None.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.zeros(3)
@@ -111,7 +116,13 @@ def zeros(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) 
 
 
 def ones(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) -> Array:
-    """An array of ones, in the default float dtype where none is given."""
+    """An array of ones; arguments as for `zeros`.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.ones((2, 2), dtype="int64")
+    Array([[1, 1],
+           [1, 1]], dtype=int64)
+    """
     return create.full(parse_shape(shape), 1, canonical(float if dtype is None else dtype), device)
 
 

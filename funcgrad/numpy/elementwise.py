@@ -10,6 +10,8 @@ import builtins
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import operations
 from ..core import SCALARS, Array
 from ..dtypes import ALL, INEXACT, WEAK, canonical
@@ -286,9 +288,13 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Array:
     >>> fnp.clip(fnp.asarray([-2.0, 0.5, 3.0]), -1, 1)
     Array([-1. ,  0.5,  1. ], dtype=float32)
     """
-    x = asarray(x)
+    x = as_operand(x)
+    if isinstance(x, Array) and x.dtype.kind in "iu":  # a bound that no element can pass need not fit the dtype
+        least, most = np.iinfo(x.dtype).min, np.iinfo(x.dtype).max
+        min = None if type(min) is int and min <= least else min
+        max = None if type(max) is int and max >= most else max
     x = x if min is None else maximum(x, min)
-    return x if max is None else minimum(x, max)
+    return asarray(x) if max is None else minimum(x, max)
 
 
 # ---- complex parts and dtype -------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..core import Array
+from ..core import SCALARS, Array, aval
 from ..dtypes import kind
 from ..errors import DtypeError, ShapeError
 from ..ops import index as ops
@@ -54,13 +54,17 @@ class Update:
 
     def _values(self, values: Any) -> Any:
         """The values in x's dtype; what x cannot hold is an error, not a silent 1.5 -> 1."""
-        values = asarray(values, device=None if isinstance(values, Array) else self._x.device)
-        if kind(values.dtype) > max(kind(self._x.dtype), 1) and values.size:  # [] is an array of floats
+        x, found = self._x, values
+        if type(values) not in SCALARS:
+            found = asarray(values, device=None if isinstance(values, Array) else x.device)
+        like = aval(found)
+        if kind(like.dtype) > max(kind(x.dtype), 1) and like.size:  # [] is an array of floats
             raise DtypeError(
-                f"x.at[...]: {self._x.aval} cannot hold values of {values.aval}: write x.astype('{values.dtype}') "
-                f"first, or values.astype('{self._x.dtype}') to cut them"
+                f"x.at[...]: {x.aval} cannot hold values of {like}: write x.astype('{like.dtype}') first, or "
+                f"values.astype('{x.dtype}') to cut them"
             )
-        return astype(values, self._x.dtype)
+        # numbers anew from Python: by way of the default float32 they would lose digits
+        return astype(values, x.dtype) if isinstance(values, Array) else asarray(values, x.dtype, device=x.device)
 
     def _apply(self, values: Any, at_arrays: Any, at_slice: Callable[[Any, Any], Any]) -> Array:
         """By a scatter where arrays index, by a function of the slice where each element occurs once."""

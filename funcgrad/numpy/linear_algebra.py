@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from ..core import Array
-from ..dtypes import promote_types
+from ..core import SCALARS, Array
 from ..errors import AxisError, ShapeError
 from ..ops import contract
 from ..ops import einsum as _einsum
-from ..ops.create import asarray, promote
-from ..ops.elementwise import astype
+from ..ops.create import asarray, promote, promote_all
 from ..ops.shape import normalize_axis, permute_dims
-from .elementwise import conj
+from .elementwise import conj, multiply
 from .manipulation import diagonal, moveaxis, reshape
 from .reductions import sum
 
@@ -61,6 +59,8 @@ def dot(x: Any, y: Any, /) -> Array:
 
     Of more than two dimensions it sums the last axis of x with the second to last of y.
     """
+    if type(x) in SCALARS or type(y) in SCALARS:
+        return multiply(x, y)
     x, y = asarray(x), asarray(y)
     if not x.ndim or not y.ndim:
         return x * y
@@ -79,7 +79,7 @@ def tensordot(x: Any, y: Any, /, axes: int | tuple[Sequence[int], Sequence[int]]
     Returns:
         x's other axes, then y's.
     """
-    x, y = promote(asarray(x), asarray(y))
+    x, y = promote_all((x, y))
     if isinstance(axes, int):
         if not 0 <= axes <= min(x.ndim, y.ndim):
             raise AxisError(f"tensordot: {axes} axes of arrays of {x.ndim} and {y.ndim} dimensions")
@@ -120,28 +120,27 @@ def einsum(subscripts: str, /, *operands: Any) -> Array:
 
     Source: A. Einstein, Die Grundlage der allgemeinen Relativitaetstheorie, 1916; NumPy's conventions.
     """
-    arrays = [asarray(x) for x in operands]
-    if not arrays:
+    if not operands:
         raise ShapeError("einsum needs at least one operand")
-    common = arrays[0].dtype
-    for x in arrays[1:]:
-        common = promote_types(common, x.dtype)
-    return _einsum.einsum(subscripts, [astype(x, common) for x in arrays])
+    return _einsum.einsum(subscripts, promote_all(operands))
 
 
 def outer(x: Any, y: Any, /) -> Array:
     """All products of an element of x and one of y: shape (x.size, y.size)."""
+    x, y = promote_all((x, y))
     return reshape(x, (-1, 1)) * reshape(y, (1, -1))
 
 
 def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Array:
     """The inner product sum(conj(x) * y) along an axis."""
-    x, y = promote(asarray(x), asarray(y))
+    x, y = promote_all((x, y))
     return sum(moveaxis(conj(x), axis, -1) * moveaxis(y, axis, -1), -1, dtype=x.dtype)  # as the other products do
 
 
 def inner(x: Any, y: Any, /) -> Array:
     """The sum of products along the last axes, for all pairs of rows; of numbers their product."""
+    if type(x) in SCALARS or type(y) in SCALARS:
+        return multiply(x, y)
     x, y = asarray(x), asarray(y)
     return tensordot(x, y, axes=((-1,), (-1,))) if x.ndim and y.ndim else x * y
 

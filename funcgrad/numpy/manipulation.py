@@ -9,11 +9,10 @@ from math import prod
 from typing import Any
 
 from ..core import Array, Aval
-from ..dtypes import promote_types
 from ..errors import AxisError, OptionError, ShapeError
 from ..ops import shape as ops
-from ..ops.create import asarray
-from ..ops.elementwise import astype, where
+from ..ops.create import asarray, promote_all
+from ..ops.elementwise import where
 from ..ops.index import gather
 from ..rules import broadcast_shapes, move_axis, zeros
 from .creation import arange, parse_shape
@@ -138,13 +137,10 @@ def broadcast_arrays(*arrays: Any) -> list[Array]:
 
 def _meet(arrays: Sequence[Any]) -> list[Array]:
     """Arrays in one dtype."""
-    found = [asarray(x) for x in arrays]
+    found = list(arrays)
     if not found:
         raise ShapeError("there must be at least one array to join")
-    common = found[0].dtype
-    for x in found[1:]:
-        common = promote_types(common, x.dtype)
-    return [astype(x, common) for x in found]
+    return promote_all(found)
 
 
 def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Array:
@@ -279,7 +275,7 @@ def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: A
     if type(constant_values) in (int, float) and constant_values == 0:
         return padded
     inside = ops.pad(asarray(True, device=x.device).broadcast_to(x.shape), widths=widths)
-    return where(inside, padded, astype(asarray(constant_values, device=x.device), x.dtype))
+    return where(inside, padded, asarray(constant_values, x.dtype, device=x.device))
 
 
 def _widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:

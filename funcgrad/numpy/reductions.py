@@ -11,7 +11,7 @@ from ..dtypes import canonical, inexact
 from ..errors import ShapeError
 from ..operations import Operation
 from ..ops import reduce as ops
-from ..ops.create import asarray, to_inexact
+from ..ops.create import asarray, promote, to_inexact
 from ..ops.elementwise import astype, complex_abs, equal, stop_gradient, where
 from ..ops.elementwise import exp as _exp
 from ..ops.elementwise import isfinite as _isfinite
@@ -44,6 +44,12 @@ def sum(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False)
         dtype: to sum in; booleans and small integers are summed as int64, unsigned ones as uint64.
         keepdims: whether the axes stay, at size one.
 
+    Returns:
+        An array without those axes.
+
+    Raises:
+        AxisError: no such axis, or one named twice.
+
     >>> from funcgrad import numpy as fnp
     >>> fnp.sum(fnp.asarray([[1, 2], [3, 4]]), axis=0)
     Array([4, 6], dtype=int64)
@@ -53,18 +59,51 @@ def sum(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False)
 
 
 def prod(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """The product of the elements; arguments as for `sum`. Zeros do not spoil its derivative."""
+    """The product of the elements; arguments as for `sum`. Zeros do not spoil its derivative.
+
+    >>> import funcgrad as fg
+    >>> fg.grad(fg.numpy.prod)(fg.asarray([0.0, 2.0, 3.0]))
+    Array([6., 0., 0.], dtype=float32)
+    """
     x = _whole(asarray(x)) if dtype is None else astype(asarray(x), dtype)
     return _reduce(ops.prod, x, axis, keepdims)
 
 
 def max(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest element, NaN if there is one; elements that tie share the derivative equally."""
+    """The largest element, NaN if there is one; elements that tie share the derivative equally.
+
+    Args:
+        x: an array with elements.
+        axis: which axes to look along; all where None.
+        keepdims: whether the axes stay, at size one.
+
+    Raises:
+        AxisError: no such axis, or one named twice.
+        ShapeError: there are no elements to choose from.
+
+    >>> import funcgrad as fg
+    >>> fg.grad(fg.numpy.max)(fg.asarray([1.0, 3.0, 3.0]))
+    Array([0. , 0.5, 0.5], dtype=float32)
+    """
     return _reduce(ops.max, asarray(x), axis, keepdims)
 
 
 def min(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The smallest element, NaN if there is one; elements that tie share the derivative equally."""
+    """The smallest element, NaN if there is one; elements that tie share the derivative equally.
+
+    Args:
+        x: an array with elements.
+        axis: which axes to look along; all where None.
+        keepdims: whether the axes stay, at size one.
+
+    Raises:
+        AxisError: no such axis, or one named twice.
+        ShapeError: there are no elements to choose from.
+
+    >>> import funcgrad as fg
+    >>> fg.grad(fg.numpy.min)(fg.asarray([1.0, 3.0, 3.0]))
+    Array([1., 0., 0.], dtype=float32)
+    """
     return _reduce(ops.min, asarray(x), axis, keepdims)
 
 
@@ -109,7 +148,21 @@ def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Array:
 
 
 def mean(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """The arithmetic mean; of integers too a float."""
+    """The arithmetic mean, sum(x) / n; of integers too a float.
+
+    Args:
+        x: an array.
+        axis: which axes to average over; all where None.
+        dtype: to compute in; by default x's own, and the default float for integers.
+        keepdims: whether the axes stay, at size one.
+
+    Returns:
+        An array without those axes; NaN where they have no elements.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.mean(fnp.asarray([[1, 2], [3, 6]]), axis=0)
+    Array([2., 4.], dtype=float32)
+    """
     x = asarray(x)
     x = astype(x, inexact(x.dtype) if dtype is None else canonical(dtype))
     return sum(x, axis, keepdims=keepdims) / _count(x, axis)
@@ -201,15 +254,24 @@ def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Array:
     return cumulative_sum(ravel(x) if axis is None else x, axis=0 if axis is None else axis, dtype=dtype)
 
 
+def _both(x: Any, y: Any) -> tuple[Any, Any]:
+    """Two arrays of one dtype, a Python number beside an array in the array's."""
+    x, y = promote(x, y)
+    dtype = (x if isinstance(x, Array) else y).dtype
+    return asarray(x, dtype), asarray(y, dtype)
+
+
 def array_equal(x: Any, y: Any, /) -> bool:
     """Have two arrays one shape and equal elements?"""
-    x, y = asarray(x), asarray(y)
+    x, y = _both(x, y)
     return x.shape == y.shape and bool(all(equal(x, y)))
 
 
 def allclose(x: Any, y: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Is |x - y| <= atol + rtol |y| everywhere?"""
-    x, y = asarray(x), asarray(y)
+    x, y = _both(x, y)
+    if x.dtype.kind == "b":
+        return bool(all(equal(x, y)))
     near: Any = (x == y) | (abs(x - y) <= atol + rtol * abs(y))
     if equal_nan:
         near = near | ((x != x) & (y != y))

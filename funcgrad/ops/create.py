@@ -13,12 +13,21 @@ import numpy as np
 from ..config import default_dtype as default_float
 from ..core import SCALARS, Array, wrap
 from ..device import Device, Raw, backend_device, default_device, device, device_of, move, namespace, namespace_on
-from ..dtypes import canonical, default_complex, inexact, promote_types, weak
+from ..dtypes import DType, canonical, default_complex, inexact, promote_types, weak
 from ..errors import DeviceError, DtypeError
 from .elementwise import astype, device_put
 from .shape import stack
 
-__all__ = ["as_operand", "asarray", "from_backend", "promote", "promote_inexact", "to_device", "to_inexact"]
+__all__ = [
+    "as_operand",
+    "asarray",
+    "from_backend",
+    "promote",
+    "promote_all",
+    "promote_inexact",
+    "to_device",
+    "to_inexact",
+]
 
 
 def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Array:
@@ -35,7 +44,7 @@ def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None 
     else:
         if isinstance(x, list | tuple) and _holds_arrays(x):
             return _stack(x, dtype, device)
-        data = _of_python(x)
+        data = _of_python(x, dtype)
     return _placed(wrap(data), dtype, device)
 
 
@@ -71,6 +80,18 @@ def promote_inexact(x: Any, y: Any) -> tuple[Any, Any]:
     return (to_inexact(x) if isinstance(x, Array) else x), (to_inexact(y) if isinstance(y, Array) else y)
 
 
+def promote_all(xs: Sequence[Any]) -> list[Array]:
+    """Any number of operands as arrays of the dtype where they meet."""
+    found = [as_operand(x) for x in xs]
+    arrays = [x for x in found if isinstance(x, Array)] or [asarray(found[0])]
+    common = arrays[0].dtype
+    for x in arrays[1:]:
+        common = promote_types(common, x.dtype)
+    for x in found:
+        common = common if isinstance(x, Array) else weak(common, x)
+    return [asarray(x, common, device=None if isinstance(x, Array) else arrays[0].device) for x in found]
+
+
 def to_inexact(x: Any) -> Array:
     """The operand as a floating or complex array."""
     x = x if isinstance(x, Array) else asarray(x)
@@ -104,8 +125,11 @@ def _writable(x: Any) -> bool:
     return x is not None and not isinstance(x, bytes)
 
 
-def _of_python(x: Any) -> np.ndarray[Any, Any]:
-    """Python numbers and nested lists of them: floats in the default dtype."""
+def _of_python(x: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
+    """Python numbers and nested lists of them: floats in the default dtype, and as they are if a dtype is asked for.
+
+    By way of the default float32, the 0.1 of a float64 array would have eight digits.
+    """
     if isinstance(x, str | bytes | dict | set) or x is None:
         raise DtypeError(f"not an array or a number: {x!r:.60}")
     try:
@@ -114,9 +138,20 @@ def _of_python(x: Any) -> np.ndarray[Any, Any]:
         raise DtypeError(f"not an array: {error}") from None
     if data.dtype.kind not in "biufc":
         raise DtypeError(f"not an array or a number: {x!r:.60} ({type(x).__name__})")
+    if dtype is not None:
+        _check_range(x, data, canonical(dtype))
+        return data
     if data.dtype == np.float64:
         return data.astype(default_float())
     return data.astype(default_complex()) if data.dtype == np.complex128 else data
+
+
+def _check_range(x: Any, data: np.ndarray[Any, Any], dtype: DType) -> None:
+    """A DtypeError for a whole number that the dtype cannot hold; NumPy's casts would let it wrap around."""
+    if data.dtype.kind in "iu" and dtype.kind in "iu" and data.size:
+        bounds = np.iinfo(dtype)
+        if int(data.min()) < bounds.min or int(data.max()) > bounds.max:
+            raise DtypeError(f"{x!r:.60} is out of the range of {dtype}, {bounds.min} to {bounds.max}")
 
 
 def _placed(x: Array, dtype: Any, where: Any) -> Array:
@@ -133,11 +168,8 @@ def _holds_arrays(x: Any) -> bool:
 
 def _stack(xs: Sequence[Any], dtype: Any, where: Any) -> Array:
     """A nested list with arrays in it, tracers among them: stacked, so that derivatives pass."""
-    parts = [asarray(x, dtype, device=where) for x in xs]
-    common = parts[0].dtype
-    for part in parts[1:]:
-        common = promote_types(common, part.dtype)
-    return stack([astype(p, common) for p in parts])
+    parts = [x if type(x) in SCALARS else asarray(x, dtype, device=where) for x in xs]
+    return stack(promote_all(parts) if dtype is None else [asarray(part, dtype, device=where) for part in parts])
 
 
 def full(shape: Any, value: Any, dtype: Any, where: Any = None) -> Array:

@@ -63,6 +63,9 @@ class MaskedState(NamedTuple):
 class masked(GradientTransformation):  # noqa: N801
     """A transformation of some of the updates; the others pass as they are.
 
+    At the end of a chain the others are still gradients, which `apply_updates` would add: to train only a part of the
+    parameters, put `freeze` there.
+
     Args:
         inner: the transformation.
         mask: a tree of booleans, True where `inner` works. One boolean may stand for a whole subtree. Or a function

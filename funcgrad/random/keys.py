@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Iterator
 from math import prod
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class Key:
     # the words of a single key, those of the keys of a small 1-d batch, or the array. While a tree is taken apart and
     # put together, the array's place can hold anything (None, an axis, a placeholder object).
     __slots__ = ("_data", "_rows", "_words")
+    hidden_axes: ClassVar[int] = 1
+    """Of the array, the last ones that are none of the batch's: `vmap` counts axes without them."""
     _words: Words | None
     _rows: list[Words] | None
     _data: Any

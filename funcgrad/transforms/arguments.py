@@ -55,7 +55,9 @@ def directions(values: Any, given: Any, transform: str, value: str, direction: s
 
 
 def _direction(t: Any, like: Aval, transform: str, value: str, direction: str) -> Array | None:
-    (t,) = as_arrays([t], transform)
+    # a Python number in the value's own precision; of what is complex, or of no use, the checks below tell
+    exact = type(t) in (bool, int, float) and is_inexact(like.dtype)
+    t = asarray(t, like.dtype) if exact else as_arrays([t], transform)[0]
     if not is_inexact(like.dtype):
         if value == "output":  # it depends on nothing, so any cotangent weighs a zero
             return None

@@ -7,10 +7,9 @@ from typing import Any
 
 from .. import tree
 from ..errors import AxisError, ShapeError, TreeError
-from ..random import Key
 from .arguments import as_arrays
 
-__all__ = ["input_axes", "mapped_inputs", "output_axes", "word_axes"]
+__all__ = ["hidden_axes", "input_axes", "mapped_inputs", "output_axes"]
 
 
 def input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int | None]:
@@ -40,14 +39,14 @@ def mapped_inputs(
     values: list[Any] = list(leaves)
     dims: list[int | None] = [None] * len(leaves)
     sizes: list[tuple[int, int]] = []
-    words = word_axes(arguments, none_is_leaf=True)
+    hidden = hidden_axes(arguments, none_is_leaf=True)
     for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
         if axis is None or x is None:
             continue
         values[i] = x = as_arrays([x], "vmap")[0]
-        ndim = x.ndim - words[i]
+        ndim = x.ndim - hidden[i]
         if not -ndim <= axis < ndim:
-            what = f"keys of shape {x.shape[:-1]}" if words[i] else x.aval
+            what = f"keys of shape {x.shape[:-1]}" if hidden[i] else x.aval
             raise AxisError(f"vmap: {_path(arguments, i)} is {what} and has no axis {axis} to map over")
         dims[i] = axis % ndim
         sizes.append((i, x.shape[dims[i]]))
@@ -59,15 +58,19 @@ def mapped_inputs(
     return values, dims
 
 
-def word_axes(values: Any, none_is_leaf: bool = False) -> list[int]:
-    """How many last axes of every leaf are none to the user: one, the words of each key, where it stands in a `Key`."""
-    leaves, _ = tree.flatten(values, is_leaf=lambda x: type(x) is Key, none_is_leaf=none_is_leaf)
-    return [int(type(x) is Key) for x in leaves]
+def hidden_axes(values: Any, none_is_leaf: bool = False) -> list[int]:
+    """How many last axes of every leaf are none to the user: one, the words of each key, inside of a `random.Key`."""
+    nodes, _ = tree.flatten(values, is_leaf=_hides_axes, none_is_leaf=none_is_leaf)
+    return [getattr(type(x), "hidden_axes", 0) for x in nodes]
+
+
+def _hides_axes(x: Any) -> bool:
+    return hasattr(type(x), "hidden_axes")
 
 
 def _path(arguments: tuple[tuple[Any, ...], dict[str, Any]], index: int) -> str:
     """The user's name for a leaf: 'argument 0['w']' or "argument x"."""
-    paths = [p for p, _ in tree.flatten_with_path(arguments, is_leaf=lambda x: x is None)[0]]
+    paths = [p for p, _ in tree.flatten_with_path(arguments, is_leaf=lambda x: x is None or _hides_axes(x))[0]]
     half, rest = paths[index][:3], paths[index][3:]
     place, _, inner = rest[1:].partition("]")
     return f"argument {place}{inner}" if half == "[0]" else f"keyword argument {place}{inner}"

@@ -29,7 +29,7 @@ from ..core import (
 from ..errors import AxisError, MixedDecisionError, ShapeError
 from ..numpy.creation import asarray
 from ..rules import move_axis
-from .axes import input_axes, mapped_inputs, output_axes, word_axes
+from .axes import hidden_axes, input_axes, mapped_inputs, output_axes
 
 __all__ = ["BatchTrace", "BatchTracer", "vmap"]
 
@@ -144,18 +144,18 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
 def _join(out: Any, out_axes: Any, trace: BatchTrace) -> Any:
     """The outputs with their batch axes where `out_axes` wants them."""
     leaves, structure = tree.flatten(out)
-    columns = zip(leaves, output_axes(out, out_axes), word_axes(out), strict=True)
-    return tree.unflatten(structure, [_place(x, axis, words, trace) for x, axis, words in columns])
+    columns = zip(leaves, output_axes(out, out_axes), hidden_axes(out), strict=True)
+    return tree.unflatten(structure, [_place(x, axis, hidden, trace) for x, axis, hidden in columns])
 
 
-def _place(x: Any, axis: int | None, words: int, trace: BatchTrace) -> Any:
+def _place(x: Any, axis: int | None, hidden: int, trace: BatchTrace) -> Any:
     mine = type(x) is BatchTracer and x.trace is trace
     if axis is None:
         if mine:
             raise AxisError(f"vmap: out_axes is None for an output that differs between the examples ({x.aval})")
         return x
     value: Any = x.inner if mine else asarray(x)
-    ndim = (value.ndim if mine else value.ndim + 1) - words
+    ndim = (value.ndim if mine else value.ndim + 1) - hidden
     if not -ndim <= axis < ndim:
         raise AxisError(f"vmap: an output of {ndim} dimensions, batch included, has no axis {axis}")
     if mine:
