@@ -51,7 +51,7 @@ def asarray(x: Any, /, dtype: Any = None, *, device: str | Device | None = None,
             memory on your word that nobody will, `True` always copies.
 
     Raises:
-        DtypeError: the value is no array and no number.
+        DtypeError: the value is no array and no number, or a whole number out of the dtype's range.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.asarray([[1, 2], [3, 4]])

@@ -39,7 +39,8 @@ class Update:
     """`x.at[key]`: each method returns a changed copy of x, and x stays as it was.
 
     Where an index occurs several times, `set` keeps the last value, and add, subtract, multiply, min and max take
-    all of them one after the other.
+    all of them one after the other. Values that x cannot hold, floats for integers and complex numbers for real ones,
+    are a DtypeError.
 
     >>> from funcgrad import numpy as fnp
     >>> x = fnp.zeros(3)
