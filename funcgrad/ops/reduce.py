@@ -13,7 +13,7 @@ from ..errors import ShapeError
 from ..operations import Operation
 from ..rules import general, linear, move_axis, zeros
 from .elementwise import cast, equal
-from .shape import concat, inverse, stack
+from .shape import broadcast_to, concat, inverse, reshape, stack
 
 Axes = tuple[int, ...]
 
@@ -24,7 +24,8 @@ def _reduced(x: Aval, axes: Axes) -> tuple[int, ...]:
 
 def kept(x: Any, like: Any, axes: Axes) -> Any:
     """A reduced array with its axes put back at size one, so that it broadcasts against what it was made from."""
-    return x.reshape(tuple(1 if i in axes else n for i, n in enumerate(like.shape)))
+    shape = tuple([1 if i in axes else n for i, n in enumerate(like.shape)])
+    return x if shape == x.shape else reshape(x, shape=shape)
 
 
 def _batch(primitive: Operation) -> Any:
@@ -42,7 +43,7 @@ sum = linear(
     "sum(x)",
     impl=lambda xp, x, *, axes: xp.sum(x, axis=axes, dtype=x.dtype),
     infer=_infer_same,
-    transpose=lambda g, x, *, axes: kept(g, x, axes).broadcast_to(x.shape),
+    transpose=lambda g, x, *, axes: broadcast_to(kept(g, x, axes), shape=x.shape),
     batch=lambda size, xs, dims, *, axes: _batch(sum)(size, xs, dims, axes=axes),
 )
 

@@ -191,8 +191,11 @@ class Call:
 
     def refuse_integers(self, leaves: Sequence[Array]) -> None:
         """An error for chosen leaves that have no derivative."""
-        for (path, _), x in zip(tree.flatten_with_path(self.chosen)[0], leaves, strict=True):
-            if not is_inexact(x.dtype):
+        whole = [not is_inexact(x.dtype) for x in leaves]
+        if not any(whole):
+            return
+        for (path, _), x, wrong in zip(tree.flatten_with_path(self.chosen)[0], leaves, whole, strict=True):
+            if wrong:
                 raise DtypeError(
                     f"{self.selection.transform} with respect to integers: argument {self.describe(path)} is {x.aval}, "
                     "which has no derivative; give floats (3.0 instead of 3, x.astype('float32')), or leave it out "
