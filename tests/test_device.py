@@ -171,6 +171,15 @@ def test_mixing_devices_names_both_arrays_and_the_line() -> None:
         assert part in text
 
 
+def test_indexing_by_arrays_and_masks_stays_on_the_device() -> None:
+    device = strict.Device("device1")
+    x = fg.asarray(strict.asarray([-1.0, 2.0, 3.0], device=device))
+    index = fg.asarray(strict.asarray([2, 0], device=device))
+    for found, expected in ((x[x > 0], [2.0, 3.0]), (x[index], [3.0, -1.0])):
+        assert found._data.device == device
+        assert to_numpy(found).tolist() == expected
+
+
 def test_no_silent_copy_to_the_host() -> None:
     x = fg.asarray(strict.ones(3, device=strict.Device("device1")))
     with pytest.raises(fg.errors.DeviceError, match="device_get"):

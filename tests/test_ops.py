@@ -5,9 +5,7 @@ The samples stand in `tests/samples`, by family; each test here runs over all of
 
 from __future__ import annotations
 
-import importlib
 import itertools
-import pkgutil
 import weakref
 from typing import Any
 
@@ -17,12 +15,8 @@ from samples import ALL, Sample
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
-import funcgrad.ops
 from funcgrad.core import PRIMITIVES, Aval
 from funcgrad.testing import check_grads
-
-for module in pkgutil.iter_modules(funcgrad.ops.__path__):  # some are imported only where they are used
-    importlib.import_module(f"funcgrad.ops.{module.name}")
 
 SIZE = 3  # examples in a batch
 _SINGLE = {"float64": "float32", "complex128": "complex64"}

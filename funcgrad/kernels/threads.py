@@ -116,12 +116,12 @@ def each_part(work: Callable[[slice], Any], cuts: list[slice]) -> list[Any]:
             found[place] = work(cut)
 
     with _blas:
-        helpers = _start(take_parts, len(cuts) - 1)
+        others = _start(take_parts, len(cuts) - 1)
         try:
             take_parts()
         finally:  # after an error too nobody works on behind the caller's back
             left.clear()
-            errors = [helper.exception() for helper in helpers if not helper.cancel()]
+            errors = [other.exception() for other in others if not other.cancel()]
     for error in filter(None, errors):
         raise error
     return found

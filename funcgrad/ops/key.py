@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Array, Tracer
+from ..core import Array, Tracer, wrap
+from ..device import namespace
 from ..errors import ArrayIndexError, DtypeError, ShapeError
 from ..rules import broadcast_shapes
 from .create import asarray
@@ -149,7 +150,7 @@ def _entry(entry: Any, x: Array) -> Any:
 def of_mask(mask: Array) -> list[Any]:
     """A mask as the integer indices of its true elements, one array an axis; how many there are is read off."""
     data = mask.concrete()._data
-    return [Array(index) for index in data.__array_namespace__().nonzero(data)]
+    return [wrap(index) for index in namespace(data).nonzero(data)]
 
 
 def _advanced(entries: list[Any], dots: int, x: Array) -> Key:

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+import funcgrad.functional
+import funcgrad.random  # noqa: F401  # the two register operations of their own
+
 
 @dataclass(frozen=True)
 class Sample:
