@@ -9,9 +9,6 @@ that are not installed are left out.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import json
-import platform
 import statistics
 import subprocess
 import sys
@@ -21,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from saving import save
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
 
@@ -156,10 +154,7 @@ def main() -> None:
     for name, median in medians.items():
         print(f"{name:<10} {median:8.1f} ms a step   {median / medians['funcgrad']:.2f} of funcgrad's")
     if options.save:
-        versions = {name: importlib.metadata.version(name) for name in ("numpy", *medians) if name != "funcgrad"}
-        about = {"date": time.strftime("%Y-%m-%d"), "python": platform.python_version(), "versions": versions}
-        with open(options.save, "w") as file:
-            json.dump({**about, "milliseconds": medians}, file, indent=2)
+        save(options.save, medians, {"milliseconds": medians})
 
 
 if __name__ == "__main__":

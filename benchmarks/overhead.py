@@ -8,10 +8,7 @@ out. `import funcgrad` is timed in fresh processes.
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
-import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from saving import save
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
@@ -161,10 +159,7 @@ def main() -> None:
     results["import, seconds"] = imports
     print(f"import funcgrad: {imports['funcgrad']:.3f} s (of which numpy {imports['numpy']:.3f} s)")
     if options.save:
-        versions = {name: importlib.metadata.version(name) for name in ("numpy", *libraries) if name != "funcgrad"}
-        about = {"date": time.strftime("%Y-%m-%d"), "python": platform.python_version(), "versions": versions}
-        with open(options.save, "w") as file:
-            json.dump({**about, "results": results}, file, indent=2)
+        save(options.save, libraries, results)
 
 
 if __name__ == "__main__":
