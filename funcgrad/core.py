@@ -27,10 +27,7 @@ from .array_methods import ArrayMethods
 from .array_protocols import ArrayProtocols
 from .device import Device, Raw, device_of, dtype_of, namespace
 from .dtypes import DType, weak
-from .errors import (
-    LeakedTracerError,
-    TracedConversionError,
-)
+from .errors import LeakedTracerError, TracedConversionError
 from .provenance import Origin, describe, here
 
 __all__ = ["PRIMITIVES", "Array", "Aval", "Primitive", "Scalar", "Trace", "Tracer", "aval", "use_trace"]
