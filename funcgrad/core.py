@@ -196,6 +196,10 @@ class Primitive:
         """The operation under the current trace (`operations.py` has the same with errors worded for the user)."""
         return bind(current_trace(), self, args, params)
 
+    def infer_of(self, args: Sequence[Any], params: Params) -> Aval:
+        """What `infer` says of operands, or raises."""
+        return self.infer(*[a.aval if isinstance(a, Array) else a for a in args], **params)  # type: ignore[no-any-return]
+
     def __repr__(self) -> str:
         return f"Primitive({self.name})"
 

@@ -34,6 +34,7 @@ __all__ = [
     "move",
     "namespace",
     "synchronize",
+    "target_device",
 ]
 
 Raw: TypeAlias = Any
@@ -153,6 +154,13 @@ def default_device(*spec: str | Device) -> Any:
     with default_device("cuda:0"): ...    # inside the block only
     """
     return Setting(_default, device(*spec)) if spec else _default.get()
+
+
+def target_device(where: Any) -> Any:
+    """Where a `device=` argument says: the default device for None, else the one named or given."""
+    if where is None:
+        return _default.get()
+    return device(where) if isinstance(where, str) else where
 
 
 def namespace(data: Raw) -> Any:

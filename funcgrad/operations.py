@@ -139,7 +139,7 @@ def _diagnose(primitive: Primitive, args: Sequence[Any], params: Params, error: 
     if isinstance(error, IndexError):
         return ArrayIndexError(f"{primitive.name}: {error}")
     try:
-        primitive.infer(*[aval(a) if isinstance(a, Array) else a for a in args], **params)
+        primitive.infer_of(args, params)
     except FuncgradError as better:
         return better
     if not hasattr(error, "__notes__"):

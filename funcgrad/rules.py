@@ -135,14 +135,20 @@ def align(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> tuple[l
     rank = max(ranks)
     if len(found) == 1 and all(r == rank if d is not None else r == 0 for r, d in zip(ranks, dims, strict=True)):
         return list(args), found.pop()
+    return align_in_front(size, args, dims), 0
+
+
+def align_in_front(size: int, args: Sequence[Any], dims: Sequence[int | None]) -> list[Any]:
+    """Operands that broadcast with the batch as the first axis of the result; those without it stay as they are."""
+    rank = max(len(aval(a).shape) - (d is not None) for a, d in zip(args, dims, strict=True))
     out = []
-    for a, d, r in zip(args, dims, ranks, strict=True):
+    for a, d in zip(args, dims, strict=True):
         if d is not None:
             a = move_axis(a, d, 0)
-            if r < rank:
-                a = a.reshape((size,) + (1,) * (rank - r) + a.shape[1:])
+            if a.ndim <= rank:
+                a = a.reshape((size,) + (1,) * (rank + 1 - a.ndim) + a.shape[1:])
         out.append(a)
-    return out, 0
+    return out
 
 
 def broadcast_shapes(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -377,7 +383,7 @@ def _term(rule: Rule, read: tuple[int, ...]) -> Rule:
 
 
 def _pull_one(rule: Rule | None, read: tuple[int, ...]) -> Rule:
-    """The `pull` of an operation on one operand, which broadcasts nothing."""
+    """The `pull` of an operation on one operand, which broadcasts nothing; `_term` inlined, to save its call."""
     if rule is None:
         return lambda ct, out, args, params, wanted: (None,)
     if read == ():

@@ -34,11 +34,29 @@ def _check(layer: Any, rank: int, layouts: tuple[str, str]) -> None:
         )
 
 
-def _in_layout(params: dict[str, Any], layout: str, rank: int) -> dict[str, Any]:
-    """A weight made as (*window, in, out), in the order of the layout: one key makes one function in both."""
-    if layout[1] == "C":
+def _parameters(layer: Any, key: Any, channels: tuple[int, int]) -> dict[str, Any]:
+    """First values; the weight is made as (*window, *channels) in either layout: one key makes one function."""
+    rank, biases = layer._rank, layer.out_channels if layer.bias else 0
+    shape = (*_window(layer.kernel_size, rank), *channels)
+    params = weight_and_bias(key, shape, biases, layer.weight_init, layer.bias_init)
+    if layer.layout[1] == "C":
         params["weight"] = params["weight"].transpose((rank + 1, rank, *range(rank)))
     return params
+
+
+def _apply(layer: Any, run: Run, x: Any, **options: Any) -> Any:
+    """The layer's function of x with its parameters and settings."""
+    return type(layer)._function(
+        x,
+        run.weight,
+        run.bias if layer.bias else None,
+        stride=layer.stride,
+        padding=layer.padding,
+        dilation=layer.dilation,
+        groups=layer.groups,
+        layout=layer.layout,
+        **options,
+    )
 
 
 class _Conv(Layer):
@@ -62,22 +80,10 @@ class _Conv(Layer):
         _check(self, self._rank, self._layouts)
 
     def parameters(self, key: Any) -> dict[str, Any]:
-        shape = (*_window(self.kernel_size, self._rank), self.in_channels // self.groups, self.out_channels)
-        biases = self.out_channels if self.bias else 0
-        params = weight_and_bias(key, shape, biases, self.weight_init, self.bias_init)
-        return _in_layout(params, self.layout, self._rank)
+        return _parameters(self, key, (self.in_channels // self.groups, self.out_channels))
 
     def forward(self, run: Run, x: Any) -> Any:
-        return type(self)._function(
-            x,
-            run.weight,
-            run.bias if self.bias else None,
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            layout=self.layout,
-        )
+        return _apply(self, run, x)
 
 
 class Conv1d(_Conv):
@@ -177,23 +183,10 @@ class _ConvTranspose(Layer):
         _check(self, self._rank, self._layouts)
 
     def parameters(self, key: Any) -> dict[str, Any]:
-        shape = (*_window(self.kernel_size, self._rank), self.out_channels // self.groups, self.in_channels)
-        biases = self.out_channels if self.bias else 0
-        params = weight_and_bias(key, shape, biases, self.weight_init, self.bias_init)
-        return _in_layout(params, self.layout, self._rank)
+        return _parameters(self, key, (self.out_channels // self.groups, self.in_channels))
 
     def forward(self, run: Run, x: Any) -> Any:
-        return type(self)._function(
-            x,
-            run.weight,
-            run.bias if self.bias else None,
-            stride=self.stride,
-            padding=self.padding,
-            output_padding=self.output_padding,
-            groups=self.groups,
-            dilation=self.dilation,
-            layout=self.layout,
-        )
+        return _apply(self, run, x, output_padding=self.output_padding)
 
 
 class ConvTranspose1d(_ConvTranspose):

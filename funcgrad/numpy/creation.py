@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Array, aval, backend_array, wrap
-from ..device import Device, backend_device, backend_dtype, default_device, device, namespace, namespace_on
+from ..device import Device, backend_device, backend_dtype, namespace, namespace_on, target_device
 from ..dtypes import canonical
 from ..errors import DtypeError, ShapeError
 from ..ops import create
@@ -231,5 +231,5 @@ def _like(x: Array, shape: tuple[int, ...], value: Any, dtype: Any) -> Array:
 
 
 def _make(function: str, *args: Any, where: Any, **options: Any) -> Array:
-    target = default_device() if where is None else device(where)
+    target = target_device(where)
     return Array(getattr(namespace_on(target), function)(*args, device=backend_device(target), **options))

@@ -91,14 +91,7 @@ def max(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
 def min(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """The smallest element, NaN if there is one; elements that tie share the derivative equally.
 
-    Args:
-        x: an array with elements.
-        axis: which axes to look along; all where None.
-        keepdims: whether the axes stay, at size one.
-
-    Raises:
-        AxisError: no such axis, or one named twice.
-        ShapeError: there are no elements to choose from.
+    Args, Raises: as for `max`.
 
     >>> import funcgrad as fg
     >>> fg.grad(fg.numpy.min)(fg.asarray([1.0, 3.0, 3.0]))

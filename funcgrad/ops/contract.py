@@ -8,7 +8,7 @@ from typing import Any
 from ..core import Aval
 from ..errors import ShapeError
 from ..kernels import products
-from ..rules import broadcast_shapes, move_axis, multilinear, unbroadcast
+from ..rules import align_in_front, broadcast_shapes, multilinear, unbroadcast
 
 
 def _infer_matmul(x: Aval, y: Aval) -> Aval:
@@ -36,23 +36,11 @@ def _matmul_ct_y(g: Any, x: Any, y: Any) -> Any:
     return unbroadcast(matmul(_transposed(x), g), y.shape)
 
 
-def _batch_matmul(size: int, args: Any, dims: Any) -> tuple[Any, int]:
-    """The batch becomes one more leading axis; an operand without it broadcasts."""
-    rank = max(a.ndim - (d is not None) for a, d in zip(args, dims, strict=True))
-    out = []
-    for a, d in zip(args, dims, strict=True):
-        if d is not None:
-            a = move_axis(a, d, 0)
-            a = a.reshape((size,) + (1,) * (rank + 1 - a.ndim) + a.shape[1:])
-        out.append(a)
-    return matmul(*out), 0
-
-
 matmul = multilinear(  # both operands have at least two dimensions
     "matmul(x, y)",
     impl=products.matmul,
     infer=_infer_matmul,
     x=lambda g, x, y: unbroadcast(matmul(g, _transposed(y)), x.shape),
     y=_matmul_ct_y,
-    batch=_batch_matmul,
+    batch=lambda size, args, dims: (matmul(*align_in_front(size, args, dims)), 0),
 )

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..config import default_dtype as default_float
 from ..core import SCALARS, Array, wrap
-from ..device import Device, Raw, backend_device, default_device, device, device_of, move, namespace, namespace_on
+from ..device import Device, Raw, backend_device, device_of, move, namespace, namespace_on, target_device
 from ..dtypes import DType, canonical, default_complex, inexact, promote_types, weak
 from ..errors import DeviceError, DtypeError
 from .elementwise import astype, device_put
@@ -100,7 +100,7 @@ def to_inexact(x: Any) -> Array:
 
 def to_device(x: Array, target: str | Device | Any) -> Array:
     """The array on another device; differentiable."""
-    found, source = device(target) if isinstance(target, str | Device) else target, x.device
+    found, source = target_device(target), x.device
     return x if source == found else device_put(x, source=source, target=found)
 
 
@@ -156,7 +156,7 @@ def _check_range(x: Any, data: np.ndarray[Any, Any], dtype: DType) -> None:
 
 def _placed(x: Array, dtype: Any, where: Any) -> Array:
     found = x if dtype is None else astype(x, dtype)
-    target = default_device() if where is None else device(where) if isinstance(where, str) else where
+    target = target_device(where)
     return found if target == device_of(found._data) else wrap(move(found._data, target))
 
 
@@ -174,7 +174,7 @@ def _stack(xs: Sequence[Any], dtype: Any, where: Any) -> Array:
 
 def full(shape: Any, value: Any, dtype: Any, where: Any = None) -> Array:
     """A constant array on a device (the default one where None)."""
-    target = default_device() if where is None else device(where) if isinstance(where, str) else where
+    target = target_device(where)
     if not isinstance(target, Device):
         raise DeviceError(f"arrays are made on 'cpu' or 'cuda', not on {target!r}")
     return Array(namespace_on(target).full(shape, value, dtype=dtype, device=backend_device(target)))

@@ -97,17 +97,19 @@ def _jacobian(
         leaves, structure = tree.flatten(call.chosen)
         arrays = as_arrays(leaves, name)
         call.refuse_integers(arrays)
-        blocks, aux = compute(call, arrays, structure, has_aux, name)
-        _, out_structure = tree.flatten(blocks, is_leaf=lambda x: _is_block(x, structure))
-        parts: list[Any] = out_structure.flatten_up_to(blocks)
-        result = tree.unflatten(out_structure, [call.result(part) for part in parts])
+        blocks, out_structure, aux = compute(call, arrays, structure, has_aux, name)
+        result = tree.unflatten(out_structure, [call.result(tree.unflatten(structure, parts)) for parts in blocks])
         return (result, aux) if has_aux else result
 
     return selection.named(jacobian_of_f, f, name)
 
 
-def _columns(call: Call, leaves: list[Array], structure: tree.Structure, has_aux: bool, name: str) -> tuple[Any, Any]:
-    """The blocks of the Jacobian in the output's structure by forward mode, and the auxiliary data."""
+Blocks = tuple[list[list[Any]], tree.Structure, Any]
+"""For each leaf of the output a block for each leaf of the arguments; the output's structure; auxiliary data."""
+
+
+def _columns(call: Call, leaves: list[Array], structure: tree.Structure, has_aux: bool, name: str) -> Blocks:
+    """The blocks of the Jacobian by forward mode."""
 
     def push(*tangents: Array) -> Any:
         out = jvp(lambda *xs: call(tree.unflatten(structure, xs)), leaves, tangents, has_aux=has_aux)
@@ -116,23 +118,25 @@ def _columns(call: Call, leaves: list[Array], structure: tree.Structure, has_aux
 
     if not leaves:
         out, aux = split_aux(call(tree.unflatten(structure, [])), has_aux)
-        return tree.map(lambda y: tree.unflatten(structure, []), out), aux
+        outs, out_structure = tree.flatten(out)
+        return [[] for _ in outs], out_structure, aux
     pushed = vmap(push, out_axes=(-1, None) if has_aux else -1)(*_basis(leaves))
     out, aux = split_aux(pushed, has_aux)
-    return tree.map(lambda y: tree.unflatten(structure, _cut(y, leaves, y.ndim - 1)), out), aux
+    outs, out_structure = tree.flatten(out)
+    return [_cut(y, leaves, y.ndim - 1) for y in outs], out_structure, aux
 
 
-def _rows(call: Call, leaves: list[Array], structure: tree.Structure, has_aux: bool, name: str) -> tuple[Any, Any]:
+def _rows(call: Call, leaves: list[Array], structure: tree.Structure, has_aux: bool, name: str) -> Blocks:
     """The same by reverse mode."""
     found = vjp(lambda *xs: call(tree.unflatten(structure, xs)), *leaves, has_aux=has_aux)
     outs, out_structure = tree.flatten(found[0])
     outs = _refuse_integers(outs, name)
+    aux = found[2] if has_aux else None
     if not outs:
-        return found[0], found[2] if has_aux else None
+        return [], out_structure, aux
     pulled = vmap(lambda *cts: found[1](tree.unflatten(out_structure, cts)))(*_basis(outs))
     columns = [_cut(g, outs, 0) for g in pulled]
-    blocks = [tree.unflatten(structure, [column[k] for column in columns]) for k in range(len(outs))]
-    return tree.unflatten(out_structure, blocks), found[2] if has_aux else None
+    return [[column[k] for column in columns] for k in range(len(outs))], out_structure, aux
 
 
 def _refuse_integers(outs: Sequence[Any], name: str) -> list[Array]:
@@ -142,10 +146,6 @@ def _refuse_integers(outs: Sequence[Any], name: str) -> list[Array]:
         if not is_inexact(y.dtype):
             raise DtypeError(f"{name}: an output is {y.aval}, which has no derivative; return it by has_aux=True")
     return arrays
-
-
-def _is_block(x: Any, structure: tree.Structure) -> bool:
-    return tree.structure(x) == structure
 
 
 def _basis(arrays: Sequence[Array]) -> list[Any]:

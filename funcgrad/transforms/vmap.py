@@ -14,14 +14,12 @@ from typing import Any
 
 from .. import tree
 from ..core import (
-    SCALARS,
     Array,
     Aval,
     Params,
     Primitive,
     Trace,
     Tracer,
-    aval,
     bind,
     current_trace,
     use_trace,
@@ -89,13 +87,12 @@ class BatchTrace(Trace):
         if all(d is None for d in dims):
             return bind(self.parent, primitive, args, params)
         values = [x if d is None else x.inner for x, d in zip(args, dims, strict=True)]
-        assert primitive.batch is not None
         with use_trace(self.parent):
             try:
                 out, dim = primitive.batch(self.size, values, dims, params)
             except ShapeError:
                 # what does not fit is better said by the shapes of one example, which the user's function sees
-                primitive.infer(*[aval(x) if isinstance(x, (Array, *SCALARS)) else x for x in args], **params)
+                primitive.infer_of(args, params)
                 raise
         return BatchTracer(self, out, dim)
 
