@@ -30,7 +30,7 @@ from .dtypes import DType, weak
 from .errors import LeakedTracerError, TracedConversionError
 from .provenance import Origin, describe, here
 
-__all__ = ["PRIMITIVES", "Array", "Aval", "Primitive", "Scalar", "Trace", "Tracer", "aval", "use_trace"]
+__all__ = ["PRIMITIVES", "Array", "Aval", "Call", "Primitive", "Scalar", "Trace", "Tracer", "aval", "use_trace"]
 
 Scalar: TypeAlias = bool | int | float | complex
 Params: TypeAlias = Mapping[str, Any]
@@ -66,7 +66,7 @@ class Array(ArrayProtocols, ArrayMethods):
     `x.at[i].set(v)` gives the changed copy.
     """
 
-    __slots__ = ("_data", "dtype")
+    __slots__ = ("__weakref__", "_data", "dtype")
     __hash__: ClassVar[None] = None  # type: ignore[assignment]  # == is elementwise
 
     def __init__(self, data: Raw):
@@ -228,6 +228,40 @@ def bind(trace: Trace | None, primitive: Primitive, args: Sequence[Any], params:
     return primitive.impl(*args, **params) if trace is None else trace.process(primitive, args, params)
 
 
+class Call:
+    """A function at work as one operation of several results, which says itself what each transform makes of it.
+
+    Custom rules, `checkpoint`, `scan`: what a `Primitive` is to one array, a call is to a list of them. Each method
+    runs with the trace below the one that asks as the current one, so it is written in ordinary operations and
+    transforms; `evaluate` runs when there is no trace left.
+    """
+
+    name: str
+
+    def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
+        """The results, arrays."""
+        raise NotImplementedError
+
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        """The results and their tangents; a None tangent is zero, among the operands and among the results."""
+        raise NotImplementedError
+
+    def vjp(self, primals: Sequence[Any], wanted: Sequence[bool]) -> tuple[Sequence[Any], Callable[..., Sequence[Any]]]:
+        """The results, and a function from a list of their cotangents to one of the operands'; None is zero."""
+        raise NotImplementedError
+
+    def batch(
+        self, size: int, args: Sequence[Any], dims: Sequence[int | None]
+    ) -> tuple[Sequence[Any], Sequence[int | None]]:
+        """The results and their batch dimensions, None for a result that all examples share."""
+        raise NotImplementedError
+
+
+def bind_call(trace: Trace | None, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+    """The call under that trace, whichever is current."""
+    return call.evaluate(args) if trace is None else trace.process_call(call, args)
+
+
 class Trace:
     """One transform at work: it interprets operations between its beginning and its end.
 
@@ -248,6 +282,10 @@ class Trace:
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         """The operation's result under this trace."""
+        raise NotImplementedError
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        """The call's results under this trace."""
         raise NotImplementedError
 
 

@@ -22,7 +22,7 @@ from operator import attrgetter
 from typing import Any
 
 from .. import tree
-from ..core import Array, Params, Primitive, Trace, Tracer, bind, current_trace, use_trace
+from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
 from ..dtypes import is_inexact
 from ..numpy.creation import asarray, ones_like, zeros_like
 from ..ops.elementwise import stop_gradient as constant
@@ -121,6 +121,52 @@ class GradTrace(Trace):
                 primals[i] = primals[i].aval
         return GradTracer(self, out, Node(primitive, primals, params, out if reads_out else None, parents))
 
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        mine = [_belongs(x, self) for x in args]
+        if not any(mine):
+            return bind_call(self.parent, call, args)
+        with use_trace(self.parent):
+            outs, pull = call.vjp([x.inner if m else x for x, m in zip(args, mine, strict=True)], mine)
+        parents = [x.node if m else None for x, m in zip(args, mine, strict=True)]
+        node = Node(_Pulled(call.name, len(outs), pull), (), {}, None, parents)  # type: ignore[arg-type]
+        return [
+            GradTracer(self, out, Node(_Result(i), (), {}, None, (node,))) if is_inexact(out.dtype) else out  # type: ignore[arg-type]
+            for i, out in enumerate(outs)
+        ]
+
+
+class _Pulled:
+    """What a call's node has in a primitive's place: its pullback, which takes the cotangents of all results."""
+
+    __slots__ = ("name", "pull")
+
+    def __init__(self, name: str, count: int, pull: Callable[..., Sequence[Any]]):
+        self.name = name
+        self.pull = lambda ct, out, args, params, wanted: pull([ct.found.get(i) for i in range(count)])
+
+
+class _Result:
+    """What one result's node has in a primitive's place: it tells the call's node whose cotangent this is."""
+
+    __slots__ = ("name", "pull")
+
+    def __init__(self, index: int):
+        self.name = "result"
+        self.pull = lambda ct, out, args, params, wanted: (_Cotangents({index: ct}),)
+
+
+class _Cotangents:
+    """The cotangents of some of a call's results, gathered as the walk meets them."""
+
+    __slots__ = ("found",)
+
+    def __init__(self, found: dict[int, Any]):
+        self.found = found
+
+    def __add__(self, other: _Cotangents) -> _Cotangents:
+        self.found.update(other.found)  # each result has one node, which sends its whole cotangent once
+        return self
+
 
 def backward(roots: Sequence[Node], cts: Sequence[Any], inputs: Sequence[Node], last: bool = False) -> list[Any]:
     """Cotangents of the inputs (None where the roots do not depend on one) from those of the roots.
@@ -140,7 +186,7 @@ def backward(roots: Sequence[Node], cts: Sequence[Any], inputs: Sequence[Node], 
             error.add_note(f"in the backward pass of {primitive.name} at {describe((node.code, node.lasti))}")
             raise
         if last:  # nobody will walk here again: what was saved goes as soon as it has been used
-            node.args, node.out, node.parents = (), None, ()
+            node.primitive, node.args, node.out, node.parents = None, (), None, ()
         for parent, g in zip(parents, found):  # noqa: B905  # as many, and this loop is on every operation's path
             if parent is not None and g is not None:
                 waiting[parent] = waiting[parent] + g if parent in waiting else g

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
-from ..core import Array, Params, Primitive, Trace, Tracer, bind, current_trace, use_trace
+from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
 from ..errors import TreeError
 from ..numpy.creation import zeros_like
 from .arguments import as_arrays, directions, split_aux
@@ -48,6 +48,15 @@ class JVPTrace(Trace):
         with use_trace(self.parent):
             tangent = primitive.jvp(primals, tangents, out, params)
         return out if tangent is None else JVPTracer(self, out, tangent)
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        mine = [_belongs(x, self) for x in args]
+        if not any(mine):
+            return bind_call(self.parent, call, args)
+        primals = [x.inner if m else x for x, m in zip(args, mine, strict=True)]
+        with use_trace(self.parent):
+            outs, tangents = call.jvp(primals, [x.tangent if m else None for x, m in zip(args, mine, strict=True)])
+        return [x if t is None else JVPTracer(self, x, t) for x, t in zip(outs, tangents, strict=True)]
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:

@@ -16,11 +16,13 @@ from .. import tree
 from ..core import (
     Array,
     Aval,
+    Call,
     Params,
     Primitive,
     Trace,
     Tracer,
     bind,
+    bind_call,
     current_trace,
     use_trace,
 )
@@ -95,6 +97,15 @@ class BatchTrace(Trace):
                 primitive.infer_of(args, params)
                 raise
         return BatchTracer(self, out, dim)
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        dims = [x.dim if type(x) is BatchTracer and x.trace is self else None for x in args]
+        if all(d is None for d in dims):
+            return bind_call(self.parent, call, args)
+        values = [x if d is None else x.inner for x, d in zip(args, dims, strict=True)]
+        with use_trace(self.parent):
+            outs, out_dims = call.batch(self.size, values, dims)
+        return [x if d is None else BatchTracer(self, x, d) for x, d in zip(outs, out_dims, strict=True)]
 
 
 def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:

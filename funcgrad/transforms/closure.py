@@ -1,0 +1,105 @@
+"""What a function reads from around it: closed-over tracers as explicit operands.
+
+A function that runs again later, as `checkpoint` and `scan` run theirs in the backward pass, may close over values
+of the transforms that it runs under, and those have ended by then. So its first run is watched, by `capture`: every
+tracer that it reads and that is neither its argument nor made inside is an operand. `closed` is the function with other values in
+their place.
+
+    out, captured = capture(lambda h: h @ w, h)           # captured is [w]
+    closed(lambda h: h @ w, captured)([other], h)         # h @ other
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import tree
+from ..core import Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
+
+__all__ = ["capture", "closed"]
+
+
+class CaptureTracer(Tracer):
+    """A value made inside of the watched function, or one of its arguments."""
+
+    __slots__ = ("inner",)
+
+    def __init__(self, trace: CaptureTrace, inner: Any):
+        self.trace, self.inner, self.dtype = trace, inner, inner.dtype
+
+    aval: Any = property(lambda self: self.inner.aval)
+
+
+class CaptureTrace(Trace):
+    """Runs each operation under the parent, and notes which tracers came from outside."""
+
+    __slots__ = ("captured",)
+    name, carries = "closure", "origin"
+
+    def __init__(self, parent: Trace | None):
+        super().__init__(parent)
+        self.captured: dict[int, Tracer] = {}  # by id: tracers compare elementwise, and held here they stay themselves
+
+    def lift(self, x: Any) -> Any:
+        """A value that belongs to the function."""
+        return CaptureTracer(self, x) if isinstance(x, Tracer) else x
+
+    def read(self, x: Any) -> Any:
+        """An operand as the parent knows it."""
+        if not isinstance(x, Tracer):
+            return x
+        if type(x) is CaptureTracer and x.trace is self:
+            return x.inner
+        self.captured.setdefault(id(x), x)
+        return x
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        return self.lift(bind(self.parent, primitive, [self.read(x) for x in args], params))
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        return [self.lift(x) for x in bind_call(self.parent, call, [self.read(x) for x in args])]
+
+
+class SubstitutionTrace(Trace):
+    """Runs each operation under the parent, with other values in the place of some tracers."""
+
+    __slots__ = ("values",)
+    name, carries = "closure", "origin"
+
+    def __init__(self, parent: Trace | None, captured: Sequence[Tracer], values: Sequence[Any]):
+        super().__init__(parent)
+        self.values = {id(x): value for x, value in zip(captured, values, strict=True)}
+
+    def read(self, x: Any) -> Any:
+        """The value that stands for x."""
+        return self.values.get(id(x), x)
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        return bind(self.parent, primitive, [self.read(x) for x in args], params)
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        return bind_call(self.parent, call, [self.read(x) for x in args])
+
+
+def capture(f: Callable[..., Any], *args: Any) -> tuple[Any, list[Tracer]]:
+    """The value of f, and the tracers that it reads from around it, in the order in which it first reads them."""
+    trace = CaptureTrace(current_trace())
+    with use_trace(trace):
+        out = f(*tree.map(trace.lift, args))
+    return tree.map(lambda x: trace.read(x), out), list(trace.captured.values())
+
+
+def closed(f: Callable[..., Any], captured: Sequence[Tracer]) -> Callable[..., Any]:
+    """(values, *args) -> f(*args), with the values in the place of the captured tracers."""
+    captured = tuple(captured)
+
+    def call(values: Sequence[Any], *args: Any) -> Any:
+        if not captured:
+            return f(*args)
+        trace = SubstitutionTrace(current_trace(), captured, values)
+        with use_trace(trace):
+            out = f(*args)
+        return tree.map(trace.read, out)
+
+    return call
