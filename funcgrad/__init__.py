@@ -16,6 +16,17 @@ from .core import Array
 from .device import Device, default_device, device, devices, synchronize
 from .numpy.creation import asarray
 from .placement import device_get, device_put
+from .transforms.collectives import (
+    all_gather,
+    axis_index,
+    axis_size,
+    pmax,
+    pmean,
+    pmin,
+    ppermute,
+    psum,
+    psum_scatter,
+)
 from .transforms.grad import grad, stop_gradient, value_and_grad, vjp
 from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
@@ -29,7 +40,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Array",
     "Device",
+    "all_gather",
     "asarray",
+    "axis_index",
+    "axis_size",
     "config",
     "data",
     "default_device",
@@ -48,6 +62,12 @@ __all__ = [
     "layers",
     "numpy",
     "optim",
+    "pmax",
+    "pmean",
+    "pmin",
+    "ppermute",
+    "psum",
+    "psum_scatter",
     "random",
     "stop_gradient",
     "synchronize",

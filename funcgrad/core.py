@@ -133,8 +133,15 @@ class Tracer(Array):
     def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
         return self.__array__()  # refused alike
 
+    # by what is inside, not by `concrete`: to look at a batch must not ask it for one value
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.concrete()!r})"
+        return f"{type(self).__name__}({self.inner!r})"
+
+    def __str__(self) -> str:
+        return str(self.inner)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.inner, spec)
 
 
 def aval(x: Array | Aval | Scalar) -> Aval:

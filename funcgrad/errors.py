@@ -11,6 +11,7 @@ from .provenance import Origin, describe, here
 __all__ = [
     "ArrayIndexError",
     "AxisError",
+    "AxisNameError",
     "DataError",
     "DeviceError",
     "DtypeError",
@@ -18,9 +19,9 @@ __all__ = [
     "ImmutableArrayError",
     "LayerError",
     "LeakedTracerError",
-    "MixedDecisionError",
     "NonScalarError",
     "OptionError",
+    "PathError",
     "ShapeError",
     "TracedConversionError",
     "TreeError",
@@ -80,6 +81,19 @@ class AxisError(FuncgradError, ValueError, IndexError):
     Works::
 
         fnp.sum(fnp.ones((2, 3)), axis=1)
+    """
+
+
+class AxisNameError(FuncgradError, NameError):
+    """A collective over a batch that no running `vmap` is called by.
+
+    Fails::
+
+        fg.vmap(lambda x: x / fg.psum(x, "i"))(fnp.ones(3))
+
+    Works::
+
+        fg.vmap(lambda x: x / fg.psum(x, "i"), axis_name="i")(fnp.ones(3))
     """
 
 
@@ -183,16 +197,25 @@ class LeakedTracerError(FuncgradError, RuntimeError):
     """
 
 
-class MixedDecisionError(FuncgradError, RuntimeError):
-    """Python asked for one value (`if`, `while`, `int`, `float`) of a batch whose examples differ.
+class PathError(FuncgradError, RuntimeError):
+    """A function under `vmap` whose examples take paths that cannot be followed or put together.
+
+    Python may branch on the values of a batch: the function runs once for each group of examples that agree. The
+    results of the groups must fit together, there is a bound on their number (`max_paths`), and examples can
+    communicate (`psum`) only where all are still on one path.
 
     Fails::
 
-        fg.vmap(lambda x: x if x > 0 else -x)(fnp.asarray([1.0, -1.0]))
+        fg.vmap(lambda x: x[x > 0])(fnp.asarray([[1.0, 2.0], [-1.0, 2.0]]))      # two numbers, and one
+
+    Fails::
+
+        fg.vmap(lambda x: x if x > 0 else -x, max_paths=1)(fnp.asarray([1.0, -1.0]))
 
     Works::
 
-        fg.vmap(lambda x: fnp.where(x > 0, x, -x))(fnp.asarray([1.0, -1.0]))
+        fg.vmap(lambda x: x[x > 0].sum())(fnp.asarray([[1.0, 2.0], [-1.0, 2.0]]))
+        fg.vmap(lambda x: x if x > 0 else -x)(fnp.asarray([1.0, -1.0]))
     """
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
-from funcgrad.errors import AxisError, MixedDecisionError, ShapeError, TreeError
+from funcgrad.errors import AxisError, PathError, ShapeError, TreeError
 
 Point = namedtuple("Point", ["x", "y"])
 RNG = np.random.default_rng(0)
@@ -218,30 +218,8 @@ class TestDecisions:
     def test_examples_that_are_all_nan_agree(self):
         assert fg.vmap(lambda x: fnp.zeros(()) if float(x) == 1 else x + 1)(np.full(3, np.nan)).tolist() != [0.0] * 3
 
-    @pytest.mark.parametrize(
-        "ask", [bool, float, int, complex, lambda x: x.item(), lambda x: range(3)[x.astype("int64")]], ids=range(6)
-    )
-    def test_examples_that_differ_raise(self, ask):
-        with pytest.raises(MixedDecisionError, match="the 3 examples under vmap do not agree"):
-            fg.vmap(lambda x: ask(x) and x)(np.arange(3.0))
-
-    def test_if_and_while_on_examples_that_differ_raise(self):
-        with pytest.raises(MixedDecisionError, match=r"use where\(condition, x, y\)"):
-            fg.vmap(lambda x: x if x > 0 else -x)(np.array([1.0, -1.0]))
-
-    def test_in_a_nested_batch_the_outer_examples_must_agree_as_well(self):
-        def f(x, y):
-            return x if x * y > 0 else y
-
-        inner = fg.vmap(f, in_axes=(None, 0))
-        close(fg.vmap(inner, in_axes=(0, None))(np.ones(2), np.ones(3)), np.ones((2, 3)))
-        with pytest.raises(MixedDecisionError, match="the 3 examples"):
-            fg.vmap(inner, in_axes=(0, None))(np.ones(2), np.array([1.0, -1.0, 1.0]))
-        with pytest.raises(MixedDecisionError, match="the 2 examples"):
-            fg.vmap(inner, in_axes=(0, None))(np.array([1.0, -1.0]), np.ones(3))
-
     def test_of_a_batch_without_examples_there_is_no_value(self):
-        with pytest.raises(MixedDecisionError, match="a batch without examples"):
+        with pytest.raises(PathError, match="a batch without examples"):
             fg.vmap(lambda x: x if x > 0 else -x)(np.ones(0))
 
     def test_an_example_and_its_batch_are_shown(self):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
 from ..core import Array, Aval
 from ..dtypes import is_inexact
-from ..errors import DtypeError, FuncgradError, NonScalarError, ShapeError, TreeError
+from ..errors import DtypeError, FuncgradError, NonScalarError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray
 
-__all__ = ["Selection", "as_arrays", "directions", "scalar_output", "select", "split_aux"]
+__all__ = ["Selection", "as_arrays", "byte_count", "directions", "scalar_output", "select", "split_aux"]
 
 
 def as_arrays(leaves: Sequence[Any], transform: str) -> list[Array]:
@@ -70,6 +71,23 @@ def _direction(t: Any, like: Aval, transform: str, value: str, direction: str) -
     if t.dtype.kind == "c" and like.dtype.kind == "f":
         raise DtypeError(f"{transform}: the {direction} of the {value} {like} must be real, not {t.dtype}")
     return t if t.dtype == like.dtype else t.astype(like.dtype)
+
+
+_UNITS = {"": 1, "b": 1} | {
+    prefix + end: base**power
+    for power, letter in enumerate("kmgt", 1)
+    for prefix, base, end in ((letter, 1000, "b"), (letter, 1024, "ib"), (letter, 1000, ""))
+}
+
+
+def byte_count(given: Any, name: str) -> int:
+    """A number of bytes from what the user wrote: 1000000, "256MB", "1.5 GiB"."""
+    if isinstance(given, int) and not isinstance(given, bool) and given > 0:
+        return given
+    match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([a-zA-Z]*)\s*", given) if isinstance(given, str) else None
+    if match is None or match[2].lower() not in _UNITS or float(match[1]) <= 0:
+        raise OptionError(f"{name} must be a number of bytes or a string such as '256MB' or '1.5 GiB', not {given!r}")
+    return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
 def split_aux(out: Any, has_aux: bool) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from .. import tree
 from ..errors import AxisError, ShapeError, TreeError
 from .arguments import as_arrays
 
-__all__ = ["hidden_axes", "input_axes", "mapped_inputs", "output_axes"]
+__all__ = ["batch_size", "hidden_axes", "input_axes", "mapped_inputs", "output_axes"]
 
 
 def input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int | None]:
@@ -50,12 +50,24 @@ def mapped_inputs(
             raise AxisError(f"vmap: {_path(arguments, i)} is {what} and has no axis {axis} to map over")
         dims[i] = axis % ndim
         sizes.append((i, x.shape[dims[i]]))
-    if not sizes:
-        raise ShapeError("vmap: no argument is mapped: give an axis in in_axes for at least one array")
     if len({n for _, n in sizes}) > 1:
         listed = "; ".join(f"{_path(arguments, i)} {values[i].aval} has {n} along axis {dims[i]}" for i, n in sizes)
         raise ShapeError(f"vmap: the mapped axes must have one size: {listed}")
     return values, dims
+
+
+def batch_size(arguments: Any, values: Sequence[Any], dims: Sequence[int | None], given: int | None) -> int:
+    """How many examples there are, by the mapped arguments and by what the user says."""
+    found: int | None = next((v.shape[d] for v, d in zip(values, dims, strict=True) if d is not None), None)
+    if found is None and given is None:
+        raise ShapeError(
+            "vmap: no argument is mapped: give an axis in in_axes for at least one array, or the number of examples "
+            "by axis_size"
+        )
+    if found is not None and given is not None and found != given:
+        i = next(i for i, d in enumerate(dims) if d is not None)
+        raise ShapeError(f"vmap: axis_size is {given}, but {_path(arguments, i)} has {found} along axis {dims[i]}")
+    return given if found is None else found  # type: ignore[return-value]
 
 
 def hidden_axes(values: Any, none_is_leaf: bool = False) -> list[int]:

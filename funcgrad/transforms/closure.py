@@ -2,8 +2,8 @@
 
 A function that runs again later, as `checkpoint` and `scan` run theirs in the backward pass, may close over values
 of the transforms that it runs under, and those have ended by then. So its first run is watched, by `capture`: every
-tracer that it reads and that is neither its argument nor made inside is an operand. `closed` is the function with other values in
-their place.
+tracer that it reads and that is neither its argument nor made inside is an operand. `closed` is the function with
+other values in their place.
 
     out, captured = capture(lambda h: h @ w, h)           # captured is [w]
     closed(lambda h: h @ w, captured)([other], h)         # h @ other

@@ -4,6 +4,10 @@ Every value carries the axis of its data that runs over the examples; the functi
 operation has a rule that says which operation on the whole batch does the same to every example.
 
     f sees float32[3]           data is float32[8,3] with dim 0, or float32[3,8] with dim 1
+
+Where Python asks for a value (`if`, `while`, `int(x)`, `x[x > 0]`) the examples may differ. Then the function runs
+once for each group that agrees: `paths.py` says how, `batch.py` is one run, and here they are started and their
+results put together.
 """
 
 from __future__ import annotations
@@ -12,104 +16,40 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tree
-from ..core import (
-    Array,
-    Aval,
-    Call,
-    Params,
-    Primitive,
-    Trace,
-    Tracer,
-    bind,
-    bind_call,
-    current_trace,
-    use_trace,
-)
-from ..errors import AxisError, MixedDecisionError, ShapeError
+from ..core import SCALARS, Array, Trace, backend_array, current_trace, use_trace
+from ..dtypes import weak
+from ..errors import AxisError, PathError
 from ..numpy.creation import asarray
 from ..rules import move_axis
-from .axes import hidden_axes, input_axes, mapped_inputs, output_axes
+from .axes import batch_size, hidden_axes, input_axes, mapped_inputs, output_axes
+from .batch import BatchTrace, BatchTracer
+from .chunks import in_chunks, most_examples
+from .paths import Flatten, Group, join, listed, place, table
 
 __all__ = ["BatchTrace", "BatchTracer", "vmap"]
 
 
-class BatchTracer(Tracer):
-    """A batch of values; `dim` is the axis of `inner` that runs over the examples."""
-
-    __slots__ = ("dim", "inner")
-
-    def __init__(self, trace: BatchTrace, inner: Array, dim: int):
-        self.trace, self.inner, self.dim, self.dtype = trace, inner, dim, inner.dtype
-
-    @property
-    def aval(self) -> Any:
-        """Shape and dtype of one example."""
-        shape = self.inner.shape
-        return Aval(shape[: self.dim] + shape[self.dim + 1 :], self.inner.dtype)
-
-    def concrete(self) -> Array:
-        """The one value that all examples have; where they differ Python cannot go on with both."""
-        values = self.inner.concrete()._data
-        if not values.shape[self.dim]:
-            raise MixedDecisionError(
-                f"Python needs a value ({self.aval}) of a batch without examples: use array operations instead of "
-                "`if`, int(x), float(x) or x.item()"
-            )
-        first = values[(slice(None),) * self.dim + (0,)]
-        expanded = values[(slice(None),) * self.dim + (slice(0, 1),)]
-        agree = (values == expanded) | ((values != values) & (expanded != expanded))  # a NaN agrees with a NaN
-        if not bool(agree.all()):
-            raise MixedDecisionError(
-                f"the {values.shape[self.dim]} examples under vmap do not agree on a value that Python needs "
-                f"({self.aval}): use where(condition, x, y) instead of `if`, and array operations instead of "
-                "int(x), float(x) or x.item()"
-            )
-        return asarray(first)
-
-    def __repr__(self) -> str:
-        size = self.inner.shape[self.dim]
-        return f"BatchTracer({self.aval}, {size} examples along axis {self.dim} of {self.inner!r})"
-
-    __str__ = __repr__
-
-
-class BatchTrace(Trace):
-    """Runs each operation once for the whole batch, by its batch rule."""
-
-    __slots__ = ("size",)
-    name, carries, instead = "vmap", "batch", ""
-
-    def __init__(self, parent: Trace | None, size: int):
-        super().__init__(parent)
-        self.size = size
-
-    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
-        dims = [x.dim if type(x) is BatchTracer and x.trace is self else None for x in args]
-        if all(d is None for d in dims):
-            return bind(self.parent, primitive, args, params)
-        values = [x if d is None else x.inner for x, d in zip(args, dims, strict=True)]
-        with use_trace(self.parent):
-            try:
-                out, dim = primitive.batch(self.size, values, dims, params)
-            except ShapeError:
-                # what does not fit is better said by the shapes of one example, which the user's function sees
-                primitive.infer_of(args, params)
-                raise
-        return BatchTracer(self, out, dim)
-
-    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
-        dims = [x.dim if type(x) is BatchTracer and x.trace is self else None for x in args]
-        if all(d is None for d in dims):
-            return bind_call(self.parent, call, args)
-        values = [x if d is None else x.inner for x, d in zip(args, dims, strict=True)]
-        with use_trace(self.parent):
-            outs, out_dims = call.batch(self.size, values, dims)
-        return [x if d is None else BatchTracer(self, x, d) for x, d in zip(outs, out_dims, strict=True)]
-
-
-def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
+def vmap(
+    f: Callable[..., Any],
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    axis_name: Any = None,
+    axis_size: int | None = None,
+    *,
+    chunk_size: int | None = None,
+    max_bytes: int | str | None = None,
+    max_paths: int = 1024,
+    explain: bool = False,
+) -> Callable[..., Any]:
     """A function that maps f over an axis of its arguments, all examples at once.
+
+    Python stays Python: where f asks for a value that the examples do not agree on (`if`, `while`, `int(x)`,
+    `x[x > 0]`), f runs once for each group of examples that take the same path, each with its own rows, and the
+    results come together in the examples' order. So f must do the same on each run: random numbers by keys, no
+    changes to what is outside. What f prints is printed on each run.
 
     Args:
         f: a function of pytrees of arrays, written for one example.
@@ -118,6 +58,13 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             None or a pytree prefix of the argument. Keyword arguments are mapped along axis 0.
         out_axes: where the examples go in the results: an int, None for a result that does not depend on the
             example, or a pytree prefix of f's output.
+        axis_name: what `psum` and the other collectives call this batch.
+        axis_size: how many examples there are; needed only where no argument is mapped.
+        chunk_size: how many examples to run at a time; all where it is not given. The results are the same.
+        max_bytes: choose the chunks so that what is computed and held at one time takes about this much memory:
+            a number of bytes or a string, "256MB". The examples' need is found by running f on one and on two.
+        max_paths: how many paths the examples may take before that is an error.
+        explain: print the paths: how many examples took each, and what they decided at which line.
 
     Returns:
         A function of the batched arguments.
@@ -126,11 +73,20 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         ShapeError: the mapped axes have different sizes; the message names every argument's.
         AxisError: an argument has no such axis.
         TreeError: `in_axes` or `out_axes` is not a prefix of the arguments or of the output.
+        PathError: more than `max_paths` paths, or results of the paths that do not fit together.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> x, w = fnp.arange(6.0).reshape(3, 2), fnp.asarray([1.0, 10.0])
     >>> fg.vmap(lambda x, w: x @ w, in_axes=(0, None))(x, w)
     Array([10., 32., 54.], dtype=float32)
+    >>> def collatz(n):
+    ...     steps = 0
+    ...     while n > 1:
+    ...         n = n // 2 if n % 2 == 0 else 3 * n + 1
+    ...         steps += 1
+    ...     return steps
+    >>> fg.vmap(collatz)(fnp.arange(1, 9))
+    Array([ 0,  1,  7,  2,  5,  8, 16,  3], dtype=int64)
     """
 
     @functools.wraps(f)
@@ -138,22 +94,179 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         leaves, structure = tree.flatten((args, kwargs), none_is_leaf=True)
         axes = input_axes(in_axes, args, kwargs)
         values, dims = mapped_inputs((args, kwargs), leaves, axes)
-        size = next(v.shape[d] for v, d in zip(values, dims, strict=True) if d is not None)
-        trace = BatchTrace(current_trace(), size)
-        inputs = [v if d is None else BatchTracer(trace, v, d) for v, d in zip(values, dims, strict=True)]
-        batched_args, batched_kwargs = tree.unflatten(structure, inputs)
-        with use_trace(trace):
-            out = f(*batched_args, **batched_kwargs)
-        return _join(out, out_axes, trace)
+        size = batch_size((args, kwargs), values, dims, axis_size)
+
+        def call(inputs: Sequence[Any]) -> Any:
+            batched_args, batched_kwargs = tree.unflatten(structure, inputs)
+            return f(*batched_args, **batched_kwargs)
+
+        def run(values: Sequence[Any], size: int) -> Any:
+            return _Run(f, call, out_axes, axis_name, max_paths, explain).all_paths(values, dims, size)
+
+        chunk = size if chunk_size is None else chunk_size
+        if max_bytes is not None:
+            chunk = min(chunk, most_examples(run, values, dims, size, max_bytes))
+        return run(values, size) if chunk >= size else in_chunks(run, values, dims, size, chunk, out_axes)
 
     return mapped
 
 
-def _join(out: Any, out_axes: Any, trace: BatchTrace) -> Any:
-    """The outputs with their batch axes where `out_axes` wants them."""
+class _Run:
+    """One call of a vmapped function on one batch: its runs, and their results put together."""
+
+    def __init__(self, f: Any, call: Any, out_axes: Any, axis_name: Any, max_paths: int, explain: bool):
+        self.name = getattr(f, "__name__", type(f).__name__)
+        self.call, self.out_axes, self.axis_name, self.max_paths = call, out_axes, axis_name, max_paths
+        self.explain = explain
+
+    def all_paths(self, values: Sequence[Any], dims: Sequence[int | None], size: int) -> Any:
+        """The results of all examples."""
+        below = current_trace()
+        queue: list[Group] = []
+        try:
+            done = self.paths(below, values, dims, size, queue)
+        except Flatten as flatten:
+            if flatten.queue is not queue:
+                raise
+            assert type(below) is BatchTrace
+            return self.pairs(below, values, dims, size)
+        return self.together(done, size)
+
+    def paths(
+        self,
+        parent: Trace | None,
+        values: Sequence[Any],
+        dims: Sequence[int | None],
+        size: int,
+        queue: list[Group],
+        outer: BatchTrace | None = None,
+    ) -> list[tuple[BatchTrace, Any]]:
+        """Every path's trace and output."""
+        inner = 1 if outer is None else size // max(1, len(outer.ids))
+        every = np.arange(size)
+        beside = next((backend_array(v) for v, d in zip(values, dims, strict=True) if d is not None), None)
+        queue.append(Group(every))
+        done: list[tuple[BatchTrace, Any]] = []
+        while queue:
+            if len(done) == self.max_paths:
+                last = queue[-1].decisions[-1].origin
+                raise PathError(
+                    f"vmap: the examples take more than max_paths={self.max_paths} paths; {len(queue)} groups still "
+                    f"wait, and the last parted at {place(last)}: where, cond and while_loop keep examples together",
+                    last,
+                )
+            group = queue.pop()
+            group.beside = beside
+            trace = BatchTrace(parent, size, group, queue, self.axis_name, outer, inner)
+            if outer is not None:
+                outer.flat = trace
+            inputs = [v if d is None else BatchTracer(trace, v, d, every) for v, d in zip(values, dims, strict=True)]
+            try:
+                with use_trace(trace):
+                    out = self.call(inputs)
+            except Exception as error:
+                if len(trace.ids) < size:
+                    parted = place(trace.decisions[-1].origin)
+                    error.add_note(f"vmap: on the path of {listed(trace.ids, size)}, parted at {parted}")
+                raise
+            finally:
+                if outer is not None:
+                    outer.flat = None
+            if trace.replaying:
+                raise trace.impure("it returned before it came to where they had parted")
+            done.append((trace, out))
+        if self.explain:
+            print(table(self.name, size, [(trace.ids, trace.decisions) for trace, _ in done]))
+        return done
+
+    def together(self, done: list[tuple[BatchTrace, Any]], size: int) -> Any:
+        """The outputs of all paths, their batch axes where `out_axes` wants them."""
+        first, out = done[0]
+        leaves, structure = tree.flatten(out)
+        axes, hidden = output_axes(out, self.out_axes), hidden_axes(out)
+        if len(done) == 1:
+            placed = [_place(x, axis, h, first) for x, axis, h in zip(leaves, axes, hidden, strict=True)]
+            return tree.unflatten(structure, placed)
+        columns = zip(*flat_outputs(done), strict=True)
+        joined = []
+        for column, axis, h in zip(columns, axes, hidden, strict=True):
+            if axis is None:
+                raise AxisError("vmap: out_axes is None for an output of a function whose examples take several paths")
+            x = joined_rows([trace for trace, _ in done], column)
+            joined.append(move_axis(x, 0, _counted(axis, x.ndim - h)))
+        return tree.unflatten(structure, joined)
+
+    def pairs(self, outer: BatchTrace, values: Sequence[Any], dims: Sequence[int | None], size: int) -> Any:
+        """The results by one flat run over all pairs of an outer example and one of this batch.
+
+        Where both batches are mixed at a decision, this makes as many paths as there are; one batch at a time would
+        part the outer examples by every pattern of their inner ones.
+        """
+        rows = len(outer.ids)
+
+        def compute() -> tuple[list[Any], list[int | None], Any]:
+            flat = []
+            with use_trace(outer.parent):
+                for v, d in zip(values, dims, strict=True):
+                    if d is None:
+                        flat.append(v)
+                    elif type(v) is BatchTracer and v.trace is outer:
+                        v = move_axis(move_axis(outer.read(v), v.dim, 0), d + 1, 1)
+                        flat.append(v.reshape((rows * size, *v.shape[2:])))
+                    else:
+                        v = move_axis(v, d, 0)
+                        flat.append(v.broadcast_to((rows, *v.shape)).reshape((rows * size, *v.shape[1:])))
+                front = [None if d is None else 0 for d in dims]
+                done = self.paths(outer.parent, flat, front, rows * size, [], outer)
+                first = done[0][1]
+                axes, hidden = output_axes(first, self.out_axes), hidden_axes(first)
+                outs: list[Any] = []
+                for column, axis, h in zip(zip(*flat_outputs(done), strict=True), axes, hidden, strict=True):
+                    if axis is None:
+                        raise AxisError("vmap: out_axes is None for an output of examples that take several paths")
+                    x = joined_rows([trace for trace, _ in done], column)
+                    x = x.reshape((rows, size, *x.shape[1:]))
+                    outs.append(move_axis(x, 1, 1 + _counted(axis, x.ndim - 1 - h)))
+            return outs, [0] * len(outs), tree.structure(first)
+
+        outs, structure = outer.section("vmap", compute)
+        return tree.unflatten(structure, outs)
+
+
+def flat_outputs(done: Sequence[tuple[BatchTrace, Any]]) -> list[list[Any]]:
+    """The leaves of every path's output, all of one structure."""
+    (first, out), *rest = done
     leaves, structure = tree.flatten(out)
-    columns = zip(leaves, output_axes(out, out_axes), hidden_axes(out), strict=True)
-    return tree.unflatten(structure, [_place(x, axis, hidden, trace) for x, axis, hidden in columns])
+    found = [leaves]
+    for trace, other in rest:
+        more, other_structure = tree.flatten(other)
+        if other_structure != structure:
+            words = tree.difference(out, other)
+            raise PathError(
+                f"vmap: the outputs of example {first.ids[0]} (the first) and of example {trace.ids[0]} (the second) "
+                f"differ: {words}; return the same structure on every path"
+            )
+        found.append(more)
+    return found
+
+
+def joined_rows(traces: Sequence[BatchTrace], column: Sequence[Any]) -> Any:
+    """One leaf of the outputs of several paths as an array of all their examples, along its first axis."""
+    like = next((x.dtype for x in column if isinstance(x, Array)), None)
+    parts = []
+    for trace, x in zip(traces, column, strict=True):
+        if type(x) in SCALARS and like is not None:
+            x = asarray(x, weak(like, x))
+        parts.append((trace.ids, rows_of(trace, x)))
+    return join(parts)
+
+
+def rows_of(trace: BatchTrace, x: Any) -> Any:
+    """A value as the parent knows it, with a row for each example on the path in front."""
+    x = asarray(trace.lift(x))
+    if type(x) is BatchTracer and x.trace is trace:
+        return move_axis(trace.read(x), x.dim, 0)
+    return x.broadcast_to((len(trace.ids), *x.shape))
 
 
 def _place(x: Any, axis: int | None, hidden: int, trace: BatchTrace) -> Any:
@@ -162,14 +275,19 @@ def _place(x: Any, axis: int | None, hidden: int, trace: BatchTrace) -> Any:
         if mine:
             raise AxisError(f"vmap: out_axes is None for an output that differs between the examples ({x.aval})")
         return x
-    value: Any = x.inner if mine else asarray(x)
-    ndim = (value.ndim if mine else value.ndim + 1) - hidden
+    value: Any = trace.read(x) if mine else asarray(x)
+    axis = _counted(axis, (value.ndim if mine else value.ndim + 1) - hidden)
+    if mine:
+        return move_axis(value, x.dim, axis)
+    shape = list(value.shape)
+    shape.insert(axis, 1)
+    wide = list(shape)
+    wide[axis] = trace.size
+    return value.reshape(tuple(shape)).broadcast_to(tuple(wide))
+
+
+def _counted(axis: int, ndim: int) -> int:
+    """The output axis counted from the front."""
     if not -ndim <= axis < ndim:
         raise AxisError(f"vmap: an output of {ndim} dimensions, batch included, has no axis {axis}")
-    if mine:
-        return move_axis(value, x.dim, axis % ndim)
-    shape = list(value.shape)
-    shape.insert(axis % ndim, 1)
-    wide = list(shape)
-    wide[axis % ndim] = trace.size
-    return value.reshape(tuple(shape)).broadcast_to(tuple(wide))
+    return axis % ndim

@@ -1,0 +1,94 @@
+"""A batch in pieces, where all of it at once would take too much memory: `vmap`'s `chunk_size` and `max_bytes`."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import tree
+from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
+from ..errors import OptionError
+from ..numpy.manipulation import concat
+from .arguments import byte_count
+from .axes import hidden_axes, output_axes
+
+__all__ = ["in_chunks", "most_examples"]
+
+Run = Callable[[Sequence[Any], int], Any]
+"""(values, how many examples) -> outputs"""
+
+
+def in_chunks(run: Run, values: Sequence[Any], dims: Sequence[int | None], size: int, chunk: int, out_axes: Any) -> Any:
+    """The outputs of a batch, run so many examples at a time."""
+    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+        raise OptionError(f"vmap: chunk_size must be a positive int, not {chunk!r}")
+    outs = [
+        run(_rows(values, dims, start, stop := min(start + chunk, size)), stop - start)
+        for start in range(0, size, chunk)
+    ]
+    structure = tree.structure(outs[0])
+    columns = zip(*[tree.leaves(out) for out in outs], strict=True)
+    axes, hidden = output_axes(outs[0], out_axes), hidden_axes(outs[0])
+    joined = [
+        column[0] if axis is None else concat(column, axis=axis % (column[0].ndim - h))
+        for column, axis, h in zip(columns, axes, hidden, strict=True)
+    ]
+    return tree.unflatten(structure, joined)
+
+
+def most_examples(run: Run, values: Sequence[Any], dims: Sequence[int | None], size: int, max_bytes: int | str) -> int:
+    """How many examples may run at a time for what they compute and hold to stay within that many bytes."""
+    limit = byte_count(max_bytes, "vmap: max_bytes")
+    if size < 3:
+        return max(1, size)
+    one, two = (_peak(run, _rows(values, dims, 0, n), n) for n in (1, 2))
+    if one > limit:
+        raise OptionError(f"vmap: one example alone takes {one} bytes, more than max_bytes={max_bytes!r}")
+    each = two - one
+    return size if each <= 0 else 1 + (limit - one) // each
+
+
+def _rows(values: Sequence[Any], dims: Sequence[int | None], start: int, stop: int) -> list[Any]:
+    return [
+        v if d is None else v[(slice(None),) * d + (slice(start, stop),)] for v, d in zip(values, dims, strict=True)
+    ]
+
+
+def _peak(run: Run, values: Sequence[Any], size: int) -> int:
+    """The most bytes that a run computes and holds at one time."""
+    meter = MeterTrace(current_trace())
+    with use_trace(meter):
+        run(values, size)
+    return meter.peak
+
+
+class MeterTrace(Trace):
+    """Runs each operation under the parent, and counts the bytes of the results that are alive."""
+
+    __slots__ = ("live", "peak")
+    name, carries = "vmap", "size"
+
+    def __init__(self, parent: Trace | None):
+        super().__init__(parent)
+        self.live = self.peak = 0
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        return self.count(bind(self.parent, primitive, args, params))
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        return [self.count(x) for x in bind_call(self.parent, call, args)]
+
+    def count(self, out: Any) -> Any:
+        """A result, counted until the array at the bottom of it is dropped."""
+        x: Array = out
+        while isinstance(x, Tracer):  # a tape keeps the array and not the tracer
+            x = x.inner
+        self.live += x.nbytes
+        self.peak = max(self.peak, self.live)
+        weakref.finalize(x, self.release, x.nbytes).atexit = False
+        return out
+
+    def release(self, nbytes: int) -> None:
+        """A counted array has been dropped."""
+        self.live -= nbytes

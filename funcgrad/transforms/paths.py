@@ -1,0 +1,242 @@
+"""The paths that a batch takes through Python: which examples part where, and how their results come together again.
+
+`if x > 0` under `vmap` asks a whole batch for one truth value. Examples that agree go on together; of those that do
+not, the largest group goes on and the others wait as `Group`s, to be run after it from the top of the function. What
+the group before them computed up to the fork is handed over (`Group.kept`), so nothing is computed twice.
+
+    def f(x):                    examples 0 1 2 3 4
+        y = sin(x)               0 1 2 3 4
+        if x > 0:                0 2 4 go on, 1 3 wait            run 1
+            y = y * 2            0 2 4
+        return y                 1 3: sin(x) is there already     run 2
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import Array
+from ..errors import PathError
+from ..numpy.creation import asarray
+from ..numpy.indexing import take
+from ..numpy.manipulation import concat
+from ..placement import device_get
+from ..provenance import Origin, location
+
+__all__ = [
+    "Decision",
+    "Dropped",
+    "Flatten",
+    "Group",
+    "Ids",
+    "Section",
+    "join",
+    "listed",
+    "narrow",
+    "partition",
+    "place",
+    "table",
+]
+
+Ids = np.ndarray[Any, Any]
+"""Which examples a batch's rows stand for, ascending."""
+
+
+class Decision:
+    """One value that examples did not agree on: where Python asked for it, and what it was on this path."""
+
+    __slots__ = ("origin", "value")
+
+    def __init__(self, origin: Origin, value: Array):
+        self.origin, self.value = origin, value
+
+    def text(self) -> str:
+        """The value as the path table shows it."""
+        data = self.value._data
+        return str(data) if data.size <= 8 else f"one of shape {data.shape}"
+
+
+class Group:
+    """Examples that wait for their run, and what brings them quickly to the place where they parted from others.
+
+    Args:
+        ids: the examples.
+        log: what the run did that they come from.
+        until: the place in the log where they parted; -1 for a group that starts from nothing.
+        kept: by place in the log, the results that were alive there, with the ids of their rows; None to compute
+            them again.
+        key: the value that these examples had.
+        decisions: at which they parted from others, this one last.
+
+    `beside` is a backend's array on the batch's device, once the group runs.
+    """
+
+    __slots__ = ("beside", "decisions", "ids", "kept", "key", "log", "until")
+
+    def __init__(
+        self,
+        ids: Ids,
+        log: Sequence[Any] = (),
+        until: int = -1,
+        kept: dict[int, tuple[Any, Ids]] | None = None,
+        key: Array | None = None,
+        decisions: tuple[Decision, ...] = (),
+    ):
+        self.ids, self.log, self.until, self.kept, self.key, self.decisions = ids, log, until, kept, key, decisions
+        self.beside: Any = None
+
+
+# ---- what a run notes ---------------------------------------------------------------------------
+
+
+class Section:
+    """A part of a run with results of its own, as its log has it: a call, a loop, or one branch of a fork."""
+
+    __slots__ = ("end", "info", "kept", "name")
+
+    def __init__(self, name: str):
+        self.name, self.info = name, None
+        self.kept: list[Any] = []  # its results: shared ones; (rows, axis, ids); None for one that the log knows of
+        self.end: int | None = None
+
+    def ends_by(self, place: int) -> bool:
+        """Was it over at that place in the log?"""
+        return self.end is not None and self.end <= place
+
+
+DECIDED, AGREED, OBSERVED, RESULT = (Section(name) for name in ("a decision", "a question", "a look", "a result"))
+
+
+class Dropped(Array):
+    """Shape, dtype and device of a result that no longer exists."""
+
+    __slots__ = ("sizes",)
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, beside: Any):
+        self.sizes, self.dtype, self._data = shape, dtype, beside
+
+    shape: Any = property(lambda self: self.sizes)
+
+    def __repr__(self) -> str:
+        return "(computed on another path)"
+
+
+class Flatten(BaseException):
+    """A decision inside of nested vmaps that is mixed both ways: the inner one must run over all pairs of examples.
+
+    It is raised through the user's function to the vmap whose queue this is, and is no error.
+    """
+
+    def __init__(self, queue: list[Group]):
+        self.queue = queue
+
+
+# ---- examples that part, and come together -------------------------------------------------------
+
+
+def partition(value: Array, dim: int, ids: Ids) -> list[tuple[Array, Ids]]:
+    """The different values along an axis, and who has them; the most frequent first.
+
+    By bit pattern: a NaN agrees with itself, and -0.0 is not 0.0.
+    """
+    data = value._data
+    if data.ndim == 1 and data.dtype == bool:  # one truth value an example: most decisions are of this kind
+        flags = device_get(value)
+        yes = int(np.count_nonzero(flags))
+        if yes in (0, len(ids)):
+            return [(_row(value, 0, 0), ids)]
+        sides = [(flags, yes), (~flags, len(ids) - yes)]
+        sides.sort(key=lambda side: -side[1])
+        return [(_row(value, 0, int(side.argmax())), ids[side]) for side, _ in sides]
+    rows = np.ascontiguousarray(np.moveaxis(device_get(value), dim, 0)).reshape(len(ids), -1)
+    bits = rows.view(np.uint8)
+    if (bits == bits[0]).all():
+        return [(_row(value, dim, 0), ids)]
+    if bits.shape[1] == 8:
+        bits = bits.view(np.uint64)  # one number an example sorts much faster than eight bytes
+    _, first, inverse, counts = np.unique(bits, axis=0, return_index=True, return_inverse=True, return_counts=True)
+    members = np.split(np.argsort(inverse.ravel(), kind="stable"), np.cumsum(counts)[:-1])
+    found = [(int(at), ids[who]) for at, who in zip(first, members, strict=True)]
+    found.sort(key=lambda pair: (-len(pair[1]), pair[1][0]))
+    return [(_row(value, dim, at), who) for at, who in found]
+
+
+def _row(value: Array, dim: int, at: int) -> Array:
+    return asarray(value._data[(slice(None),) * dim + (at,)])
+
+
+def narrow(value: Any, dim: int, ids: Ids, to: Ids) -> Any:
+    """The rows of fewer examples."""
+    return take(value, np.searchsorted(ids, to), axis=dim)
+
+
+MOST_KEPT = 2**30
+"""Bytes that one waiting group may keep of what was computed before it parted; above it computes that again."""
+
+
+def hand_over(live: dict[int, Any], ids: Ids, at_once: bool) -> dict[int, tuple[Any, Ids]] | None:
+    """The rows of these examples in the tracers that are alive, or None where they would take too much memory.
+
+    Gathered at once, so that the queue and the run share out the memory between them; not above a derivative, where a
+    gather is a node on its tape that only a value that is read again should have.
+    """
+    if sum(x.inner.nbytes // len(x.ids) for x in live.values()) * len(ids) > MOST_KEPT:
+        return None
+    if not at_once:
+        return {i: (x.inner, x.ids) for i, x in live.items()}
+    return {i: (narrow(x.inner, x.dim, x.ids, ids), ids) for i, x in live.items()}
+
+
+def join(parts: Sequence[tuple[Ids, Any]]) -> Any:
+    """One array of all examples, in their order, from arrays with some examples each as their first axis."""
+    if len(parts) == 1:
+        return parts[0][1]
+    shapes = [(ids, x.shape[1:]) for ids, x in parts]
+    for ids, shape in shapes[1:]:
+        if shape != shapes[0][1]:
+            raise PathError(
+                f"vmap: the examples' results have different shapes: {shapes[0][1]} of example {shapes[0][0][0]}, "
+                f"{shape} of example {ids[0]}; pad them to one shape"
+            )
+    order = np.argsort(np.concatenate([ids for ids, _ in parts]))
+    return take(concat([x for _, x in parts], axis=0), order, axis=0)
+
+
+# ---- words --------------------------------------------------------------------------------------
+
+
+def listed(ids: Ids, size: int) -> str:
+    """'examples 3, 4 (2 of 32)'"""
+    shown = ", ".join(map(str, ids[:5])) + (", ..." if len(ids) > 5 else "")
+    return f"example{'s' if len(ids) > 1 else ''} {shown} ({len(ids)} of {size})"
+
+
+def place(origin: Origin) -> str:
+    """'train.py:12'"""
+    file, line = location(origin)
+    return f"{os.path.basename(file)}:{line}"
+
+
+def table(name: str, size: int, done: Sequence[tuple[Ids, tuple[Decision, ...]]]) -> str:
+    """The paths of one call, the most frequented first: how many examples, and what they decided at which line."""
+    lines = [f"vmap of {name}: {len(done)} path{'s' if len(done) > 1 else ''} for {size} examples"]
+    lines.append("  examples  decisions at which examples parted")
+    for ids, decisions in sorted(done, key=lambda one: (-len(one[0]), one[0][0])):
+        lines.append(f"  {len(ids):8d}  {_steps(decisions) or '(none)'}")
+    return "\n".join(lines)
+
+
+def _steps(decisions: Sequence[Decision]) -> str:
+    """Decisions in order, repeated ones counted: 'newton.py:3 True x17, newton.py:3 False'."""
+    runs: list[list[Any]] = []
+    for decision in decisions:
+        text = f"{place(decision.origin)} {decision.text()}"
+        if runs and runs[-1][0] == text:
+            runs[-1][1] += 1
+        else:
+            runs.append([text, 1])
+    return ", ".join(text if n == 1 else f"{text} x{n}" for text, n in runs)
