@@ -16,6 +16,7 @@ from .core import Array
 from .device import Device, default_device, device, devices, synchronize
 from .numpy.creation import asarray
 from .placement import device_get, device_put
+from .transforms.checkpoint import checkpoint, checkpoint_sequential, remat
 from .transforms.collectives import (
     all_gather,
     axis_index,
@@ -27,9 +28,14 @@ from .transforms.collectives import (
     psum,
     psum_scatter,
 )
+from .transforms.custom_jvp import SymbolicZero, custom_jvp
+from .transforms.custom_vjp import custom_gradient, custom_vjp
+from .transforms.custom_vmap import custom_vmap, sequential_vmap
 from .transforms.grad import grad, stop_gradient, value_and_grad, vjp
 from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
+from .transforms.residuals import print_saved_residuals, saved_residuals
+from .transforms.saving import checkpoint_name, checkpoint_policies
 from .transforms.vmap import vmap
 
 if TYPE_CHECKING:
@@ -40,11 +46,20 @@ __version__ = "0.1.0"
 __all__ = [
     "Array",
     "Device",
+    "SymbolicZero",
     "all_gather",
     "asarray",
     "axis_index",
     "axis_size",
+    "checkpoint",
+    "checkpoint_name",
+    "checkpoint_policies",
+    "checkpoint_sequential",
     "config",
+    "custom_gradient",
+    "custom_jvp",
+    "custom_vjp",
+    "custom_vmap",
     "data",
     "default_device",
     "device",
@@ -66,9 +81,13 @@ __all__ = [
     "pmean",
     "pmin",
     "ppermute",
+    "print_saved_residuals",
     "psum",
     "psum_scatter",
     "random",
+    "remat",
+    "saved_residuals",
+    "sequential_vmap",
     "stop_gradient",
     "synchronize",
     "testing",

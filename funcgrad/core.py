@@ -244,6 +244,8 @@ class Call:
     """
 
     name: str
+    learned: list[Any] | tuple[()] = ()
+    """What running it tells beyond the results, such as their structure; who skips a run gives it back."""
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         """The results, arrays."""

@@ -31,6 +31,7 @@ from ..errors import PathError, ShapeError
 from ..ops.collective import COLLECTIVES
 from ..placement import device_get
 from ..provenance import here
+from .closure import resolve
 from .paths import (
     AGREED,
     DECIDED,
@@ -77,6 +78,8 @@ class BatchTracer(Tracer):
         if trace.flat is not None:
             return trace.flat.decide(trace.flat.lift(self))
         if not is_running(trace):
+            if (here := resolve(self)) is not self:
+                return here.concrete()  # type: ignore[no-any-return]
             raise self.leaked("reading a value")
         return trace.decide(self)
 
@@ -175,12 +178,15 @@ class BatchTrace(Trace):
         if not any(type(x) is BatchTracer and x.trace is self for x in args):
             return bind_call(self.parent, call, args)
 
-        def compute() -> tuple[Sequence[Any], Sequence[int | None], None]:
+        def compute() -> tuple[Sequence[Any], Sequence[int | None], Any]:
             values, dims = self.operands(args)
             with use_trace(self.parent):
-                return *call.batch(len(self.ids), values, dims), None
+                return *call.batch(len(self.ids), values, dims), tuple(call.learned)
 
-        return self.section(call.name, compute)[0]  # type: ignore[no-any-return]
+        outs, learned = self.section(call.name, compute)
+        if learned and not call.learned:
+            call.learned = list(learned)
+        return outs
 
     def collective(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         """An operation between the examples of this batch."""

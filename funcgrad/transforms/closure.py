@@ -17,7 +17,7 @@ from typing import Any
 from .. import tree
 from ..core import Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
 
-__all__ = ["capture", "closed"]
+__all__ = ["capture", "closed", "resolve"]
 
 
 class CaptureTracer(Tracer):
@@ -80,6 +80,16 @@ class SubstitutionTrace(Trace):
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
         return bind_call(self.parent, call, [self.read(x) for x in args])
+
+
+def resolve(x: Any) -> Any:
+    """What stands for x here: a captured tracer is met raw where nothing has been computed with it yet."""
+    trace = current_trace()
+    while trace is not None:
+        if isinstance(trace, SubstitutionTrace):
+            x = trace.read(x)
+        trace = trace.parent
+    return x
 
 
 def capture(f: Callable[..., Any], *args: Any) -> tuple[Any, list[Tracer]]:

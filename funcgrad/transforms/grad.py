@@ -138,10 +138,11 @@ class GradTrace(Trace):
 class _Pulled:
     """What a call's node has in a primitive's place: its pullback, which takes the cotangents of all results."""
 
-    __slots__ = ("name", "pull")
+    __slots__ = ("name", "pull", "residuals")
 
     def __init__(self, name: str, count: int, pull: Callable[..., Sequence[Any]]):
         self.name = name
+        self.residuals = getattr(pull, "residuals", ())  # (array, where it comes from), as far as the call tells
         self.pull = lambda ct, out, args, params, wanted: pull([ct.found.get(i) for i in range(count)])
 
 
@@ -176,7 +177,7 @@ def backward(roots: Sequence[Node], cts: Sequence[Any], inputs: Sequence[Node], 
     waiting: dict[Node, Any] = {}
     for root, ct in zip(roots, cts, strict=True):
         waiting[root] = waiting[root] + ct if root in waiting else ct
-    for node in reversed(_oldest_first(waiting)):
+    for node in reversed(oldest_first(waiting)):
         primitive, parents = node.primitive, node.parents
         if primitive is None or (ct := waiting.pop(node, None)) is None:
             continue
@@ -193,7 +194,7 @@ def backward(roots: Sequence[Node], cts: Sequence[Any], inputs: Sequence[Node], 
     return [waiting.get(node) for node in inputs]
 
 
-def _oldest_first(roots: Sequence[Node] | dict[Node, Any]) -> list[Node]:
+def oldest_first(roots: Sequence[Node] | dict[Node, Any]) -> list[Node]:
     """Every node that the roots depend on, in the order they were made."""
     seen, stack = set(roots), list(roots)
     while stack:

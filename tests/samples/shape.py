@@ -114,3 +114,4 @@ SAMPLES += [
     Sample("pad", (complexes(2),), lambda x, *, widths: np.pad(x, widths), {"widths": ((1, 1),)}),
     Sample("pad", (booleans(2),), lambda x, *, widths: np.pad(x, widths), {"widths": ((0, 2),)}),
 ]
+SAMPLES += [Sample("checkpoint_name", (x,), lambda x, *, name: x, {"name": "h"}) for x in (uniform(3), integers(2))]

@@ -1,0 +1,220 @@
+"""Functions with a derivative of their own: `custom_jvp` states it forward, and reverse mode is its transpose.
+
+    @custom_jvp
+    def log1pexp(x):
+        return log(1 + exp(x))
+
+    @log1pexp.defjvp
+    def rule(primals, tangents):
+        (x,), (t,) = primals, tangents
+        return log1pexp(x), t * (1 - 1 / (1 + exp(x)))
+
+A rule is linear in its tangents, so reverse mode runs it once on a tape of the tangents alone and goes backward there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import tree
+from ..core import Aval, Call, bind_call, current_trace
+from ..dtypes import is_inexact
+from ..errors import TreeError
+from ..numpy.creation import asarray, zeros, zeros_like
+from .custom_arguments import Arguments, instantiate, is_traced, run_call, same_form
+from .grad import vjp
+from .vmap import vmap
+
+__all__ = ["SymbolicZero", "custom_jvp"]
+
+Flat = Callable[..., Any]
+
+
+class SymbolicZero(Aval):
+    """A tangent that is known to be zero: its shape and dtype, and no values."""
+
+    __slots__ = ()
+
+    def instantiate(self) -> Any:
+        """The zeros."""
+        return zeros(self.shape, self.dtype)
+
+
+class custom_jvp:  # noqa: N801  # a decorator, named as one
+    """A function whose derivative is given by a rule.
+
+    Args:
+        f: a function of pytrees of arrays.
+        nondiff_argnums, nondiff_argnames: arguments that are not differentiated, of any type; the rule gets them
+            first, as they are.
+
+    The rule is declared by `defjvp` or `defjvps`. It takes (*nondiff arguments, primals, tangents), two tuples with
+    an entry for each other argument, and returns (output, tangent of the output); it must be linear in the tangents.
+
+    Raises:
+        TreeError: there is no rule, or its results do not have the structure of the output.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> @fg.custom_jvp
+    ... def log1pexp(x):
+    ...     return fnp.log(1.0 + fnp.exp(x))
+    >>> @log1pexp.defjvp
+    ... def rule(primals, tangents):
+    ...     (x,), (t,) = primals, tangents
+    ...     return log1pexp(x), t * (1 - 1 / (1 + fnp.exp(x)))
+    >>> float(fg.grad(log1pexp)(100.0))
+    1.0
+    """
+
+    def __init__(
+        self,
+        f: Callable[..., Any] | None = None,
+        nondiff_argnums: int | Sequence[int] = (),
+        nondiff_argnames: str | Sequence[str] = (),
+    ):
+        numbers = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
+        names = (nondiff_argnames,) if isinstance(nondiff_argnames, str) else tuple(nondiff_argnames)
+        self.nondiff: tuple[int | str, ...] = (*numbers, *names)
+        self.rule: Callable[..., Any] | None = None
+        self.symbolic_zeros = False
+        self.f: Any = f
+        if f is not None:
+            functools.update_wrapper(self, f)
+
+    def defjvp(self, rule: Callable[..., Any], symbolic_zeros: bool = False) -> Callable[..., Any]:
+        """Declare the rule.
+
+        Args:
+            rule: (*nondiff arguments, primals, tangents) -> (output, tangent of the output).
+            symbolic_zeros: give the rule a `SymbolicZero` for each tangent that is known to be zero, instead of
+                zeros. A leaf of integers or booleans has the tangent None either way.
+        """
+        self.rule, self.symbolic_zeros = rule, symbolic_zeros
+        return rule
+
+    def defjvps(self, *rules: Callable[..., Any] | None) -> None:
+        """Declare the rule as a sum: for each argument (tangent, output, *primals) -> its part, or None for zero."""
+        if self.nondiff:
+            raise TreeError("custom_jvp: defjvps takes no nondiff arguments: use defjvp")
+
+        def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+            out = self(*primals)
+            parts = [f(t, out, *primals) for f, t in zip(rules, tangents, strict=True) if f is not None]
+            total = tree.map(zeros_like, out)
+            for part in parts:
+                total = tree.map(lambda a, b: a + b, total, part)
+            return out, total
+
+        self.defjvp(rule)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.f is None:  # custom_jvp(nondiff_argnums=...) as a decorator
+            return custom_jvp(args[0], *self._split_nondiff())
+        kind = f"custom_jvp {getattr(self.f, '__name__', '')}".rstrip()
+        if self.rule is None:
+            raise TreeError(f"{kind}: there is no rule for its derivative: declare one by `.defjvp`")
+        if current_trace() is None:
+            return self.f(*args, **kwargs)
+        call = Arguments(self.f, args, kwargs, self.nondiff, kind)
+        if not is_traced(call.leaves):
+            return self.f(*args, **kwargs)
+        structures: list[Any] = []
+
+        def evaluate(leaves: Sequence[Any]) -> list[Any]:
+            outs, structure = tree.flatten(self.f(*call.whole(leaves)))
+            structures.append(structure)
+            return as_outputs(outs)
+
+        def rule(leaves: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+            return self._apply_rule(call, leaves, tangents, structures, kind)
+
+        operation = CustomJVP(kind, evaluate, rule)
+        operation.learned = structures
+        outs = run_call(operation, call.leaves, kind)
+        return tree.unflatten(operation.learned[-1], outs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def _split_nondiff(self) -> tuple[list[int], list[str]]:
+        return [n for n in self.nondiff if isinstance(n, int)], [n for n in self.nondiff if isinstance(n, str)]
+
+    def _apply_rule(
+        self, call: Arguments, leaves: Sequence[Any], tangents: Sequence[Any], structures: list[Any], kind: str
+    ) -> tuple[list[Any], list[Any]]:
+        """The user's rule on leaves; a tangent of None is zero."""
+        if self.symbolic_zeros:
+            given = [
+                SymbolicZero(x.shape, x.dtype) if t is None and is_inexact(x.dtype) else t
+                for t, x in zip(tangents, leaves, strict=True)
+            ]
+        else:
+            given = instantiate(tangents, leaves)
+        assert self.rule is not None
+        result = self.rule(*call.fixed.values(), call.tree(leaves), call.tree(given))
+        if not (isinstance(result, tuple) and len(result) == 2):
+            raise TreeError(
+                f"{kind}: the rule must return (output, tangent of the output), not {type(result).__name__}"
+            )
+        outs, structure = tree.flatten(result[0])
+        found = tree.flatten(result[1], none_is_leaf=True)[0]
+        if tree.structure(result[1]) != structure and len(found) != len(outs):
+            words = tree.difference(result[0], result[1])
+            raise TreeError(f"{kind}: the rule's output (the first) and its tangent (the second) differ: {words}")
+        structures.append(structure)
+        outs = as_outputs(outs)
+        found = [None if isinstance(t, SymbolicZero) else t for t in found]
+        return outs, same_form(found, outs, "the tangent of output", f"{kind}, its rule")
+
+
+def as_outputs(leaves: Sequence[Any]) -> list[Any]:
+    """A function's results as arrays."""
+    return [asarray(x) for x in leaves]
+
+
+class CustomJVP(Call):
+    """A function on leaves with its rule on leaves."""
+
+    def __init__(self, name: str, f: Flat, rule: Flat):
+        self.name, self.f, self.rule = name, f, rule
+
+    def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
+        return self.f(args)  # type: ignore[no-any-return]
+
+    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        return self.rule([asarray(p) for p in primals], tangents)  # type: ignore[no-any-return]
+
+    def vjp(self, primals: Sequence[Any], wanted: Sequence[bool]) -> tuple[Sequence[Any], Callable[..., Sequence[Any]]]:
+        primals = [asarray(p) for p in primals]
+        places = [i for i, w in enumerate(wanted) if w and is_inexact(primals[i].dtype)]
+
+        def push(*ts: Any) -> tuple[list[Any], list[Any]]:
+            tangents: list[Any] = [None] * len(primals)
+            for i, t in zip(places, ts, strict=True):
+                tangents[i] = t
+            outs, found = self.rule(primals, tangents)
+            return [zeros_like(x) if t is None else t for x, t in zip(outs, found, strict=True)], outs
+
+        _, pull, outs = vjp(push, *[zeros_like(primals[i]) for i in places], has_aux=True)
+
+        def pullback(cts: Sequence[Any]) -> list[Any]:
+            found: list[Any] = [None] * len(primals)
+            for i, ct in zip(places, pull(list(cts)), strict=True):
+                found[i] = ct
+            return found
+
+        return outs, pullback
+
+    def batch(
+        self, size: int, args: Sequence[Any], dims: Sequence[int | None]
+    ) -> tuple[Sequence[Any], Sequence[int | None]]:
+        axes = list(dims)
+
+        def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+            return vmap(self.rule, in_axes=(axes, axes), axis_size=size)(list(primals), list(tangents))
+
+        f = vmap(self.f, in_axes=(axes,), axis_size=size)
+        outs = bind_call(current_trace(), CustomJVP(self.name, lambda xs: f(list(xs)), rule), args)
+        return outs, [0] * len(outs)

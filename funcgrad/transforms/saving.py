@@ -1,0 +1,149 @@
+"""Which intermediate values `checkpoint` keeps: policies, names for values, and how they are recorded and replayed.
+
+A policy answers, for one operation: keep its result? It is asked what the tape would keep, so under
+`grad(vmap(f))` it sees the operations on whole batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from .. import tree
+from ..core import Array, Call, Params, Primitive, Trace, aval, bind, bind_call
+from ..numpy.creation import asarray
+from ..rules import linear
+
+__all__ = ["Policy", "Recording", "Replay", "checkpoint_name", "checkpoint_policies"]
+
+Policy: TypeAlias = Callable[..., bool]
+"""(primitive, *avals of its operands, **params) -> keep the result?"""
+
+_named = linear(
+    "checkpoint_name(x)",
+    impl=lambda xp, x, *, name: x,
+    infer=lambda x, *, name: x,
+    transpose=lambda g, x, *, name: g,
+)
+
+_PRODUCTS = frozenset(["matmul", "conv", "conv_data", "conv_weights"])
+
+
+def checkpoint_name(x: Any, name: str) -> Any:
+    """The values of a pytree, known by a name to the policies of `checkpoint`.
+
+    >>> import funcgrad as fg
+    >>> save = fg.checkpoint_policies.save_only_these_names("hidden")
+    >>> f = fg.checkpoint(lambda x: fg.checkpoint_name(x * x, "hidden") ** 2, policy=save)
+    >>> float(fg.grad(f)(2.0))
+    32.0
+    """
+    return tree.map(lambda leaf: _named(asarray(leaf), name=name), x)
+
+
+class checkpoint_policies:  # noqa: N801  # a namespace, named as in JAX
+    """What `checkpoint` may keep; the names are those of `jax.checkpoint_policies`."""
+
+    @staticmethod
+    def everything_saveable(primitive: Primitive, *avals: Any, **params: Any) -> bool:
+        """All: as without checkpoint."""
+        return True
+
+    @staticmethod
+    def nothing_saveable(primitive: Primitive, *avals: Any, **params: Any) -> bool:
+        """Nothing but the arguments: what `checkpoint` does without a policy."""
+        return False
+
+    @staticmethod
+    def dots_saveable(primitive: Primitive, *avals: Any, **params: Any) -> bool:
+        """The results of matrix products and convolutions."""
+        return primitive.name in _PRODUCTS
+
+    checkpoint_dots = dots_saveable
+
+    @staticmethod
+    def dots_with_no_batch_dims_saveable(primitive: Primitive, *avals: Any, **params: Any) -> bool:
+        """The results of products of two matrices, as of a layer with its weights; not of stacks of them."""
+        return primitive.name == "matmul" and min(a.ndim for a in avals) == 2
+
+    checkpoint_dots_with_no_batch_dims = dots_with_no_batch_dims_saveable
+
+    @staticmethod
+    def save_only_these_names(*names: str) -> Policy:
+        """The values that `checkpoint_name` gave one of these names."""
+
+        def policy(primitive: Primitive, *avals: Any, **params: Any) -> bool:
+            return primitive is _named.primitive and params["name"] in names
+
+        return policy
+
+    @staticmethod
+    def save_any_names_but_these(*names: str) -> Policy:
+        """The values that `checkpoint_name` gave any other name."""
+
+        def policy(primitive: Primitive, *avals: Any, **params: Any) -> bool:
+            return primitive is _named.primitive and params["name"] not in names
+
+        return policy
+
+    @staticmethod
+    def save_anything_except_these_names(*names: str) -> Policy:
+        """All values but those that `checkpoint_name` gave one of these names."""
+
+        def policy(primitive: Primitive, *avals: Any, **params: Any) -> bool:
+            return not (primitive is _named.primitive and params["name"] in names)
+
+        return policy
+
+    @staticmethod
+    def save_from_both_policies(first: Policy, second: Policy) -> Policy:
+        """What either of two policies keeps."""
+
+        def policy(primitive: Primitive, *avals: Any, **params: Any) -> bool:
+            return first(primitive, *avals, **params) or second(primitive, *avals, **params)
+
+        return policy
+
+
+class Recording(Trace):
+    """Stands below a tape while a function first runs, and keeps the results that the policy names."""
+
+    __slots__ = ("count", "policy", "saved")
+    name, carries = "checkpoint", "policy"
+
+    def __init__(self, parent: Trace | None, policy: Policy):
+        super().__init__(parent)
+        self.policy = policy
+        self.count = 0
+        self.saved: dict[int, tuple[Primitive, Any]] = {}  # by the operation's place in the run
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        out = bind(self.parent, primitive, args, params)
+        if self.policy(primitive, *[aval(a) for a in args], **params):
+            self.saved[self.count] = primitive, out
+        self.count += 1
+        return out
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        return bind_call(self.parent, call, args)
+
+
+class Replay(Trace):
+    """Stands below the tape of the second run, and hands out what the first one kept."""
+
+    __slots__ = ("count", "saved")
+    name, carries = "checkpoint", "policy"
+
+    def __init__(self, parent: Trace | None, saved: dict[int, tuple[Primitive, Any]]):
+        super().__init__(parent)
+        self.saved, self.count = saved, 0
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        was, out = self.saved.get(self.count, (None, None))
+        self.count += 1
+        if was is primitive and isinstance(out, Array):
+            return out
+        return bind(self.parent, primitive, args, params)
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        return bind_call(self.parent, call, args)
