@@ -28,6 +28,7 @@ from .transforms.collectives import (
     psum,
     psum_scatter,
 )
+from .transforms.control import cond, fori_loop, switch, while_loop
 from .transforms.custom_jvp import SymbolicZero, custom_jvp
 from .transforms.custom_vjp import custom_gradient, custom_vjp
 from .transforms.custom_vmap import custom_vmap, sequential_vmap
@@ -36,6 +37,7 @@ from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
 from .transforms.residuals import print_saved_residuals, saved_residuals
 from .transforms.saving import checkpoint_name, checkpoint_policies
+from .transforms.scan import associative_scan, map, scan  # as in jax.lax
 from .transforms.vmap import vmap
 
 if TYPE_CHECKING:
@@ -49,12 +51,14 @@ __all__ = [
     "SymbolicZero",
     "all_gather",
     "asarray",
+    "associative_scan",
     "axis_index",
     "axis_size",
     "checkpoint",
     "checkpoint_name",
     "checkpoint_policies",
     "checkpoint_sequential",
+    "cond",
     "config",
     "custom_gradient",
     "custom_jvp",
@@ -67,6 +71,7 @@ __all__ = [
     "device_put",
     "devices",
     "errors",
+    "fori_loop",
     "functional",
     "grad",
     "hessian",
@@ -75,6 +80,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "layers",
+    "map",
     "numpy",
     "optim",
     "pmax",
@@ -87,14 +93,17 @@ __all__ = [
     "random",
     "remat",
     "saved_residuals",
+    "scan",
     "sequential_vmap",
     "stop_gradient",
+    "switch",
     "synchronize",
     "testing",
     "tree",
     "value_and_grad",
     "vjp",
     "vmap",
+    "while_loop",
 ]
 
 _ON_DEMAND = frozenset(["data", "functional", "layers", "optim", "random", "testing"])

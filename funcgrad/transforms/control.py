@@ -1,0 +1,175 @@
+"""Control flow as functions: `cond`, `switch`, `while_loop`, `fori_loop`.
+
+Python's own `if`, `while` and `for` do the same under every transform. These are for programs that were written with
+them, and for a batch whose examples decide differently: a branch runs on the examples that take it and a loop on those
+that are not done, and then all go on together (`fork.py`), where Python would run the rest once a path. Reverse mode
+goes through all of them, loops whose length the values decide included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from .. import tree
+from ..core import Array
+from ..errors import DtypeError, OptionError, ShapeError, TreeError
+from ..numpy.creation import asarray
+from ..numpy.elementwise import clip
+from .fork import choose, deciding_batch, repeat
+
+__all__ = ["Carry", "cond", "fori_loop", "switch", "while_loop"]
+
+
+def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+    """true_fun(*operands) if pred, else false_fun(*operands); only that one runs.
+
+    Args:
+        pred: a boolean, or a number, that is not zero for true.
+        true_fun, false_fun: functions of the operands; under vmap their outputs must have one structure and shape.
+        *operands: pytrees.
+
+    Raises:
+        ShapeError: pred has dimensions.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> f = lambda x: fg.cond(x > 0, lambda x: x ** 2, lambda x: -x, x)
+    >>> fg.vmap(fg.grad(f))(fnp.asarray([3.0, -2.0])).tolist()
+    [6.0, -1.0]
+    """
+    pred = _scalar(pred, "cond: the predicate")
+    if deciding_batch(pred):
+        truth = pred if pred.dtype.kind == "b" else pred != 0
+        return choose(truth, [partial(false_fun, *operands), partial(true_fun, *operands)])
+    return true_fun(*operands) if pred else false_fun(*operands)
+
+
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+    """branches[index](*operands), the index clamped to the branches there are; only that one runs.
+
+    Args:
+        index: an integer without dimensions.
+        branches: functions of the operands.
+        *operands: pytrees.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> f = lambda i: fg.switch(i, [lambda: 10, lambda: 20, lambda: 30])
+    >>> fg.vmap(f)(fnp.asarray([0, 2, 1, 7])).tolist()
+    [10, 30, 20, 30]
+    """
+    if not branches:
+        raise OptionError("switch: there are no branches")
+    index = _scalar(index, "switch: the index")
+    if index.dtype.kind not in "iu":
+        raise DtypeError(f"switch: the index must be an integer, not {index.aval}")
+    if deciding_batch(index):
+        return choose(clip(index, 0, len(branches) - 1), [partial(branch, *operands) for branch in branches])
+    return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
+
+
+def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any) -> Any:
+    """The value that body_fun, applied again and again to init_val, has when cond_fun is false of it.
+
+    Under reverse mode every step is on the tape; with `checkpoint` around the body a step keeps its value alone.
+
+    Args:
+        cond_fun: value -> a boolean without dimensions.
+        body_fun: value -> the next one, of the same structure, shapes and dtypes.
+        init_val: a pytree.
+
+    Raises:
+        TreeError, ShapeError, DtypeError: a step changes the structure, a shape or a dtype; the message names the leaf.
+
+    >>> import funcgrad as fg
+    >>> sqrt = lambda a: fg.while_loop(lambda x: abs(x * x - a) > 1e-6, lambda x: (x + a / x) / 2, a)
+    >>> round(float(sqrt(4.0)), 4), round(float(fg.grad(sqrt)(4.0)), 4)
+    (2.0, 0.25)
+    """
+    carry = Carry(init_val, "while_loop")
+    flag = _scalar(cond_fun(carry.first), "while_loop: cond_fun's value")
+    batch = deciding_batch(flag)
+    if batch:
+        return repeat(batch, cond_fun, lambda value: carry.next(body_fun(value)), carry.first)
+    value = carry.first
+    while flag:
+        value = carry.next(body_fun(value))
+        flag = _scalar(cond_fun(value), "while_loop: cond_fun's value")
+    return value
+
+
+def fori_loop(
+    lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any, *, unroll: int | bool | None = None
+) -> Any:
+    """body_fun(i, value) for i from lower to upper - 1, each on the value that the one before returned.
+
+    Args:
+        lower, upper: integers; values of the program too, also differentiated or batched ones.
+        body_fun: (i, value) -> the next value, of the same structure, shapes and dtypes; i is an int64 array.
+        init_val: a pytree.
+        unroll: for programs written for JAX; without effect.
+
+    >>> import funcgrad as fg
+    >>> int(fg.fori_loop(1, 5, lambda i, x: x * i, 1))
+    24
+    """
+    lower, upper = _scalar(lower, "fori_loop: lower"), _scalar(upper, "fori_loop: upper")
+    for bound in (lower, upper):
+        if bound.dtype.kind not in "iu":
+            raise DtypeError(f"fori_loop: the bounds must be integers, not {bound.aval}")
+    if deciding_batch(lower) or deciding_batch(upper):
+        return while_loop(
+            lambda pair: pair[0] < upper,
+            lambda pair: (pair[0] + 1, body_fun(pair[0], pair[1])),
+            (lower.astype("int64"), init_val),
+        )[1]
+    carry = Carry(init_val, "fori_loop")
+    value = carry.first
+    for i in range(int(lower), int(upper)):
+        value = carry.next(body_fun(asarray(i), value))
+    return value
+
+
+class Carry:
+    """What a loop hands from step to step: a pytree that keeps its structure, shapes and dtypes.
+
+    Args:
+        init: the first one; its leaves become arrays.
+        name: of the loop, for messages.
+    """
+
+    def __init__(self, init: Any, name: str):
+        self.name, self.init = name, init
+        leaves, self.structure = tree.flatten(init)
+        arrays = [asarray(x) for x in leaves]
+        self.forms = [(x.shape, x.dtype) for x in arrays]
+        self.first = tree.unflatten(self.structure, arrays)
+
+    def next(self, value: Any) -> Any:
+        """A step's value, checked; Python numbers take the dtype of their place."""
+        leaves, structure = tree.flatten(value)
+        if structure != self.structure:
+            words = tree.difference(self.init, value)
+            raise TreeError(f"{self.name}: the first value (the first) and a step's (the second) differ: {words}")
+        out = []
+        for i, (x, (shape, dtype)) in enumerate(zip(leaves, self.forms, strict=True)):
+            if not isinstance(x, Array):
+                exact = (type(x) in (bool, int) and dtype.kind in "iufc") or (type(x) is float and dtype.kind in "fc")
+                x = asarray(x, dtype if exact else None)
+            if x.shape != shape or x.dtype != dtype:
+                path = tree.flatten_with_path(self.init)[0][i][0] or "it"
+                error = ShapeError if x.shape != shape else DtypeError
+                advice = "; start from a float (0.0, not 0)" if dtype.kind in "iu" and x.dtype.kind in "fc" else ""
+                raise error(
+                    f"{self.name}: every step must keep the value's shapes and dtypes, and {path} was "
+                    f"{dtype.name}{list(shape)} and became {x.aval}{advice}"
+                )
+            out.append(x)
+        return tree.unflatten(structure, out)
+
+
+def _scalar(x: Any, what: str) -> Any:
+    x = asarray(x)
+    if x.shape:
+        raise ShapeError(f"{what} must have no dimensions, not {x.aval}: use .any() or .all()")
+    return x
