@@ -35,6 +35,8 @@ from .transforms.custom_vmap import custom_vmap, sequential_vmap
 from .transforms.grad import grad, stop_gradient, value_and_grad, vjp
 from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
+from .transforms.linear import linear_transpose, linearize
+from .transforms.products import elementwise_grad, ggnvp, hessian_diag, hvp
 from .transforms.residuals import print_saved_residuals, saved_residuals
 from .transforms.saving import checkpoint_name, checkpoint_policies
 from .transforms.scan import associative_scan, map, scan  # as in jax.lax
@@ -70,16 +72,22 @@ __all__ = [
     "device_get",
     "device_put",
     "devices",
+    "elementwise_grad",
     "errors",
     "fori_loop",
     "functional",
+    "ggnvp",
     "grad",
     "hessian",
+    "hessian_diag",
+    "hvp",
     "jacfwd",
     "jacobian",
     "jacrev",
     "jvp",
     "layers",
+    "linear_transpose",
+    "linearize",
     "map",
     "numpy",
     "optim",

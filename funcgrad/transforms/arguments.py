@@ -15,7 +15,7 @@ from ..dtypes import is_inexact
 from ..errors import DtypeError, FuncgradError, NonScalarError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray
 
-__all__ = ["Selection", "as_arrays", "byte_count", "directions", "scalar_output", "select", "split_aux"]
+__all__ = ["Selection", "as_arrays", "byte_count", "directions", "refuse_reals", "scalar_output", "select", "split_aux"]
 
 
 def as_arrays(leaves: Sequence[Any], transform: str) -> list[Array]:
@@ -99,8 +99,15 @@ def split_aux(out: Any, has_aux: bool) -> tuple[Any, Any]:
     return out
 
 
-def scalar_output(out: Any) -> Any:
-    """The function's value as one real number, or an error that says what to write."""
+def refuse_reals(arrays: Sequence[Array], transform: str, what: str) -> None:
+    """An error for what holomorphic=True has no derivative of."""
+    for x in arrays:
+        if x.dtype.kind != "c":
+            raise DtypeError(f"{transform} with holomorphic=True: {what} is {x.aval}, and must be complex")
+
+
+def scalar_output(out: Any, holomorphic: bool = False) -> Any:
+    """The function's value as one real number (a complex one if holomorphic), or an error that says what to write."""
     if out is None:
         raise NonScalarError("grad needs a function whose value is one number; this one returns None: say `return`")
     if not tree.structure(out).is_leaf():
@@ -117,8 +124,11 @@ def scalar_output(out: Any) -> Any:
             f"grad needs a function whose value is one number; this one returns {value.aval}: take its sum() or "
             "mean(), or use jacrev for the derivative of every element"
         )
-    if value.dtype.kind != "f":
-        raise DtypeError(f"grad needs a real floating value; this function returns {value.aval}")
+    if holomorphic:
+        refuse_reals([value], "grad", "the value")
+    elif value.dtype.kind != "f":
+        advice = ": take its real part, or say holomorphic=True" if value.dtype.kind == "c" else ""
+        raise DtypeError(f"grad needs a real floating value; this function returns {value.aval}{advice}")
     return value
 
 

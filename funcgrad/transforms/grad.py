@@ -27,7 +27,7 @@ from ..dtypes import is_inexact
 from ..numpy.creation import asarray, ones_like, zeros_like
 from ..ops.elementwise import stop_gradient as constant
 from ..provenance import describe, is_internal
-from .arguments import Selection, as_arrays, directions, scalar_output, select, split_aux
+from .arguments import Selection, as_arrays, directions, refuse_reals, scalar_output, select, split_aux
 
 __all__ = ["GradTrace", "GradTracer", "grad", "stop_gradient", "value_and_grad", "vjp"]
 
@@ -261,6 +261,8 @@ def value_and_grad(
     f: Callable[..., Any],
     argnums: int | Sequence[int] | None = None,
     has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
     *,
     argnames: str | Sequence[str] | None = None,
 ) -> Callable[..., Any]:
@@ -282,19 +284,27 @@ def value_and_grad(
         call = selection.bind(f, args, kwargs)
         leaves, structure = tree.flatten(call.chosen)
         leaves = as_arrays(leaves, "grad")
-        call.refuse_integers(leaves)
+        smooth = [is_inexact(x.dtype) for x in leaves]
+        if not allow_int:
+            call.refuse_integers(leaves)
+        if holomorphic:
+            refuse_reals([x for x, s in zip(leaves, smooth, strict=True) if s], "grad", "an argument")
         trace = GradTrace(current_trace())
-        inputs = [trace.lift(x) for x in leaves]
+        inputs: list[Any] = [trace.lift(x) if s else x for x, s in zip(leaves, smooth, strict=True)]
         with use_trace(trace):
             out = call(tree.unflatten(structure, inputs))
         out, aux = split_aux(out, has_aux)
-        value = scalar_output(out)
+        value = scalar_output(out, holomorphic)
         if _belongs(value, trace):
-            found = backward([value.node], [ones_like(value.inner)], [x.node for x in inputs], last=True)
+            nodes = [x.node for x, s in zip(inputs, smooth, strict=True) if s]
+            found = iter(backward([value.node], [ones_like(value.inner)], nodes, last=True))
             value = value.inner
         else:
-            found = [None] * len(leaves)
-        gradient = [zeros_like(x) if g is None else g for x, g in zip(leaves, found, strict=True)]
+            found = iter([None] * sum(smooth))
+        gradient = [
+            None if not s else zeros_like(x) if (g := next(found)) is None else g
+            for x, s in zip(leaves, smooth, strict=True)
+        ]
         result = (value, _drop(aux, trace)) if has_aux else value
         return result, call.result(tree.unflatten(structure, gradient))
 
@@ -305,6 +315,8 @@ def grad(
     f: Callable[..., Any],
     argnums: int | Sequence[int] | None = None,
     has_aux: bool = False,
+    holomorphic: bool = False,
+    allow_int: bool = False,
     *,
     argnames: str | Sequence[str] | None = None,
 ) -> Callable[..., Any]:
@@ -315,6 +327,9 @@ def grad(
         argnums: which positional arguments to differentiate by: an int gives that gradient, a sequence a tuple of
             them. The first one where neither this nor `argnames` is given.
         has_aux: f returns (output, auxiliary data), and the new function (gradient, auxiliary data).
+        holomorphic: f is a holomorphic function of complex arrays with one complex number as its value; the gradient
+            is its complex derivative.
+        allow_int: arguments may hold integers and booleans, whose gradient is None.
         argnames: which arguments to differentiate by, by name (also positional ones): a string or a sequence.
             With both, the result is (gradients by position, dict of gradients by name); with names alone, one
             gradient for a string and a dict for a sequence.
@@ -332,7 +347,7 @@ def grad(
     >>> {k: float(v) for k, v in fg.grad(lambda p, x: p["w"] * x + p["b"])({"w": 2.0, "b": 1.0}, 3.0).items()}
     {'w': 3.0, 'b': 1.0}
     """
-    both = value_and_grad(f, argnums, has_aux, argnames=argnames)
+    both = value_and_grad(f, argnums, has_aux, holomorphic, allow_int, argnames=argnames)
 
     def gradient(*args: Any, **kwargs: Any) -> Any:
         value, found = both(*args, **kwargs)

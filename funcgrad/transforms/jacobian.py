@@ -14,7 +14,7 @@ from ..core import Array
 from ..dtypes import is_inexact
 from ..errors import DtypeError
 from ..numpy.creation import eye
-from .arguments import Call, as_arrays, select, split_aux
+from .arguments import Call, as_arrays, refuse_reals, select, split_aux
 from .grad import vjp
 from .jvp import jvp
 from .vmap import vmap
@@ -26,7 +26,13 @@ Argnames = str | Sequence[str] | None
 
 
 def jacfwd(
-    f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, *, argnames: Argnames = None
+    f: Callable[..., Any],
+    argnums: Argnums = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: Argnames = None,
+    chunk_size: int | None = None,
 ) -> Callable[..., Any]:
     """A function that returns the Jacobian of f, column by column by forward mode.
 
@@ -36,6 +42,8 @@ def jacfwd(
         f: a function of pytrees of arrays.
         argnums, argnames: which arguments to differentiate by, as for `grad`.
         has_aux: f returns (output, auxiliary data), and the new function (Jacobian, auxiliary data).
+        holomorphic: f is a holomorphic function of complex arrays; the derivatives are complex.
+        chunk_size: how many directions to take at a time; all where it is not given. Fewer take less memory.
 
     Returns:
         A function of f's arguments; the Jacobian is a tree of the output's structure, whose leaves are trees of the
@@ -46,11 +54,17 @@ def jacfwd(
     Array([[2., 0.],
            [0., 4.]], dtype=float32)
     """
-    return _jacobian(f, argnums, argnames, has_aux, "jacfwd", _columns)
+    return _jacobian(f, argnums, argnames, has_aux, "jacfwd", _columns, holomorphic, chunk_size)
 
 
 def jacrev(
-    f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, *, argnames: Argnames = None
+    f: Callable[..., Any],
+    argnums: Argnums = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: Argnames = None,
+    chunk_size: int | None = None,
 ) -> Callable[..., Any]:
     """A function that returns the Jacobian of f, row by row by reverse mode.
 
@@ -60,16 +74,23 @@ def jacrev(
     >>> fg.jacrev(lambda x: x @ x)(fnp.asarray([1.0, 2.0]))
     Array([2., 4.], dtype=float32)
     """
-    return _jacobian(f, argnums, argnames, has_aux, "jacrev", _rows)
+    return _jacobian(f, argnums, argnames, has_aux, "jacrev", _rows, holomorphic, chunk_size)
 
 
 def hessian(
-    f: Callable[..., Any], argnums: Argnums = None, has_aux: bool = False, *, argnames: Argnames = None
+    f: Callable[..., Any],
+    argnums: Argnums = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+    *,
+    argnames: Argnames = None,
+    chunk_size: int | None = None,
 ) -> Callable[..., Any]:
     """A function that returns the second derivatives of f: forward mode over reverse mode.
 
     Args:
         f, argnums, argnames, has_aux: as for `grad`, but f's output may have dimensions.
+        holomorphic, chunk_size: as for `jacfwd`.
 
     Returns:
         A function of f's arguments; for an argument x the result has the shape (*output, *x.shape, *x.shape), in
@@ -80,15 +101,22 @@ def hessian(
     Array([[6., 2.],
            [2., 0.]], dtype=float32)
     """
-    first = jacrev(f, argnums, has_aux, argnames=argnames)
-    return _jacobian(first, argnums, argnames, has_aux, "hessian", _columns)
+    first = jacrev(f, argnums, has_aux, holomorphic, argnames=argnames, chunk_size=chunk_size)
+    return _jacobian(first, argnums, argnames, has_aux, "hessian", _columns, holomorphic, chunk_size)
 
 
 jacobian = jacrev
 
 
 def _jacobian(
-    f: Callable[..., Any], argnums: Argnums, argnames: Argnames, has_aux: bool, name: str, compute: Any
+    f: Callable[..., Any],
+    argnums: Argnums,
+    argnames: Argnames,
+    has_aux: bool,
+    name: str,
+    compute: Any,
+    holomorphic: bool,
+    chunk_size: int | None,
 ) -> Callable[..., Any]:
     selection = select(argnums, argnames, name)
 
@@ -97,7 +125,9 @@ def _jacobian(
         leaves, structure = tree.flatten(call.chosen)
         arrays = as_arrays(leaves, name)
         call.refuse_integers(arrays)
-        blocks, out_structure, aux = compute(call, arrays, structure, has_aux, name)
+        if holomorphic:
+            refuse_reals(arrays, name, "an argument")
+        blocks, out_structure, aux = compute(call, arrays, structure, has_aux, name, holomorphic, chunk_size)
         result = tree.unflatten(out_structure, [call.result(tree.unflatten(structure, parts)) for parts in blocks])
         return (result, aux) if has_aux else result
 
@@ -108,43 +138,61 @@ Blocks = tuple[list[list[Any]], tree.Structure, Any]
 """For each leaf of the output a block for each leaf of the arguments; the output's structure; auxiliary data."""
 
 
-def _columns(call: Call, leaves: list[Array], structure: tree.Structure, has_aux: bool, name: str) -> Blocks:
+def _columns(
+    call: Call,
+    leaves: list[Array],
+    structure: tree.Structure,
+    has_aux: bool,
+    name: str,
+    holomorphic: bool,
+    chunk_size: int | None,
+) -> Blocks:
     """The blocks of the Jacobian by forward mode."""
 
     def push(*tangents: Array) -> Any:
         out = jvp(lambda *xs: call(tree.unflatten(structure, xs)), leaves, tangents, has_aux=has_aux)
-        _refuse_integers(tree.leaves(out[0]), name)
+        _refuse_integers(tree.leaves(out[0]), name, holomorphic)
         return out[1:] if has_aux else out[1]
 
     if not leaves:
         out, aux = split_aux(call(tree.unflatten(structure, [])), has_aux)
         outs, out_structure = tree.flatten(out)
         return [[] for _ in outs], out_structure, aux
-    pushed = vmap(push, out_axes=(-1, None) if has_aux else -1)(*_basis(leaves))
+    pushed = vmap(push, out_axes=(-1, None) if has_aux else -1, chunk_size=chunk_size)(*_basis(leaves))
     out, aux = split_aux(pushed, has_aux)
     outs, out_structure = tree.flatten(out)
     return [_cut(y, leaves, y.ndim - 1) for y in outs], out_structure, aux
 
 
-def _rows(call: Call, leaves: list[Array], structure: tree.Structure, has_aux: bool, name: str) -> Blocks:
+def _rows(
+    call: Call,
+    leaves: list[Array],
+    structure: tree.Structure,
+    has_aux: bool,
+    name: str,
+    holomorphic: bool,
+    chunk_size: int | None,
+) -> Blocks:
     """The same by reverse mode."""
     found = vjp(lambda *xs: call(tree.unflatten(structure, xs)), *leaves, has_aux=has_aux)
     outs, out_structure = tree.flatten(found[0])
-    outs = _refuse_integers(outs, name)
+    outs = _refuse_integers(outs, name, holomorphic)
     aux = found[2] if has_aux else None
     if not outs:
         return [], out_structure, aux
-    pulled = vmap(lambda *cts: found[1](tree.unflatten(out_structure, cts)))(*_basis(outs))
+    pulled = vmap(lambda *cts: found[1](tree.unflatten(out_structure, cts)), chunk_size=chunk_size)(*_basis(outs))
     columns = [_cut(g, outs, 0) for g in pulled]
     return [[column[k] for column in columns] for k in range(len(outs))], out_structure, aux
 
 
-def _refuse_integers(outs: Sequence[Any], name: str) -> list[Array]:
+def _refuse_integers(outs: Sequence[Any], name: str, holomorphic: bool) -> list[Array]:
     """The outputs as arrays that have a derivative."""
     arrays = as_arrays(outs, name)
     for y in arrays:
         if not is_inexact(y.dtype):
             raise DtypeError(f"{name}: an output is {y.aval}, which has no derivative; return it by has_aux=True")
+    if holomorphic:
+        refuse_reals(arrays, name, "an output")
     return arrays
 
 

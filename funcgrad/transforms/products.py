@@ -1,0 +1,151 @@
+"""Second derivatives without their matrices, and derivatives of elementwise functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import tree
+from ..errors import ShapeError, TreeError
+from ..numpy.creation import asarray, eye, ones_like, zeros_like
+from .arguments import Selection, as_arrays, select
+from .grad import grad, vjp
+from .jvp import jvp
+from .vmap import vmap
+
+__all__ = ["elementwise_grad", "ggnvp", "hessian_diag", "hvp"]
+
+
+def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
+    """The Hessian of f times a vector: forward mode over the gradient, at a small multiple of the gradient's cost.
+
+    With H the matrix of second derivatives in all arguments together, it is H v.
+
+    Args:
+        f: a function of pytrees of arrays whose value is one real number.
+        primals: its arguments, a sequence.
+        tangents: v, in the primals' structure; `vmap` over it for several.
+        has_aux: f returns (value, auxiliary data), and the result is (H v, aux).
+
+    Returns:
+        A tuple with an entry of its structure for each primal.
+
+    Raises:
+        NonScalarError: f's output is not one number.
+        TreeError, ShapeError, DtypeError: primals and tangents do not fit each other.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> x, v = fnp.asarray([1.0, 2.0]), fnp.asarray([1.0, 0.0])
+    >>> fg.hvp(lambda x: x[0] ** 2 * x[1], (x,), (v,))[0].tolist()
+    [4.0, 2.0]
+
+    Source: Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6 (1994).
+    """
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TreeError("hvp takes the primals and the tangents as tuples: hvp(f, (x,), (v,))")
+    gradient = grad(f, argnums=tuple(range(len(primals))), has_aux=has_aux)
+    _, product, *aux = jvp(gradient, tuple(primals), tuple(tangents), has_aux=has_aux)
+    return (product, *aux) if has_aux else product
+
+
+def ggnvp(
+    f: Callable[..., Any], loss: Callable[[Any], Any], primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[Any, ...]:
+    """The generalised Gauss-Newton matrix of loss(f(...)) times a vector.
+
+    With J the Jacobian of f and H the Hessian of the loss at f's output, it is J^T H J v: the Hessian without f's
+    own curvature, which is positive semidefinite where the loss is convex.
+
+    Args:
+        f: a function of pytrees of arrays, such as a network of its parameters.
+        loss: a function of f's output whose value is one real number.
+        primals: f's arguments, a sequence.
+        tangents: v, in the primals' structure.
+
+    Returns:
+        A tuple with an entry of its structure for each primal.
+
+    >>> import funcgrad as fg
+    >>> float(fg.ggnvp(lambda w: w ** 2, lambda y: y ** 2, (3.0,), (1.0,))[0])
+    72.0
+
+    Source: Schraudolph, Fast curvature matrix-vector products, Neural Computation 14 (2002).
+    """
+    if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
+        raise TreeError("ggnvp takes the primals and the tangents as tuples: ggnvp(f, loss, (x,), (v,))")
+    out, pushed = jvp(f, tuple(primals), tuple(tangents))
+    (curved,) = hvp(loss, (out,), (pushed,))
+    return vjp(f, *primals)[1](curved)  # type: ignore[no-any-return]
+
+
+def hessian_diag(f: Callable[..., Any], *, chunk_size: int | None = None) -> Callable[[Any], Any]:
+    """A function that returns the diagonal of f's Hessian, one product a number, without the matrix.
+
+    Args:
+        f: a function of one pytree of arrays whose value is one real number.
+        chunk_size: how many products to take at a time; all where it is not given.
+
+    Returns:
+        A function of that pytree that returns one of its structure and shapes.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> fg.hessian_diag(lambda x: (x ** 3).sum())(fnp.asarray([1.0, 2.0])).tolist()
+    [6.0, 12.0]
+    """
+
+    def diagonal(x: Any) -> Any:
+        leaves, structure = tree.flatten(x)
+        arrays: list[Any] = as_arrays(leaves, "hessian_diag")
+        sizes = [a.size for a in arrays]
+
+        def entry(k: int) -> Callable[[Any], Any]:
+            def one(direction: Any) -> Any:
+                tangents = [zeros_like(a) for a in arrays]
+                tangents[k] = direction
+                (product,) = hvp(f, (tree.unflatten(structure, arrays),), (tree.unflatten(structure, tangents),))
+                return (tree.leaves(product)[k] * direction).sum()
+
+            return one
+
+        out = []
+        for k, (a, n) in enumerate(zip(arrays, sizes, strict=True)):
+            rows: Any = eye(n, dtype=a.dtype, device=a.device)
+            rows = rows.reshape((n, *a.shape))
+            out.append(vmap(entry(k), chunk_size=chunk_size)(rows).reshape(a.shape) if n else zeros_like(a))
+        return tree.unflatten(structure, out)
+
+    return diagonal
+
+
+def elementwise_grad(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] | None = None,
+    *,
+    argnames: str | Sequence[str] | None = None,
+) -> Callable[..., Any]:
+    """A function that returns the derivative of each element of f's output by the same element of an argument.
+
+    For a function that acts on each element by itself; of any other it is the sum of each column of the Jacobian.
+
+    Args:
+        f: a function whose output is one array.
+        argnums, argnames: which arguments to differentiate by, as for `grad`.
+
+    Returns:
+        A function of f's arguments; the derivative has the argument's shape.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> fg.elementwise_grad(lambda x: x ** 2)(fnp.asarray([1.0, 2.0])).tolist()
+    [2.0, 4.0]
+    """
+    selection = select(argnums, argnames, "elementwise_grad")
+
+    def derivative(*args: Any, **kwargs: Any) -> Any:
+        call = selection.bind(f, args, kwargs)
+        call.refuse_integers(as_arrays(tree.leaves(call.chosen), "elementwise_grad"))
+        out, pull = vjp(lambda *chosen: call(chosen), *call.chosen)
+        if not tree.structure(out).is_leaf():
+            raise ShapeError(f"elementwise_grad: the function must return one array, not {type(out).__name__}")
+        return call.result(pull(ones_like(asarray(out))))
+
+    return Selection.named(derivative, f, "elementwise_grad")
