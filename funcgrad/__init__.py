@@ -33,6 +33,7 @@ from .transforms.custom_jvp import SymbolicZero, custom_jvp
 from .transforms.custom_vjp import custom_gradient, custom_vjp
 from .transforms.custom_vmap import custom_vmap, sequential_vmap
 from .transforms.grad import grad, stop_gradient, value_and_grad, vjp
+from .transforms.implicit import custom_linear_solve, custom_root, fixed_point
 from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
 from .transforms.linear import linear_transpose, linearize
@@ -64,6 +65,8 @@ __all__ = [
     "config",
     "custom_gradient",
     "custom_jvp",
+    "custom_linear_solve",
+    "custom_root",
     "custom_vjp",
     "custom_vmap",
     "data",
@@ -74,6 +77,7 @@ __all__ = [
     "devices",
     "elementwise_grad",
     "errors",
+    "fixed_point",
     "fori_loop",
     "functional",
     "ggnvp",
