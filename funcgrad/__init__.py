@@ -42,6 +42,7 @@ from .transforms.residuals import print_saved_residuals, saved_residuals
 from .transforms.saving import checkpoint_name, checkpoint_policies
 from .transforms.scan import associative_scan, map, scan  # as in jax.lax
 from .transforms.vmap import vmap
+from .transforms.where_apply import where_apply
 
 if TYPE_CHECKING:
     from . import data, functional, layers, optim, random, testing
@@ -115,6 +116,7 @@ __all__ = [
     "value_and_grad",
     "vjp",
     "vmap",
+    "where_apply",
     "while_loop",
 ]
 

@@ -1,0 +1,110 @@
+"""where_apply: each branch on its own elements, finite derivatives, and batches that part nobody."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import funcgrad as fg
+import funcgrad.numpy as fnp
+from funcgrad.errors import DtypeError, ShapeError, TreeError
+
+X, A = np.array([4.0, 0.0, -1.0, 2.25]), np.array([1.0, 4.0, 9.0, 16.0])
+SLOPES = np.array([0.25, 3.0, 3.0, 1 / 3])
+close = functools.partial(np.testing.assert_allclose, rtol=1e-12)
+
+
+def root(x):
+    return fg.where_apply(x > 0, fnp.sqrt, lambda x: 3 * x, x)
+
+
+def scaled(x, a):
+    return fg.where_apply(x > 0, lambda x: fnp.sqrt(x * a), lambda x: a * x, x)
+
+
+def test_each_branch_sees_its_own_elements():
+    seen = []
+
+    def f(x):
+        seen.append(x.tolist())
+        return fnp.sqrt(x)
+
+    found = fg.where_apply(
+        fg.asarray(X).reshape(2, 2) > 0, f, lambda x: seen.append(x.tolist()) or 3 * x, X.reshape(2, 2)
+    )
+    close(found, [[2, 0], [-3, 1.5]])
+    assert seen == [[4.0, 2.25], [0.0, -1.0]]
+
+
+def test_derivatives_under_every_nesting():
+    x = fg.asarray(X)
+    close(fg.elementwise_grad(root)(x), SLOPES)
+    close(fg.jvp(root, (x,), (fnp.ones_like(x),))[1], SLOPES)
+    close(fg.vmap(root)(x), [2, 0, -3, 1.5])
+    close(fg.vmap(fg.grad(root))(x), SLOPES)
+    close(fg.grad(lambda x: fg.vmap(root)(x).sum())(x), SLOPES)
+    close(fg.jvp(fg.vmap(root), (x,), (fnp.ones_like(x),))[1], SLOPES)
+    curvature = [-0.25 * 4**-1.5, 0, 0, -0.25 * 2.25**-1.5]
+    close(np.diag(fg.hessian(lambda x: root(x).sum())(x)), curvature)
+    for second in (fg.hessian(root), fg.grad(fg.grad(root)), fg.jacfwd(fg.jacfwd(root))):
+        close(fg.vmap(second)(x), curvature)
+    close(fg.grad(lambda x: fg.vmap(fg.grad(root))(x).sum())(x), curvature)
+
+
+def test_no_nan_comes_back_from_the_other_branch():
+    cases = (
+        (lambda x: fg.where_apply(x > 0, lambda x: x * fnp.log(x), 0.0, x), 0.0, 0.0, 0.0),
+        (lambda x: fg.where_apply(x < 1, lambda x: x, fnp.sqrt, x), 0.0, 0.0, 1.0),
+        (lambda x: fg.where_apply(x == 0, 1.0, lambda x: fnp.sin(x) / x, x), 0.0, 1.0, 0.0),
+        (lambda x: fg.where_apply(x > 80, lambda x: x, lambda x: fnp.log1p(fnp.exp(x)), x), 1e4, 1e4, 1.0),
+    )
+    for f, x, value, slope in cases:
+        assert float(f(fg.asarray(x))) == value
+        assert float(fg.grad(f)(x)) == slope
+        assert fg.vmap(fg.grad(f))(fnp.asarray([x, x])).tolist() == [slope] * 2
+
+
+def test_a_batched_condition_parts_nobody(capsys):
+    fg.vmap(root, explain=True)(X)
+    fg.vmap(fg.grad(scaled), explain=True)(X, A)
+    assert capsys.readouterr().out.count("1 path for 4 examples") == 2
+
+
+def test_what_branches_close_over_is_batched_and_differentiated():
+    x, a = fg.asarray(X), fg.asarray(A)
+    by_a = [1.0, 0.0, -1.0, 2.25 / 2 / 6]
+    close(fg.vmap(scaled)(x, a), [2, 0, -9, 6])
+    close(fg.vmap(fg.grad(scaled, 1))(x, a), by_a)
+    close(fg.grad(lambda a: fg.vmap(scaled)(x, a).sum())(a), by_a)
+    close(fg.vmap(fg.vmap(scaled, (0, None)), (None, 0))(x, a)[:, 0], 2 * np.sqrt(A))
+    close(fg.vmap(lambda a: fg.vmap(lambda x: scaled(x, a))(x))(a)[:, 3], 1.5 * np.sqrt(A))
+    with pytest.raises(ShapeError, match=r"a branch closes over float64\[4\]; give it as one of xs"):
+        fg.vmap(lambda row: fg.where_apply(row[0] > 0, lambda x: x * row.sum() + row[0:1].sum(), 0.0, row))(np.eye(4))
+
+
+def test_values_trees_dtypes_and_broadcasting():
+    x = fg.asarray(X)
+    assert fg.where_apply(x > 0, 1, 0, x).dtype == np.float64
+    assert fg.where_apply(x > 0, lambda x: x.astype("float32"), lambda x: x, x).dtype == np.float64
+    close(
+        fg.where_apply(x > 0, lambda x, y: x + y, lambda x, y: y, x, A[:, None]),
+        np.where(X > 0, X + A[:, None], A[:, None]),
+    )
+    tree = fg.where_apply(x > 0, lambda x: {"a": x, "b": 1.0}, lambda x: {"a": -x, "b": 2.0}, x)
+    close(tree["a"], abs(X))
+    close(tree["b"], [1, 2, 2, 1])
+    assert fg.where_apply(fnp.asarray(True), lambda: 3.0, lambda: 4.0).tolist() == 3.0
+    close(fg.where_apply(x > 100, fnp.sqrt, lambda x: x, x), X)
+    assert fg.where_apply(fnp.zeros(0) > 0, fnp.sqrt, 0.0, fnp.zeros(0)).shape == (0,)
+
+
+def test_what_is_wrong_is_said():
+    x = fg.asarray(X)
+    with pytest.raises(DtypeError, match="the condition must hold booleans, not float64"):
+        fg.where_apply(x, fnp.sqrt, 0.0, x)
+    with pytest.raises(ShapeError, match="do not broadcast"):
+        fg.where_apply(x > 0, fnp.sqrt, 0.0, fnp.ones(3))
+    with pytest.raises(ShapeError, match=r"a branch got 2 elements and returned float64\[1\]: it must be elementwise"):
+        fg.where_apply(x > 0, lambda x: x[:1], 0.0, x)
+    with pytest.raises(TreeError, match="f returns 2 arrays and g 1"):
+        fg.where_apply(x > 0, lambda x: (x, x), 0.0, x)
