@@ -16,6 +16,8 @@ from .core import Array
 from .device import Device, default_device, device, devices, synchronize
 from .numpy.creation import asarray
 from .placement import device_get, device_put
+from .transforms import nans as _nans  # noqa: F401  # its switches are config.debug_nans and config.debug_infs
+from .transforms.callback import ShapeDtypeStruct, io_callback, pure_callback
 from .transforms.checkpoint import checkpoint, checkpoint_sequential, remat
 from .transforms.collectives import (
     all_gather,
@@ -36,28 +38,32 @@ from .transforms.grad import grad, stop_gradient, value_and_grad, vjp
 from .transforms.implicit import custom_linear_solve, custom_root, fixed_point
 from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
+from .transforms.leaks import checking_leaks
 from .transforms.linear import linear_transpose, linearize
 from .transforms.products import elementwise_grad, ggnvp, hessian_diag, hvp
 from .transforms.residuals import print_saved_residuals, saved_residuals
 from .transforms.saving import checkpoint_name, checkpoint_policies
 from .transforms.scan import associative_scan, map, scan  # as in jax.lax
+from .transforms.tap import tap
 from .transforms.vmap import vmap
 from .transforms.where_apply import where_apply
 
 if TYPE_CHECKING:
-    from . import data, functional, layers, optim, random, testing
+    from . import data, debug, functional, layers, optim, random, testing
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Array",
     "Device",
+    "ShapeDtypeStruct",
     "SymbolicZero",
     "all_gather",
     "asarray",
     "associative_scan",
     "axis_index",
     "axis_size",
+    "checking_leaks",
     "checkpoint",
     "checkpoint_name",
     "checkpoint_policies",
@@ -71,6 +77,7 @@ __all__ = [
     "custom_vjp",
     "custom_vmap",
     "data",
+    "debug",
     "default_device",
     "device",
     "device_get",
@@ -86,6 +93,7 @@ __all__ = [
     "hessian",
     "hessian_diag",
     "hvp",
+    "io_callback",
     "jacfwd",
     "jacobian",
     "jacrev",
@@ -103,6 +111,7 @@ __all__ = [
     "print_saved_residuals",
     "psum",
     "psum_scatter",
+    "pure_callback",
     "random",
     "remat",
     "saved_residuals",
@@ -111,6 +120,7 @@ __all__ = [
     "stop_gradient",
     "switch",
     "synchronize",
+    "tap",
     "testing",
     "tree",
     "value_and_grad",
@@ -120,7 +130,7 @@ __all__ = [
     "while_loop",
 ]
 
-_ON_DEMAND = frozenset(["data", "functional", "layers", "optim", "random", "testing"])
+_ON_DEMAND = frozenset(["data", "debug", "functional", "layers", "optim", "random", "testing"])
 
 
 def __getattr__(name: str) -> Any:

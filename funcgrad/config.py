@@ -8,12 +8,13 @@ with config.default_dtype("float64"):     # set it inside the block only
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-__all__ = ["Setting", "Switch", "default_dtype"]
+__all__ = ["Setting", "Switch", "debug_infs", "debug_nans", "default_dtype"]
 
 T = TypeVar("T")
 
@@ -21,30 +22,36 @@ T = TypeVar("T")
 class Setting(Generic[T]):
     """One set value; as a context manager it brings back the value that it replaced."""
 
-    __slots__ = ("_previous", "_variable", "value")
+    __slots__ = ("_install", "_previous", "_variable", "value")
 
-    def __init__(self, variable: ContextVar[T], value: T):
-        self._variable, self._previous, self.value = variable, variable.get(), value
-        variable.set(value)
+    def __init__(self, variable: ContextVar[T], value: T, install: Callable[[T], None] | None = None):
+        self._variable, self._previous, self.value, self._install = variable, variable.get(), value, install
+        self._set(value)
+
+    def _set(self, value: T) -> None:
+        self._variable.set(value)
+        if self._install is not None:
+            self._install(value)
 
     def __enter__(self) -> T:
         return self.value
 
     def __exit__(self, *exc: object) -> None:
-        self._variable.set(self._previous)
+        self._set(self._previous)
 
 
 class Switch(Generic[T]):
     """A named setting: call it without arguments to read, with one to set (also as `with switch(value):`)."""
 
-    __slots__ = ("_parse", "_variable", "description")
+    __slots__ = ("_parse", "_variable", "description", "install")
 
     def __init__(self, name: str, default: T, parse: Any, doc: str):
         self._variable: ContextVar[T] = ContextVar(name, default=default)
         self._parse, self.description = parse, doc
+        self.install: Callable[[T], None] | None = None  # what else a change does, said by who does it
 
     def __call__(self, *value: Any) -> Any:
-        return Setting(self._variable, self._parse(*value)) if value else self._variable.get()
+        return Setting(self._variable, self._parse(*value), self.install) if value else self._variable.get()
 
 
 def _float_dtype(dtype: Any) -> np.dtype[Any]:
@@ -59,4 +66,16 @@ default_dtype: Switch[np.dtype[Any]] = Switch(
     np.dtype(np.float32),
     _float_dtype,
     "The dtype of a float that no array decides: `fnp.zeros(3)`, `fnp.asarray(1.5)`, `sqrt` of integers.",
+)
+debug_nans: Switch[bool] = Switch(
+    "funcgrad_debug_nans",
+    False,
+    bool,
+    "Raise NanError at the first operation that makes a NaN, forward or backward.",
+)
+debug_infs: Switch[bool] = Switch(
+    "funcgrad_debug_infs",
+    False,
+    bool,
+    "Raise NanError at the first operation that makes an infinity, forward or backward.",
 )

@@ -302,6 +302,11 @@ _current: ContextVar[Trace | None] = ContextVar("funcgrad_trace", default=None)
 current_trace = _current.get
 
 
+def set_trace(trace: Trace | None) -> None:
+    """Make a trace the current one from here on (a setting's doing; transforms use the block below)."""
+    _current.set(trace)
+
+
 class use_trace:  # noqa: N801  # a context manager, named as one
     """Make a trace the current one for a block, and bring back the *previous* one after it.
 

@@ -19,6 +19,7 @@ __all__ = [
     "ImmutableArrayError",
     "LayerError",
     "LeakedTracerError",
+    "NanError",
     "NonScalarError",
     "OptionError",
     "PathError",
@@ -133,6 +134,22 @@ class TreeError(FuncgradError, ValueError):
     Works::
 
         fg.jvp(f, ({"w": w},), ({"w": v},))
+    """
+
+
+class NanError(FuncgradError, FloatingPointError):
+    """A NaN or an infinity, while `config.debug_nans` or `config.debug_infs` looks for them.
+
+    The message names the operation that made the first one, its line, and the ranges of its operands. Where that is
+    in the backward pass, a note names the line of the operation whose derivative it is.
+
+    Fails::
+
+        with fg.config.debug_nans(True): fg.grad(lambda x: fnp.where(x > 0, fnp.sqrt(x), 0.0))(-1.0)
+
+    Works::
+
+        with fg.config.debug_nans(True): fg.grad(lambda x: fg.where_apply(x > 0, fnp.sqrt, 0.0, x))(-1.0)
     """
 
 

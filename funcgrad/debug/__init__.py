@@ -1,0 +1,50 @@
+"""Looking inside while transforms run: `fg.debug.print`, `fg.debug.callback`, `fg.debug.breakpoint`.
+
+Python's own `print` and `pdb` work everywhere and show a batch as one value. These show what one example sees.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+from ..transforms.callback import observe
+
+__all__ = ["breakpoint", "callback", "print"]
+
+
+def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
+    """Print values by a format string, under vmap once an example.
+
+    Args:
+        fmt: as for `str.format`: "x is {} and y {y:.3f}".
+        *args, **kwargs: what it formats: arrays, also of running transforms, and anything else.
+        ordered: for programs written for JAX; prints are in the program's order anyway.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> _ = fg.vmap(lambda x: fg.debug.print("x = {:.1f}", x))(fnp.asarray([1.0, 2.0]))
+    x = 1.0
+    x = 2.0
+    """
+    observe(lambda *given, **named: builtins.print(fmt.format(*given, **named)), args, kwargs)
+
+
+def callback(fn: Callable[..., Any], *args: Any, ordered: bool = False, **kwargs: Any) -> None:
+    """Call fn on the plain values of arrays, under vmap once an example; what it returns is dropped.
+
+    >>> import funcgrad as fg
+    >>> seen = []
+    >>> _ = fg.grad(lambda x: (fg.debug.callback(seen.append, x), x * x)[1])(3.0)
+    >>> seen
+    [Array(3., dtype=float32)]
+    """
+    observe(fn, args, kwargs)
+
+
+def breakpoint(**kwargs: Any) -> None:
+    """Stop in the debugger at the line that calls this, as Python's own `breakpoint` does (PYTHONBREAKPOINT too).
+
+    In the debugger `p x` shows a value with its shape, dtype and batch.
+    """
+    builtins.breakpoint(**kwargs)
