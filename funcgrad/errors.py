@@ -19,6 +19,7 @@ __all__ = [
     "ImmutableArrayError",
     "LayerError",
     "LeakedTracerError",
+    "MemoryBudgetError",
     "NanError",
     "NonScalarError",
     "OptionError",
@@ -134,6 +135,19 @@ class TreeError(FuncgradError, ValueError):
     Works::
 
         fg.jvp(f, ({"w": w},), ({"w": v},))
+    """
+
+
+class MemoryBudgetError(FuncgradError, MemoryError):
+    """`grad(f, memory=...)` with a budget that one operation of f alone does not fit in.
+
+    Fails::
+
+        fg.grad(lambda x: fnp.sum(fnp.sin(x)), memory="1kB")(fnp.ones(10_000))
+
+    Works::
+
+        fg.grad(lambda x: fnp.sum(fnp.sin(x)), memory="1MB")(fnp.ones(10_000))
     """
 
 

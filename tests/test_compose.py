@@ -105,10 +105,10 @@ def expected(triple, name):
     """The value of the composed operators, the last one applied first, at the function's point."""
     terms = [(1.0, 0, 0)]  # weight, power of the scale, order
     for transform in reversed(triple):
-        if transform == "vmap":
+        if transform in ("vmap", "paths"):
             terms = [(w * v, k + j, n) for w, k, n in terms for j, v in enumerate(WEIGHTS)]
         else:  # d/dx f^(n)(s x) = s f^(n+1)(s x)
-            times = 2 if transform == "hessian" else 1
+            times = 2 if transform in ("hessian", "hvp") else 1
             terms = [(w * 1.1 ** (k * times), k, n + times) for w, k, n in terms]
     return sum(w * TABLE[name, k][n] for w, k, n in terms)
 
@@ -131,6 +131,71 @@ def by_vmap(f, u):
     return weighted
 
 
+def by_paths(f, u):
+    """The same with examples that part at a Python decision, before f and after it."""
+
+    def of_one(s, x):
+        if s > 1.05:
+            y = f(s * x)
+            return y * 1.0 if y > -1e9 else y
+        return f(x * s)
+
+    def weighted(x):
+        scales = fnp.asarray(np.array(SCALES))
+        return fg.vmap(of_one, in_axes=(0, None))(scales, x) @ fnp.asarray(np.array(WEIGHTS))
+
+    return weighted
+
+
+def by_custom_vjp(f, u):
+    def custom(x):
+        g = fg.custom_vjp(lambda x: f(x))
+        g.defvjp(lambda x: (f(x), x), lambda x, ct: fg.vjp(f, x)[1](ct))
+        return g(x)
+
+    return lambda x: fnp.sum(fg.grad(custom)(x) * u)
+
+
+def by_custom_jvp(f, u):
+    def custom(x):
+        g = fg.custom_jvp(lambda x: f(x))
+        g.defjvp(lambda primals, tangents: fg.jvp(f, primals, tangents))
+        return g(x)
+
+    return lambda x: fnp.sum(fg.grad(custom)(x) * u)
+
+
+def by_while_loop(f, u):
+    def once(x):
+        return fg.while_loop(lambda p: p[0] < 1, lambda p: (p[0] + 1, f(x)), (0, 0.0 * fnp.sum(x)))[1]
+
+    return lambda x: fg.jvp(once, (x,), (u,))[1]
+
+
+def by_scan(f, u):
+    def once(x):
+        return fg.scan(lambda c, t: (c + f(x * t), None), 0.0 * fnp.sum(x), fnp.ones(1, dtype="float64"))[0]
+
+    return lambda x: fnp.sum(fg.grad(once)(x) * u)
+
+
+def by_cond(f, u):
+    return lambda x: fnp.sum(fg.grad(lambda x: fg.cond(fnp.sum(x) > -1e9, f, fnp.sum, x))(x) * u)
+
+
+SMOOTH = {  # each the derivative along u, or for hvp two of them, by means of its own
+    "linearize": lambda f, u: lambda x: fg.linearize(f, x)[1](u),
+    "hvp": lambda f, u: lambda x: fnp.sum(fg.hvp(f, (x,), (u,))[0] * u),
+    "custom_jvp": by_custom_jvp,
+    "custom_vjp": by_custom_vjp,
+    "checkpoint": lambda f, u: lambda x: fnp.sum(fg.grad(fg.checkpoint(f))(x) * u),
+    "memory": lambda f, u: lambda x: fnp.sum(fg.grad(f, memory="100kB")(x) * u),
+    "while_loop": by_while_loop,
+    "scan": by_scan,
+    "cond": by_cond,
+    "paths": by_paths,
+}
+
 OPERATORS = {
     "grad": lambda f, u: lambda x: fnp.sum(fg.grad(f)(x) * u),
     "jvp": lambda f, u: lambda x: fg.jvp(f, (x,), (u,))[1],
@@ -142,18 +207,24 @@ OPERATORS = {
 }
 
 
+ALL = OPERATORS | SMOOTH
+PAIRS = [pair for pair in itertools.product(ALL, repeat=2) if set(pair) & set(SMOOTH)]
+TRIPLES = [triple for triple in itertools.product(ALL, repeat=3) if set(triple) & set(SMOOTH)]
+
+
 def composed(transforms, name):
     """The composition as a function of x, the last transform applied first."""
     f, _, u = FUNCTIONS[name]
     direction = fg.asarray(np.array(u))
     found = lambda x: f(fnp, x)  # noqa: E731
     for transform in reversed(transforms):
-        found = OPERATORS[transform](found, direction)
+        found = ALL[transform](found, direction)
     return found
 
 
-def check(transforms):
-    for name, (_, x, _) in FUNCTIONS.items():
+def check(transforms, names=tuple(FUNCTIONS)):
+    for name in names:
+        x = FUNCTIONS[name][1]
         value = composed(transforms, name)(fg.asarray(np.array(x)))
         assert value.dtype == np.float64
         assert value.shape == ()
@@ -168,6 +239,19 @@ def test_every_pair_of_transforms_gives_the_derivative_of_the_summed_order(pair)
 @pytest.mark.parametrize("triple", list(itertools.product(OPERATORS, repeat=3)), ids="-".join)
 def test_every_triple_of_transforms_gives_the_derivative_of_the_summed_order(triple):
     check(triple)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_every_pair_with_the_later_transforms(pair):
+    check(pair)
+
+
+@pytest.mark.parametrize("first", ALL)
+def test_every_triple_with_the_later_transforms(first):
+    # two functions each, in turn, so that every function meets every transform in every place
+    names = list(FUNCTIONS)
+    for k, triple in enumerate(t for t in TRIPLES if t[0] == first):
+        check(triple, (names[k % len(names)], names[(7 * k + 3) % len(names)]))
 
 
 @pytest.mark.parametrize("pair", list(itertools.product(OPERATORS, repeat=2)), ids="-".join)

@@ -22,9 +22,10 @@ from ..errors import DtypeError, OptionError
 from ..numpy.creation import asarray, zeros_like
 from .batch import BatchTrace, BatchTracer
 from .closure import capture, closed, resolve
-from .grad import GradTrace, vjp
+from .grad import vjp
 from .jvp import JVPTracer, jvp
 from .saving import Policy, Recording, Replay, checkpoint_policies
+from .tape import GradTrace
 from .vmap import vmap
 
 __all__ = ["checkpoint", "checkpoint_sequential", "remat"]

@@ -25,8 +25,9 @@ from ..rules import move_axis
 from .checkpoint import running
 from .closure import capture, closed
 from .custom_arguments import instantiate
-from .grad import GradTrace, stop_gradient, vjp
+from .grad import stop_gradient, vjp
 from .jvp import JVPTrace, jvp
+from .tape import GradTrace
 from .vmap import vmap
 
 __all__ = ["custom_linear_solve", "custom_root", "fixed_point"]

@@ -18,7 +18,8 @@ from ..errors import DtypeError, OptionError, TreeError
 from ..numpy.creation import asarray, zeros, zeros_like
 from ..provenance import describe
 from .arguments import as_arrays, directions, split_aux
-from .grad import GradTrace, GradTracer, backward, oldest_first, vjp
+from .grad import vjp
+from .tape import GradTrace, GradTracer, backward, oldest_first
 
 __all__ = ["linear_transpose", "linearize"]
 

@@ -10,7 +10,7 @@ from ..core import Array, Aval, current_trace, use_trace
 from ..dtypes import is_inexact
 from ..provenance import location
 from .arguments import as_arrays
-from .grad import GradTrace, GradTracer, Node, oldest_first
+from .tape import GradTrace, GradTracer, Node, oldest_first
 
 __all__ = ["print_saved_residuals", "saved_residuals"]
 
