@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import config, errors, numpy, tree
+from .checking import check
 from .core import Array
 from .device import Device, default_device, device, devices, synchronize
 from .numpy.creation import asarray
@@ -63,6 +64,7 @@ __all__ = [
     "associative_scan",
     "axis_index",
     "axis_size",
+    "check",
     "checking_leaks",
     "checkpoint",
     "checkpoint_name",

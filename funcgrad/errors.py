@@ -12,6 +12,7 @@ __all__ = [
     "ArrayIndexError",
     "AxisError",
     "AxisNameError",
+    "CheckError",
     "DataError",
     "DeviceError",
     "DtypeError",
@@ -109,6 +110,19 @@ class ArrayIndexError(FuncgradError, IndexError):
     Works::
 
         fnp.arange(3)[2]
+    """
+
+
+class CheckError(FuncgradError, AssertionError):
+    """`check(f)(...).raise_if_any()` of a report with findings.
+
+    Fails::
+
+        fg.check(lambda x: fg.stop_gradient(x) * 2)(1.0).raise_if_any()
+
+    Works::
+
+        fg.check(lambda x: x * 2)(1.0).raise_if_any()
     """
 
 

@@ -27,7 +27,7 @@ LAYERS = [
     {"functional"},
     {"graph", "codegen"},
     {"transforms"},
-    {"testing", "layers", "optim"},
+    {"testing", "checking", "layers", "optim"},
     {"data", "io", "distributed", "debug"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -1,0 +1,153 @@
+"""One run of a function under a trace that watches it: what it did to each value, and at which line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call
+from ..dtypes import is_inexact
+from ..placement import device_get
+from ..provenance import Origin, here
+
+__all__ = ["WatchTrace", "WatchTracer"]
+
+Values = Any
+
+EDGES: dict[str, tuple[Callable[..., Values], str]] = {
+    "abs": (lambda x: x == 0, "the slope of abs jumps at 0"),
+    "relu": (lambda x: x == 0, "the slope of relu jumps at 0"),
+    "sign": (lambda x: x == 0, "sign jumps at 0"),
+    "sqrt": (lambda x: x == 0, "the slope of sqrt is infinite at 0"),
+    "log": (lambda x: x == 0, "log is infinite at 0"),
+    "log2": (lambda x: x == 0, "log2 is infinite at 0"),
+    "log10": (lambda x: x == 0, "log10 is infinite at 0"),
+    "reciprocal": (lambda x: x == 0, "1 / x is infinite at 0"),
+    "divide": (lambda x, y: (y == 0) & (x == x), "x / y is infinite at y = 0"),
+    "pow": (lambda x, y: (x == 0) & (np.real(y) < 1), "the slope of x ** y is infinite at x = 0 for y < 1"),
+    "hypot": (lambda x, y: (x == 0) & (y == 0), "hypot has no slope at (0, 0)"),
+    "maximum": (lambda x, y: x == y, "both operands of maximum are equal"),
+    "minimum": (lambda x, y: x == y, "both operands of minimum are equal"),
+    "floor": (lambda x: x == np.round(x), "floor jumps at whole numbers"),
+    "ceil": (lambda x: x == np.round(x), "ceil jumps at whole numbers"),
+    "trunc": (lambda x: (x == np.round(x)) & (x != 0), "trunc jumps at whole numbers"),
+    "round": (lambda x: np.abs(x - np.floor(x)) == 0.5, "round jumps at halves"),
+    "remainder": (lambda x, y: np.remainder(x, y) == 0, "remainder jumps at multiples of its divisor"),
+}
+"""Where operations have no derivative: (which of the operands' elements are at such a place, what happens there)."""
+
+
+class WatchTracer(Tracer):
+    """A value, and which inputs it depends on smoothly."""
+
+    __slots__ = ("inner", "sources")
+
+    def __init__(self, trace: WatchTrace, inner: Array, sources: frozenset[int]):
+        self.trace, self.inner, self.sources, self.dtype = trace, inner, sources, inner.dtype
+
+    aval: Any = property(lambda self: self.inner.aval)
+
+    def concrete(self) -> Array:
+        """The value; to look at it from Python ends its derivative there."""
+        trace: Any = self.trace
+        trace.dropped(self.sources, "a Python read of its value (if, float, int, item)")
+        return self.inner.concrete()
+
+
+class WatchTrace(Trace):
+    """Runs each operation under the parent and notes what it did.
+
+    Attributes:
+        drops: for each input the operations that ended its derivative: (what, where).
+        edges: (what, how many elements, where) of operations at a point without derivative.
+        drifts: (what, where) of operations that changed a float's width.
+        wrong: (what, where) of the first operation that made a NaN or an infinity.
+        reused: (what, first use, second use) of keys that were used twice.
+    """
+
+    __slots__ = ("drops", "edges", "drifts", "reused", "used", "wrong")  # noqa: RUF023
+    name, carries = "check", "derivative"
+
+    def __init__(self, parent: Trace | None):
+        super().__init__(parent)
+        self.drops: dict[int, list[tuple[str, Origin]]] = {}
+        self.edges: list[tuple[str, int, Origin]] = []
+        self.drifts: list[tuple[str, Origin]] = []
+        self.wrong: list[tuple[str, Origin]] = []
+        self.reused: list[tuple[str, Origin, Origin]] = []
+        self.used: dict[bytes, tuple[str, Origin]] = {}
+
+    def dropped(self, sources: frozenset[int], what: str) -> None:
+        """Inputs whose derivative ends here."""
+        for source in sources:
+            self.drops.setdefault(source, []).append((what, here()))
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        mine = [type(x) is WatchTracer and x.trace is self for x in args]
+        values = [x.inner if m else x for x, m in zip(args, mine, strict=True)]
+        with np.errstate(all="ignore"):
+            out = bind(self.parent, primitive, values, params)
+        plain = [device_get(x) if isinstance(x, Array) else x for x in values]
+        if primitive.name.startswith("random_") and primitive.name != "random_fold_in":
+            self.consumed(primitive.name, plain[0])
+        result = device_get(out)
+        self.look_for_drift(primitive.name, plain, result)
+        self.look_for_infinity(primitive.name, plain, result)
+        sources = frozenset().union(*[x.sources for x, m in zip(args, mine, strict=True) if m])
+        if not sources:
+            return out
+        self.look_for_edge(primitive.name, plain, result, params)
+        if primitive.pull is None or not is_inexact(out.dtype):
+            self.dropped(sources, primitive.name)
+            return out
+        return WatchTracer(self, out, sources)
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        mine = [type(x) is WatchTracer and x.trace is self for x in args]
+        outs = bind_call(self.parent, call, [x.inner if m else x for x, m in zip(args, mine, strict=True)])
+        sources = frozenset().union(*[x.sources for x, m in zip(args, mine, strict=True) if m])
+        return [WatchTracer(self, x, sources) if sources and is_inexact(x.dtype) else x for x in outs]
+
+    def consumed(self, name: str, keys: Values) -> None:
+        """Keys that give their random bits to an operation."""
+        for words in keys.reshape(-1, 2):
+            code = words.tobytes()
+            if code in self.used:
+                self.reused.append((f"{self.used[code][0]} and {name}", self.used[code][1], here()))
+            else:
+                self.used[code] = name, here()
+
+    def look_for_drift(self, name: str, operands: Sequence[Any], out: Values) -> None:
+        """A float that became wider or narrower."""
+        widths = {x.dtype for x in operands if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
+        if out.dtype.kind == "f" and widths and out.dtype not in widths:
+            before = ", ".join(sorted(d.name for d in widths))
+            self.drifts.append((f"{'astype' if name == 'convert' else name} made {out.dtype.name} of {before}", here()))
+
+    def look_for_infinity(self, name: str, operands: Sequence[Any], out: Values) -> None:
+        """The first value that is no number, made of numbers."""
+        if self.wrong or out.dtype.kind not in "fc" or np.isfinite(out).all():
+            return
+        if all(np.isfinite(x).all() for x in operands if isinstance(x, np.ndarray) and x.dtype.kind in "fc"):
+            what = "NaN" if np.isnan(out).any() else "infinity"
+            self.wrong.append(
+                (f"{name} made {what} in {int((~np.isfinite(out)).sum())} of {out.size} elements", here())
+            )
+
+    def look_for_edge(self, name: str, operands: Sequence[Any], out: Values, params: Params) -> None:
+        """A differentiated operation at a point where it has no derivative."""
+        if name in ("max", "min"):
+            (x,) = operands
+            kept = np.expand_dims(out, params["axes"])
+            ties = (x == kept).sum(axis=params["axes"]) > 1
+            count, words = int(ties.sum()), f"several elements share the {name}imum"
+        elif name in EDGES:
+            test, words = EDGES[name]
+            with np.errstate(all="ignore"):
+                count = int(np.sum(test(*operands)))
+        else:
+            return
+        if count:
+            self.edges.append((words, count, here()))
