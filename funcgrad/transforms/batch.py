@@ -78,15 +78,15 @@ class BatchTracer(Tracer):
         if trace.flat is not None:
             return trace.flat.decide(trace.flat.lift(self))
         if not is_running(trace):
-            if (here := resolve(self)) is not self:
-                return here.concrete()  # type: ignore[no-any-return]
+            if (value := resolve(self)) is not self:
+                return value.concrete()  # type: ignore[no-any-return]
             raise self.leaked("reading a value")
         return trace.decide(self)
 
     def shown(self) -> Any:
         """The rows to print: of the examples on this path; nobody parts for being looked at."""
-        here = self.ids is not None and self.trace.flat is None and is_running(self.trace)
-        return self.trace.read(self) if here else self.inner
+        live = self.ids is not None and self.trace.flat is None and is_running(self.trace)
+        return self.trace.read(self) if live else self.inner
 
     def __repr__(self) -> str:
         rows = self.shown()
@@ -96,10 +96,9 @@ class BatchTracer(Tracer):
 
     def __format__(self, spec: str) -> str:
         """Of numbers, every example's by the spec."""
-        rows = self.shown()
         if not spec or self.shape:
             return repr(self)
-        return format(rows, spec) if rows.ndim == 0 else "[" + " ".join(format(x, spec) for x in rows) + "]"
+        return "[" + " ".join(format(x, spec) for x in self.shown()) + "]"
 
 
 class BatchTrace(Trace):
@@ -173,8 +172,7 @@ class BatchTrace(Trace):
         return self.keep(primitive, out, dim, ids)
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
-        if self.outer is not None:
-            args = [self.lift(x) for x in args]
+        args = [self.lift(x) for x in args]
         if not any(type(x) is BatchTracer and x.trace is self for x in args):
             return bind_call(self.parent, call, args)
 
@@ -193,10 +191,9 @@ class BatchTrace(Trace):
 
         def compute() -> tuple[Sequence[Any], Sequence[int | None], None]:
             if len(self.ids) < self.size:
-                raise PathError(
-                    f"{primitive.name} over {self.axis_name!r} sees {len(self.ids)} of {self.size} examples: they "
-                    f"parted at {place(self.decisions[-1].origin)}; communicate before, or use where(...) there"
-                )
+                words = f"{primitive.name} over {self.axis_name!r} sees {len(self.ids)} of {self.size} examples"
+                parted = f"they parted at {place(self.decisions[-1].origin)}"
+                raise PathError(f"{words}: {parted}; communicate before, or use where(...) there")
             values, dims = self.operands(args)
             with use_trace(self.parent):
                 out, dim = COLLECTIVES[primitive.name](self.size, values, dims, params)
@@ -341,8 +338,7 @@ class BatchTrace(Trace):
             found = self.entry(DECIDED)
             key: Any = self.group.key if last else found[2]
             if last:
-                self.replaying = False
-                self.group.kept = None
+                self.replaying, self.group.kept = False, None
         else:
             value = self.look(x)
             (key, ids), *others = partition(value, x.dim, self.ids)
@@ -366,10 +362,8 @@ class BatchTrace(Trace):
         outer: Any = self.parent
         value = self.read(x)
         if not len(self.ids):
-            raise PathError(
-                f"Python needs a value ({x.aval}) of a batch without examples: use array operations instead of `if`, "
-                "int(x), float(x) or x.item()"
-            )
+            words = "use array operations instead of `if`, int(x), float(x) or x.item()"
+            raise PathError(f"Python needs a value ({x.aval}) of a batch without examples: {words}")
         nested = type(outer) is BatchTrace and type(value) is BatchTracer and value.trace is outer
         named = self.axis_name is not None or (nested and outer.axis_name is not None)
         if nested and not named and self.outer is None and not outer.agrees(value):
