@@ -1,4 +1,4 @@
-"""Python control flow under vmap and long loops under grad: `python benchmarks/control_flow.py [--save FILE]`.
+"""Python control flow under vmap and long loops under grad: `python benchmarks/control_flow.py [--save F] [--plot F]`.
 
 - Newton's method to tolerance on 2,048 numbers: the gradient of the batch beside a loop of gradients, and beside
   `jax.jit(jax.vmap(jax.grad(...)))` of the same with a fixed number of steps, which is what JAX can differentiate.
@@ -129,9 +129,32 @@ def loop_rows() -> dict[str, dict[str, float]]:
     return rows
 
 
+def plot(rows: dict[str, dict[str, float]], file: str) -> None:
+    """Time and memory against the number of steps."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    steps = np.array([int(n) for n in rows])
+    left, right = pyplot.subplots(1, 2, figsize=(9, 3.5), layout="constrained")[1]
+    left.plot(steps, [row["microseconds a step"] * n / 1e3 for n, row in zip(steps, rows.values(), strict=True)], "o-")
+    left.set(title="grad through a Python loop", xlabel="steps", ylabel="milliseconds")
+    right.loglog(steps, [row["bytes"] / 1e6 for row in rows.values()], "o-", label="all on the tape")
+    segmented = [row["bytes, checkpointed"] / 1e6 for row in rows.values()]
+    right.loglog(steps, segmented, "s-", label="in checkpointed segments")
+    right.loglog(steps, 0.0133 * np.sqrt(steps), ":", color="gray", label="square root")
+    right.set(title="peak memory", xlabel="steps", ylabel="megabytes")
+    right.legend()
+    for axes in (left, right):
+        axes.set_ylim(bottom=0 if axes is left else None)
+    pyplot.savefig(file, dpi=110)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--save", metavar="FILE", help="write the results as JSON")
+    parser.add_argument("--plot", metavar="FILE", help="draw the loops' time and memory (needs matplotlib)")
     options = parser.parse_args()
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     results: dict[str, Any] = {
@@ -146,6 +169,8 @@ def main() -> None:
                 f"{value:,.2f}" if not isinstance(value, dict) else ", ".join(f"{k} {v:,.1f}" for k, v in value.items())
             )
             print(f"  {name:<34}{text}")
+    if options.plot:
+        plot(results["grad through loops of 1,000 numbers"], options.plot)
     if options.save:
         save(options.save, ["jax"], results)
 
