@@ -1,6 +1,8 @@
 """Seeing inside: debug_nans, tap, callbacks, prints, leaks, and what a tracer shows of itself."""
 
 import builtins
+import pdb
+import sys
 import threading
 
 import numpy as np
@@ -254,6 +256,28 @@ def test_breakpoint_is_pythons(monkeypatch):
     monkeypatch.setattr(builtins, "breakpoint", lambda **kwargs: called.append(kwargs))
     fg.grad(lambda x: fg.debug.breakpoint(header="here") or x)(1.0)
     assert called == [{"header": "here"}]
+
+
+def test_the_debugger_stops_in_the_users_frame(monkeypatch):
+    stopped = []
+
+    class Debugger:
+        def __init__(self, **kwargs):
+            pass
+
+        def set_trace(self, frame):
+            stopped.append(frame.f_code.co_name)
+
+    monkeypatch.setattr(pdb, "Pdb", Debugger)
+    monkeypatch.setattr(sys, "breakpointhook", sys.__breakpointhook__)
+    monkeypatch.delenv("PYTHONBREAKPOINT", raising=False)
+
+    def loss(x):
+        fg.debug.breakpoint()
+        return x * x
+
+    fg.vmap(fg.grad(loss))(X)
+    assert stopped == ["loss"]
 
 
 # ---- leaks ---------------------------------------------------------------------------------------

@@ -6,6 +6,9 @@ Python's own `print` and `pdb` work everywhere and show a batch as one value. Th
 from __future__ import annotations
 
 import builtins
+import os
+import pdb
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -47,4 +50,8 @@ def breakpoint(**kwargs: Any) -> None:
 
     In the debugger `p x` shows a value with its shape, dtype and batch.
     """
-    builtins.breakpoint(**kwargs)
+    default = sys.breakpointhook is sys.__breakpointhook__ and "PYTHONBREAKPOINT" not in os.environ
+    if default and not kwargs:
+        pdb.Pdb().set_trace(sys._getframe(1))  # the default, a frame further out: the user's line and not this
+    else:
+        builtins.breakpoint(**kwargs)

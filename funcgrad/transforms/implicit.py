@@ -1,233 +1,45 @@
-"""Solutions of equations, differentiated by the equation and not by the solver's steps.
+"""Roots and fixed points, differentiated by their equation and not by the solver's steps.
 
-    x(theta) with f(x, theta) = 0                d x = -(df/dx)^-1 (df/dtheta) d theta
+    x(theta) with f(x, theta) = 0                dx = -(df/dx)^-1 (df/dtheta) dtheta
 
-`custom_linear_solve` solves A x = b, `custom_root` finds a root, `fixed_point` a fixed point. Their functions may
-close over what is differentiated or batched: it is found on a first run and becomes operands (`closure.py`). Each
-derivative is a linear solve, which is differentiable in the same way, so all orders are exact.
-
-Roots and fixed points need no rule of their own: at a root one Newton step changes nothing, and its derivative is the
-root's. n nested derivatives take ceil(log2(n + 1)) steps, as each step doubles the order that is right.
+`custom_root` takes the solvers, `fixed_point` brings its own. Their functions may close over what is differentiated or
+batched: it is found on a first run at the solution and becomes operands of a `Solution` (`linear_solve.py`, with
+`custom_linear_solve`), whose derivatives of every order are linear solves.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .. import tree
-from ..core import Array, Call, bind_call, current_trace
+from ..core import current_trace
 from ..dtypes import is_inexact
-from ..errors import OptionError, ShapeError, TreeError
-from ..numpy.creation import asarray, zeros_like
-from ..rules import move_axis
-from .checkpoint import running
-from .closure import capture, closed
-from .custom_arguments import instantiate
-from .grad import stop_gradient, vjp
-from .jvp import JVPTrace, jvp
-from .tape import GradTrace
-from .vmap import vmap
+from ..errors import DtypeError, OptionError
+from ..numpy.creation import asarray, zeros
+from ..numpy.elementwise import imag, real
+from ..numpy.manipulation import concat
+from .arguments import split_aux
+from .closure import closed
+from .grad import vjp
+from .jvp import jvp
+from .linear_solve import (
+    Leaves,
+    LinearSystem,
+    Solution,
+    applied,
+    custom_linear_solve,
+    distinct,
+    held,
+    like,
+    solver,
+    stopped,
+    transposed,
+)
 
 __all__ = ["custom_linear_solve", "custom_root", "fixed_point"]
-
-Flat = Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]
-"""(values it closes over, vector) -> vector, both lists of arrays."""
-
-
-def custom_linear_solve(
-    matvec: Callable[[Any], Any],
-    b: Any,
-    solve: Callable[[Callable[[Any], Any], Any], Any],
-    transpose_solve: Callable[[Callable[[Any], Any], Any], Any] | None = None,
-    symmetric: bool = False,
-) -> Any:
-    """The solution of a linear equation by any solver, differentiated by the equation.
-
-    With matvec(x) = A x, x = A^-1 b; d x = A^-1 (db - dA x), and backward one solve with A^T.
-
-    Args:
-        matvec: x -> A x, a linear function of pytrees like b; it may close over what A depends on.
-        b: the right-hand side, a pytree of floating arrays.
-        solve: (matvec, b) -> x; it is not differentiated.
-        transpose_solve: (vecmat, ct) -> x with A^T x = ct, needed by reverse mode; by `solve` where A is symmetric.
-        symmetric: A is equal to its transpose.
-
-    Returns:
-        x, of b's structure, shapes and dtypes.
-
-    Raises:
-        TreeError, ShapeError: matvec or a solver returns another structure or other shapes than b's.
-        OptionError: reverse mode without `transpose_solve`.
-
-    >>> import funcgrad as fg, funcgrad.numpy as fnp
-    >>> f = lambda a, b: fg.custom_linear_solve(lambda x: a * x, b, lambda mv, b: b / a, lambda vm, ct: ct / a)
-    >>> float(f(2.0, 6.0)), float(fg.grad(f)(2.0, 6.0))
-    (3.0, -1.5)
-
-    Source: jax.lax.custom_linear_solve; Christianson, Optimization Methods and Software 3 (1994), 311-326.
-    """
-    leaves, structure = tree.flatten(b)
-    vector = [asarray(x) for x in leaves]
-
-    def flat(f: Callable[..., Any], what: str) -> Callable[..., list[Any]]:
-        """A function of trees as one of leaves, its result checked."""
-
-        def call(*args: Any) -> list[Any]:
-            out = f(*args)
-            found, other = tree.flatten(out)
-            if other != structure:
-                words = tree.difference(b, out)
-                raise TreeError(
-                    f"custom_linear_solve: b (the first) and what {what} returns (the second) differ: {words}"
-                )
-            found = [asarray(x) for x in found]
-            for x, like in zip(found, vector, strict=True):
-                if x.shape != like.shape:
-                    raise ShapeError(f"custom_linear_solve: {what} returned {x.aval} where b has {like.aval}")
-            return [x if x.dtype == like.dtype else x.astype(like.dtype) for x, like in zip(found, vector, strict=True)]
-
-        return call
-
-    def apply(xs: Sequence[Any]) -> list[Any]:
-        return flat(matvec, "matvec")(tree.unflatten(structure, list(xs)))
-
-    def solver(f: Callable[..., Any], what: str) -> Callable[[Any, Sequence[Any]], list[Any]]:
-        def call(operator: Callable[[Sequence[Any]], Sequence[Any]], rhs: Sequence[Any]) -> list[Any]:
-            def of_tree(x: Any) -> Any:
-                given = [asarray(v, like.dtype) for v, like in zip(tree.leaves(x), vector, strict=True)]  # also 1.0
-                return tree.unflatten(structure, operator(given))
-
-            return flat(f, what)(of_tree, tree.unflatten(structure, list(rhs)))
-
-        return call
-
-    backward = solve if symmetric and transpose_solve is None else transpose_solve
-    _, in_matvec = capture(apply, [zeros_like(x) for x in vector])
-    rest: list[Any] = []
-    if current_trace() is not None:
-        # the solvers may read what matvec reads and more: running each once tells
-        for f, what in ((solve, "solve"), (backward, "transpose_solve")):
-            if f is not None:
-                _, found = capture(lambda v, f=f, what=what: solver(f, what)(apply, v), vector)
-                rest += [x for x in found if all(x is not y for y in (*in_matvec, *rest))]
-    captured = [*in_matvec, *rest]
-    call = LinearSolve(
-        closed(apply, captured),
-        closed(solver(solve, "solve"), captured),
-        None if backward is None else closed(solver(backward, "transpose_solve"), captured),
-        len(captured),
-    )
-    outs = bind_call(current_trace(), call, [*captured, *vector])
-    return tree.unflatten(structure, list(outs))
-
-
-class LinearSolve(Call):
-    """(values, b) -> A(values)^-1 b.
-
-    Args:
-        apply: (values, vector) -> A vector.
-        solve: (values, operator, vector) -> A^-1 vector.
-        transpose_solve: the same for A^T, or None.
-        count: how many values there are.
-    """
-
-    name = "custom_linear_solve"
-
-    def __init__(self, apply: Flat, solve: Any, transpose_solve: Any, count: int):
-        self.apply, self.solve, self.transpose_solve, self.count = apply, solve, transpose_solve, count
-
-    def again(self, values: Sequence[Any], rhs: Sequence[Any]) -> list[Any]:
-        """The same solve for another right-hand side."""
-        return list(bind_call(current_trace(), self, [*values, *rhs]))
-
-    def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
-        values, b = args[: self.count], args[self.count :]
-        return self.solve(values, lambda v: self.apply(values, v), b)  # type: ignore[no-any-return]
-
-    def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-        n, values = self.count, list(primals[: self.count])
-        x = self.again(values, primals[n:])
-        rhs = [zeros_like(p) if t is None else t for p, t in zip(primals[n:], tangents[n:], strict=True)]
-        moving = [i for i in range(n) if tangents[i] is not None]
-        if moving:
-
-            def at_x(*given: Any) -> list[Any]:
-                whole = list(values)
-                for i, v in zip(moving, given, strict=True):
-                    whole[i] = v
-                return list(self.apply(whole, x))
-
-            _, change = jvp(at_x, [values[i] for i in moving], [tangents[i] for i in moving])
-            rhs = [r - c for r, c in zip(rhs, change, strict=True)]
-        return x, self.again(values, rhs)
-
-    def vjp(self, primals: Sequence[Any], wanted: Sequence[bool]) -> tuple[Sequence[Any], Callable[..., Sequence[Any]]]:
-        n, values = self.count, list(primals[: self.count])
-        x = self.again(values, primals[n:])
-        places = [i for i in range(n) if wanted[i] and is_inexact(values[i].dtype)]
-
-        def pullback(cts: Sequence[Any]) -> list[Any]:
-            if self.transpose_solve is None:
-                raise OptionError(
-                    "custom_linear_solve: reverse mode needs transpose_solve, (vecmat, ct) -> solution with the "
-                    "transpose, or symmetric=True"
-                )
-            given = instantiate(cts, x)
-            solved = self.transposed().again(values, given)
-
-            def at_x(*moved: Any) -> list[Any]:
-                whole = list(values)
-                for i, v in zip(places, moved, strict=True):
-                    whole[i] = v
-                return list(self.apply(whole, x))
-
-            found: list[Any] = [None] * n
-            if places:
-                _, pull = vjp(at_x, *[values[i] for i in places])
-                for i, ct in zip(places, pull(list(solved)), strict=True):
-                    found[i] = None if ct is None else -ct
-            return [*found, *solved]
-
-        return x, pullback
-
-    def transposed(self) -> LinearSolve:
-        """The solve with A^T."""
-
-        def apply(values: Sequence[Any], v: Sequence[Any]) -> list[Any]:
-            return list(vjp(lambda *u: list(self.apply(values, u)), *[zeros_like(x) for x in v])[1](list(v)))
-
-        return LinearSolve(apply, self.transpose_solve, self.solve, self.count)
-
-    def batch(
-        self, size: int, args: Sequence[Any], dims: Sequence[int | None]
-    ) -> tuple[Sequence[Any], Sequence[int | None]]:
-        n = self.count
-        axes = list(dims[:n])
-
-        def apply(values: Sequence[Any], v: Sequence[Any]) -> Any:
-            return vmap(self.apply, in_axes=(axes, 0), axis_size=size)(list(values), list(v))
-
-        transpose = None if self.transpose_solve is None else self.transposed().batched_solve(axes, size)
-        call = LinearSolve(apply, self.batched_solve(axes, size), transpose, n)
-        rows = [
-            x.broadcast_to((size, *x.shape)) if d is None else move_axis(x, d, 0)
-            for x, d in zip(args[n:], dims[n:], strict=True)
-        ]
-        outs = bind_call(current_trace(), call, [*args[:n], *rows])
-        return outs, [0] * len(outs)
-
-    def batched_solve(self, axes: Sequence[int | None], size: int) -> Any:
-        """`solve` for many right-hand sides and operators at once."""
-
-        def run(values: Sequence[Any], _: Any, v: Sequence[Any]) -> Any:
-            def one(values: Sequence[Any], v: Sequence[Any]) -> Any:
-                return self.solve(values, lambda u: self.apply(values, u), v)
-
-            return vmap(one, in_axes=(list(axes), 0), axis_size=size)(list(values), list(v))
-
-        return run
 
 
 def custom_root(
@@ -235,18 +47,31 @@ def custom_root(
     initial_guess: Any,
     solve: Callable[[Callable[[Any], Any], Any], Any],
     tangent_solve: Callable[[Callable[[Any], Any], Any], Any],
+    has_aux: bool = False,
 ) -> Any:
     """A root of f by any solver, differentiated by the equation f(x) = 0.
 
+    The solvers see values without derivatives, so they may loop as they like; `solve` runs once, and `tangent_solve`
+    once for each derivative. All functions may close over values that are differentiated or batched; derivatives are
+    those by what f closes over.
+
     Args:
-        f: x -> a residual of x's structure and shapes; it may close over what it depends on.
-        initial_guess: where the solver starts, a pytree of floating arrays; the root's derivative by it is zero.
-        solve: (f, initial_guess) -> x with f(x) = 0; it is not differentiated.
-        tangent_solve: (g, y) -> x with g(x) = y, for g linear: f's linearisation at the root, and in reverse mode its
-            transpose. For a function of one number, `lambda g, y: y / g(1.0)`.
+        f: x -> a residual of x's structure and shapes.
+        initial_guess: where the solver starts, a pytree; the root's derivative by it is zero.
+        solve: (f, initial_guess) -> x with f(x) = 0, of the guess's structure and shapes.
+        tangent_solve: (g, y) -> x with g(x) = y for g linear: f's linearisation at the root, and in reverse mode its
+            transpose. For a function of one number, `lambda g, y: y / g(1.0)`. A solver that knows its matrix, and so
+            does not solve with the transpose when given that (to half of the digits), must be linear in y and
+            differentiable: it is then transposed itself.
+        has_aux: `solve` returns (x, auxiliary data); the data come back as they are, without derivatives.
 
     Returns:
-        The root.
+        The root, or (root, aux).
+
+    Raises:
+        TreeError, ShapeError: the root or the residual has another structure or other shapes than the guess.
+        DtypeError: the root is not of floats.
+        OptionError: neither `tangent_solve` nor its transpose solves the transposed system.
 
     >>> import funcgrad as fg
     >>> def newton(f, x):
@@ -257,32 +82,98 @@ def custom_root(
     >>> round(float(sqrt(4.0)), 4), round(float(fg.grad(sqrt)(4.0)), 4)
     (2.0, 0.25)
 
-    Source: jax.lax.custom_root; Blondel et al., Efficient and Modular Implicit Differentiation, NeurIPS 2022; the
-    Newton step: Bolte, Pauwels, Vaiter, One-step differentiation of iterative algorithms, NeurIPS 2023.
+    Source: jax.lax.custom_root; Blondel et al., Efficient and Modular Implicit Differentiation, NeurIPS 2022.
     """
-    x = stop_gradient(solve(f, stop_gradient(initial_guess)))
-    levels = sum(isinstance(t, GradTrace | JVPTrace) for t in running())
-    for _ in range(math.ceil(math.log2(levels + 1))):
-        at = x
-
-        def push(v: Any, at: Any = at) -> Any:
-            return jvp(f, (at,), (v,))[1]
-
-        step = custom_linear_solve(push, f(at), tangent_solve, tangent_solve)
-        # the step is zero but for the solver's tolerance: its derivative is added, and the root stays as it was found
-        x = tree.map(lambda a, s: a - (s - stop_gradient(s)), at, step)
-    return x
+    return root("custom_root", f, initial_guess, solve, tangent_solve, has_aux)
 
 
-def fixed_point(f: Callable[[Any], Any], x0: Any, *, tol: float | None = None, max_iterations: int = 10_000) -> Any:
+def root(
+    name: str,
+    f: Callable[[Any], Any],
+    initial_guess: Any,
+    solve: Callable[[Callable[[Any], Any], Any], Any],
+    tangent_solve: Callable[[Callable[[Any], Any], Any], Any],
+    has_aux: bool = False,
+) -> Any:
+    """`custom_root` under the name of the function that the user called."""
+    guess = tree.map(asarray, initial_guess)
+    (found, aux), _ = stopped(lambda x: split_aux(solve(f, x), has_aux), guess)
+    x = same_shapes(found, guess, f"{name}: solve", "the initial guess")
+    solution = tree.map(asarray, found)
+    if not all(is_inexact(v.dtype) for v in x):
+        raise DtypeError(f"{name}: solve must return floats, not {[v.aval for v in x]}")
+    at_root, moving = stopped(f, solution)
+    same_shapes(at_root, solution, f"{name}: f", "the root")
+    if current_trace() is None:
+        return (solution, aux) if has_aux else solution
+
+    structure = tree.structure(solution)
+    still = distinct(held(tangent_solve), moving)
+    captured = [*still, *moving]
+    inner = closed(f, captured)
+
+    def residual(values: Leaves, x: Leaves) -> Leaves:
+        return tree.leaves(inner(values, tree.unflatten(structure, x)))
+
+    def jacobian(values: Leaves, x: Leaves) -> Callable[[Leaves], Leaves]:
+        return lambda v: jvp(lambda *x: [asarray(y) for y in residual(values, x)], tuple(x), tuple(v))[1]  # type: ignore[no-any-return]
+
+    transpose = transposed(jacobian)
+    what = f"{name}: tangent_solve"
+    forward = solver(tangent_solve, captured, structure, jacobian, what)
+    backward = solver(tangent_solve, captured, structure, transpose, what)
+
+    def transpose_solve(values: Leaves, x: Leaves, ct: Leaves) -> Leaves:
+        apply = transpose(values, x)
+        w = backward(values, x, ct)
+        miss, size = distance(apply(w), ct), norm(joined(ct))
+        if not miss > precision(ct) ** 0.5 * size:  # a NaN is the solver's own answer, as at a double root
+            return w
+        # it solves with one matrix whatever map it gets, or for its structure: what is linear has a transpose
+        _, pull = vjp(lambda *y: list(forward(values, x, y)), *ct)
+        other = list(pull(list(ct)))
+        other_miss = distance(apply(other), ct)
+        if other_miss < miss:
+            w, miss = other, other_miss
+        if miss > 0.01 * size:
+            raise OptionError(
+                f"{what} does not solve the transposed system, which reverse mode needs: {float(miss / size):.1g} of "
+                "the right-hand side is left. Solve for any linear g, or call custom_linear_solve(g, y, solve, "
+                "transpose_solve) in it"
+            )
+        return w
+
+    system = LinearSystem(applied(jacobian), forward, applied(transpose), transpose_solve)
+    outs = Solution(name, residual, system, len(still), len(x)).bind(x, captured)
+    solution = tree.unflatten(structure, outs)
+    return (solution, aux) if has_aux else solution
+
+
+def same_shapes(given: Any, pattern: Any, what: str, of: str) -> Leaves:
+    """The leaves of what a function returned, in their own dtypes, if it has the pattern's structure and shapes."""
+    like(given, pattern, what, of)
+    return [asarray(x) for x in tree.leaves(given)]
+
+
+def fixed_point(
+    f: Callable[[Any], Any],
+    x0: Any,
+    *,
+    solve: Callable[[Callable[[Any], Any], Any], Any] | None = None,
+    tol: float | None = None,
+    max_iterations: int = 10_000,
+) -> Any:
     """A fixed point x = f(x) by iteration, differentiated by that equation.
 
-    The derivative is the fixed point of the linearised iteration, t = (df/dx) t + df, which converges where the
-    iteration itself does.
+    dx = (1 - df/dx)^-1 df, by the solution of least residual in the span of y, Jy, J^2 y, ... (GMRES, J = df/dx). The
+    Neumann series y + Jy + J^2 y + ..., which is the linearised iteration and converges where the iteration itself
+    does, has its sums in these spans, so this converges in no more steps; and it needs no contraction.
 
     Args:
-        f: a contraction of pytrees of floating arrays; it may close over what it depends on.
+        f: a function from pytrees to pytrees of the same structure and shapes; it may close over what it depends on.
+            Without `solve`, a contraction near the fixed point.
         x0: where to start; the result's derivative by it is zero.
+        solve: (f, x0) -> x with f(x) = x; by default x0, f(x0), f(f(x0)), ... until it stands still.
         tol: stop when no element changes by more than tol (1 + its size); by default ten units of its precision.
         max_iterations: an error beyond them.
 
@@ -290,43 +181,126 @@ def fixed_point(f: Callable[[Any], Any], x0: Any, *, tol: float | None = None, m
         The fixed point.
 
     Raises:
-        OptionError: it did not converge.
+        OptionError: it did not converge; or 1 is an eigenvalue of df/dx, where there is no derivative.
 
     >>> import funcgrad as fg
     >>> sqrt = lambda a: fg.fixed_point(lambda x: 0.5 * (x + a / x), 1.0)
     >>> round(float(sqrt(9.0)), 4), round(float(fg.grad(sqrt)(9.0)), 4)
     (3.0, 0.1667)
 
-    Source: Christianson, Reverse accumulation and attractive fixed points, Optimization Methods and Software 3 (1994).
+    Source: Christianson, Reverse accumulation and attractive fixed points, Optimization Methods and Software 3 (1994);
+    Saad and Schultz, GMRES, SIAM J. Sci. Stat. Comput. 7 (1986), 856-869.
     """
-    x0 = tree.map(asarray, x0)
 
-    def iterate(step: Callable[[Any], Any], x: Any) -> Any:
+    def iterate(f: Callable[[Any], Any], x: Any) -> Any:
         for _ in range(max_iterations):
-            following = step(x)
-            if _close(x, following, tol):
+            following = f(x)
+            if stands_still(tree.leaves(x), same_shapes(following, x, "fixed_point: f", "x0"), tol):
                 return following
             x = following
         raise OptionError(f"fixed_point: no convergence in {max_iterations} iterations; is f a contraction?")
 
     def residual(x: Any) -> Any:
-        return tree.map(lambda a, b: asarray(a) - b, x, f(x))
+        return tree.map(lambda a, b: a - b, x, f(x))
 
-    def neumann(g: Callable[[Any], Any], y: Any) -> Any:
-        # g = 1 - df/dx: x = y + (x - g(x)) is the linearised iteration
-        return iterate(lambda x: tree.map(lambda a, b, c: a + b - c, y, x, g(x)), y)
+    find = iterate if solve is None else solve
+    return root(
+        "fixed_point",
+        residual,
+        x0,
+        lambda _, x: find(f, x),
+        lambda g, y: least_residual(g, y, max_iterations),
+    )
 
-    return custom_root(residual, x0, lambda _, x: iterate(lambda v: tree.map(asarray, f(v)), x), neumann)
 
-
-def _close(x: Any, y: Any, tol: float | None) -> bool:
-    for a, b in zip(tree.leaves(x), tree.leaves(y), strict=True):
-        a, b = stop_gradient(asarray(a)), stop_gradient(asarray(b))
-        limit = tol if tol is not None else 10 * _precision(b)
-        if not bool((abs(a - b) <= limit * (1 + abs(b))).all()):
+def stands_still(x: Leaves, y: Leaves, tol: float | None) -> bool:
+    """Is no element of y further from x's than the tolerance?"""
+    for a, b in zip(x, y, strict=True):
+        limit = 10 * precision([b]) if tol is None else tol
+        if not bool((abs(b - a) <= limit * (1 + abs(b))).all()):
             return False
     return True
 
 
-def _precision(x: Array) -> float:
-    return {2: 1e-3, 4: 1.2e-7, 8: 2.3e-16}.get(x.dtype.itemsize // (2 if x.dtype.kind == "c" else 1), 1.2e-7)
+# ---- linear systems, as one vector --------------------------------------------------------------
+
+
+def least_residual(g: Callable[[Any], Any], y: Any, most: int) -> Any:
+    """x with g(x) = y for a linear g: of least residual in ever larger Krylov spaces, in at most so many steps.
+
+    Keeps directions p whose images q = g(p) are orthonormal (ORTHODIR; the next p is the last q, so no space stays
+    the same before x is found), and starts again from the true residual when rounding has made it another.
+    """
+    leaves, structure = tree.flatten(y)
+
+    def apply(v: Any) -> Any:
+        return joined(tree.leaves(g(tree.unflatten(structure, parted(v, leaves)))))
+
+    goal = joined(leaves)
+    size = norm(goal)
+    x = goal * (0 * size)  # zeros, but NaN where the right-hand side is none
+    residual, small = goal, 10 * precision(leaves)
+    while most > 0 and norm(residual) > small * size:
+        before = norm(residual)
+        directions: list[tuple[Any, Any]] = []
+        p = residual
+        while norm(residual) > small * size and len(directions) < min(goal.size, most):
+            p = p / norm(p)
+            q = apply(p)
+            length = norm(q)
+            for _ in range(2):  # once leaves rounding errors of the size of what is taken off
+                for p_, q_ in directions:
+                    c = q_ @ q
+                    p, q = p - c * p_, q - c * q_
+            if not norm(q) > small * length:  # the space holds all of its images: nothing is left to find in it
+                break
+            scale = (q @ q) ** 0.5
+            p, q = p / scale, q / scale
+            step = q @ residual
+            x, residual = x + step * p, residual - step * q
+            directions.append((p, q))
+            p = q
+        most -= len(directions) + 1
+        residual = goal - apply(x)
+        if not norm(residual) < 0.5 * before:
+            break
+    miss = norm(residual)
+    if miss > precision(leaves) ** 0.5 * size:
+        raise OptionError(
+            f"fixed_point: no derivative found: {float(miss / size):.1g} of y is left of (1 - df/dx) t = y; is 1 an "
+            "eigenvalue of df/dx, or max_iterations too small?"
+        )
+    return tree.unflatten(structure, parted(x + 0 * miss, leaves))
+
+
+def distance(x: Leaves, y: Leaves) -> Any:
+    """The largest difference between elements."""
+    return norm(joined(x) - joined(y))
+
+
+def joined(leaves: Leaves) -> Any:
+    """All real and imaginary parts as one vector: a derivative is linear over the reals, if not the complex numbers."""
+    parts = [part for x in leaves for part in ((real(x), imag(x)) if x.dtype.kind == "c" else (x,))]
+    return concat([part.reshape((-1,)) for part in parts])
+
+
+def parted(vector: Any, pattern: Leaves) -> Leaves:
+    """The arrays that a vector is made of, by their pattern."""
+    found, at = [], 0
+    for x in pattern:
+        parts = []
+        for _ in range(2 if x.dtype.kind == "c" else 1):
+            parts.append(vector[at : at + x.size].reshape(x.shape))
+            at += x.size
+        found.append((parts[0] if len(parts) == 1 else parts[0] + 1j * parts[1]).astype(x.dtype))
+    return found
+
+
+def norm(vector: Any) -> Any:
+    """The largest element's size: it neither overflows nor underflows."""
+    return abs(vector).max() if vector.size else zeros(())
+
+
+def precision(leaves: Leaves) -> float:
+    """The relative spacing of numbers in the least precise of the arrays."""
+    return max(float(np.finfo(x.dtype).eps) for x in leaves)
