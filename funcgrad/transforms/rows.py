@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core import Call, array_namespace, bind_call, current_trace, raw, wrap
 from ..numpy.creation import zeros_like
-from ..rules import move_axis
+from ..rules import batch_to_front, move_axis
 
 __all__ = ["stacked", "unstacked"]
 
@@ -83,8 +83,4 @@ class Stack(Call):
     def batch(
         self, size: int, args: Sequence[Any], dims: Sequence[int | None]
     ) -> tuple[Sequence[Any], Sequence[int | None]]:
-        rows = [
-            x.broadcast_to((size, *x.shape)) if d is None else move_axis(x, d, 0)
-            for x, d in zip(args, dims, strict=True)
-        ]
-        return [stacked(rows)], [1]
+        return [stacked(batch_to_front(args, dims, size))], [1]

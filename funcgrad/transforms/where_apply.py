@@ -20,7 +20,7 @@ from ..numpy.creation import asarray
 from ..numpy.indexing import take
 from ..numpy.manipulation import concat
 from ..placement import device_get
-from ..rules import broadcast_shapes, move_axis
+from ..rules import batch_to_front, broadcast_shapes
 from .batch import BatchTracer
 from .closure import capture, closed
 from .custom_arguments import instantiate
@@ -143,11 +143,7 @@ class WhereApply(Call):
     def batch(
         self, size: int, args: Sequence[Any], dims: Sequence[int | None]
     ) -> tuple[Sequence[Any], Sequence[int | None]]:
-        rows = [
-            x.broadcast_to((size, *x.shape)) if d is None else move_axis(x, d, 0)
-            for x, d in zip(args, dims, strict=True)
-        ]
-        outs = bind_call(current_trace(), self, rows)
+        outs = bind_call(current_trace(), self, batch_to_front(args, dims, size))
         return outs, [0] * len(outs)
 
 
