@@ -22,14 +22,18 @@ from .transforms.callback import ShapeDtypeStruct, io_callback, pure_callback
 from .transforms.checkpoint import checkpoint, checkpoint_sequential, remat
 from .transforms.collectives import (
     all_gather,
+    all_to_all,
     axis_index,
     axis_size,
+    pbroadcast,
     pmax,
     pmean,
     pmin,
     ppermute,
+    pshuffle,
     psum,
     psum_scatter,
+    pswapaxes,
 )
 from .transforms.control import cond, fori_loop, switch, while_loop
 from .transforms.custom_jvp import SymbolicZero, custom_jvp
@@ -60,6 +64,7 @@ __all__ = [
     "ShapeDtypeStruct",
     "SymbolicZero",
     "all_gather",
+    "all_to_all",
     "asarray",
     "associative_scan",
     "axis_index",
@@ -106,13 +111,16 @@ __all__ = [
     "map",
     "numpy",
     "optim",
+    "pbroadcast",
     "pmax",
     "pmean",
     "pmin",
     "ppermute",
     "print_saved_residuals",
+    "pshuffle",
     "psum",
     "psum_scatter",
+    "pswapaxes",
     "pure_callback",
     "random",
     "remat",

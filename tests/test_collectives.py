@@ -25,6 +25,14 @@ def everywhere(row):
     return np.stack([row] * 4)
 
 
+FACTORS = np.array([1.0, 2.0, 3.0, 4.0])
+
+
+def four(x):
+    """(3,) -> (3, 4): one multiple for each of the four examples."""
+    return x[:, None] * fg.asarray(FACTORS)
+
+
 # for each operation: what an example says, and what a NumPy batch of them gives
 TABLE = {
     "psum": (lambda x: fg.psum(x, "i"), lambda x: everywhere(x.sum(0))),
@@ -39,6 +47,25 @@ TABLE = {
         lambda x: x.sum(0) * np.arange(1, 5)[:, None],
     ),
     "ppermute": (lambda x: fg.ppermute(x, "i", PAIRS), permuted),
+    "psum_scatter at 1": (
+        lambda x: fg.psum_scatter(fnp.stack([x, x * 2, x * 3, x * 4], axis=1), "i", scatter_dimension=-1),
+        lambda x: x.sum(0) * np.arange(1, 5)[:, None],
+    ),
+    "psum_scatter tiled": (
+        lambda x: fg.psum_scatter(fnp.concatenate([x, x * 2, x * 3, x * 4]), "i", tiled=True),
+        lambda x: x.sum(0) * np.arange(1, 5)[:, None],
+    ),
+    "all_to_all": (
+        lambda x: fg.all_to_all(four(x), "i", 1, 0),  # (3, 4) -> (4, 3): row j is column i of example j
+        lambda x: np.einsum("jk,i->ijk", x, FACTORS),
+    ),
+    "all_to_all tiled": (
+        lambda x: fg.all_to_all(four(x), "i", 1, 0, tiled=True),  # (3, 4) -> (12, 1)
+        lambda x: np.einsum("jk,i->ijk", x, FACTORS).reshape(4, 12, 1),
+    ),
+    "pswapaxes": (lambda x: fg.pswapaxes(four(x), "i", -1), lambda x: np.einsum("jk,i->ikj", x, FACTORS)),
+    "pbroadcast": (lambda x: fg.pbroadcast(x, "i", 2), lambda x: everywhere(x[2])),
+    "pshuffle": (lambda x: fg.pshuffle(x, "i", [2, 0, 3, 1]), lambda x: x[[2, 0, 3, 1]]),
     "axis_index": (lambda x: x * fg.axis_index("i"), lambda x: x * np.arange(4)[:, None]),
 }
 each = pytest.mark.parametrize("name", TABLE)
@@ -126,6 +153,27 @@ def test_trees_and_several_names():
     assert rows.tolist() == [[3.0, 5.0, 7.0]] * 2
 
 
+def test_several_names_count_the_last_one_fastest():
+    grid = np.arange(6.0).reshape(2, 3)
+
+    def f(x):
+        return fg.all_gather(x, ("rows", "columns")), fg.axis_index(("rows", "columns"))
+
+    gathered, index = fg.vmap(fg.vmap(f, axis_name="columns"), axis_name="rows")(grid)
+    assert gathered.tolist() == [[list(range(6))] * 3] * 2
+    assert index.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+@pytest.mark.parametrize(("split", "concat"), [(0, 0), (0, 1), (1, 0), (2, 1), (1, 2)])
+def test_all_to_all_as_jax_says(split, concat, tiled):
+    jax = pytest.importorskip("jax")
+    x = RNG.normal(size=(4, 4, 4, 4)).astype(np.float32)
+    ours = fg.vmap(lambda x: fg.all_to_all(x, "i", split, concat, tiled=tiled), axis_name="i")(x)
+    theirs = jax.vmap(lambda x: jax.lax.all_to_all(x, "i", split, concat, tiled=tiled), axis_name="i")(x)
+    np.testing.assert_array_equal(ours, theirs)
+
+
 def test_the_size_and_the_index_of_a_batch():
     found = fg.vmap(lambda x: (fg.axis_size("i"), fg.axis_index("i"), fg.psum(1, "i")), axis_name="i")(X)
     assert [y.tolist() for y in found] == [[4] * 4, [0, 1, 2, 3], [4] * 4]
@@ -170,5 +218,14 @@ def test_wrong_permutations_and_rows():
     for perm in ([(0, 1), (0, 2)], [(0, 1), (2, 1)], [(0, 4)], [(-1, 0)]):
         with pytest.raises(OptionError, match="must be one of the 4 examples, and none twice"):
             fg.vmap(lambda x, perm=perm: fg.ppermute(x, "i", perm), axis_name="i")(X)
-    with pytest.raises(ShapeError, match="must be of size 4, one row an example"):
-        fg.vmap(lambda x: fg.psum_scatter(x, "i"), axis_name="i")(X)
+    for message, call in {
+        r"axis 0 of float64\[3\] must be of size 4, one entry an example": lambda x: fg.psum_scatter(x, "i"),
+        r"axis 0 of float64\[3\] cannot be cut into 4 equal": lambda x: fg.psum_scatter(x, "i", tiled=True),
+        r"all_to_all: float64\[3\] has no axis 1": lambda x: fg.all_to_all(x, "i", 1, 0),
+        "a result of 2 dimensions has no axis 2": lambda x: fg.all_gather(x, "i", axis=2),
+    }.items():
+        with pytest.raises(ShapeError, match=message):
+            fg.vmap(call, axis_name="i")(X)
+    for call in (lambda x: fg.pshuffle(x, "i", [0, 1]), lambda x: fg.pbroadcast(x, "i", 4)):
+        with pytest.raises(OptionError, match="of the 4 examples"):
+            fg.vmap(call, axis_name="i")(X)

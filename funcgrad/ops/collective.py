@@ -62,6 +62,13 @@ ppermute = linear(  # example `source` sends to example `target`; who gets nothi
     transpose=lambda g, x, *, axis_name, perm: ppermute(g, axis_name=axis_name, perm=tuple((t, s) for s, t in perm)),
     batch=lambda size, xs, dims, **params: (ppermute(xs[0], **params), dims[0]),
 )
+all_to_all = linear(  # row i of example j -> row j of example i, so it is its own transpose
+    "all_to_all(x)",
+    impl=_unbound,
+    infer=_same,
+    transpose=lambda g, x, **params: all_to_all(g, **params),
+    batch=lambda n, xs, dims, **params: (all_to_all(move_axis(xs[0], dims[0], 1), **params), 1),
+)
 axis_index = general(
     "axis_index()",
     impl=_unbound,
@@ -134,6 +141,7 @@ COLLECTIVES: dict[str, Callable[[int, Sequence[Any], Sequence[int | None], Any],
         (xs[0] * size, 0) if dims[0] is None else (reduce_sum(xs[0], axes=(dims[0],)), 0)
     ),
     "ppermute": _permuted,
+    "all_to_all": lambda size, xs, dims, params: (_front(size, xs, dims), 1),  # nothing moves: two axes change places
     "axis_index": lambda size, xs, dims, params: (asarray(np.arange(size)), 0),
 }
 """(number of examples, operands, their batch axes, params) -> the result and its batch axis."""

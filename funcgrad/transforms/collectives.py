@@ -16,18 +16,23 @@ from ..errors import AxisNameError, OptionError, ShapeError
 from ..numpy.creation import asarray
 from ..ops import collective as ops
 from ..ops.create import to_inexact
+from ..rules import move_axis
 from .batch import BatchTrace
 
 __all__ = [
     "all_gather",
+    "all_to_all",
     "axis_index",
     "axis_size",
+    "pbroadcast",
     "pmax",
     "pmean",
     "pmin",
     "ppermute",
+    "pshuffle",
     "psum",
     "psum_scatter",
+    "pswapaxes",
 ]
 
 Names = str | Sequence[str]
@@ -75,12 +80,32 @@ def pmin(x: Any, axis_name: Names) -> Any:
     return _each(ops.pmin, x, axis_name)
 
 
-def all_gather(x: Any, axis_name: str, *, axis: int = 0, tiled: bool = False) -> Any:
+def pbroadcast(x: Any, axis_name: str, source: int) -> Any:
+    """The value of one example, which every example gets.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: of the vmap.
+        source: the number of that example.
+
+    Raises: as for `psum`; OptionError where there is no such example.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> fg.vmap(lambda x: x - fg.pbroadcast(x, "i", 1), axis_name="i")(fnp.asarray([1.0, 3.0, 2.0]))
+    Array([-2.,  0., -1.], dtype=float32)
+    """
+    size = axis_size(axis_name)
+    if not 0 <= source < size:
+        raise OptionError(f"pbroadcast: source must be one of the {size} examples, not {source!r}")
+    return tree.map(lambda leaf: leaf[source], all_gather(x, axis_name))
+
+
+def all_gather(x: Any, axis_name: Names, *, axis: int = 0, tiled: bool = False) -> Any:
     """All examples' values in one array, which every example gets.
 
     Args:
         x: a pytree of arrays of shape (*s).
-        axis_name: of the vmap.
+        axis_name: of the vmap; of several the examples of the last come one after the other.
         axis: where the examples go in the result.
         tiled: concatenate along that axis instead of a new one.
 
@@ -93,43 +118,75 @@ def all_gather(x: Any, axis_name: str, *, axis: int = 0, tiled: bool = False) ->
     >>> fg.vmap(lambda x: fg.all_gather(x, "i").max() - x, axis_name="i")(fnp.asarray([1.0, 3.0, 2.0]))
     Array([2., 0., 1.], dtype=float32)
     """
-    size = axis_size(axis_name)
+    names = _names(axis_name)
+    size = axis_size(names)
 
     def gathered(leaf: Any) -> Any:
-        found = ops.all_gather(asarray(leaf), axis_name=axis_name, size=size)
-        where = axis % (found.ndim - 1 if tiled else found.ndim)
-        order = list(range(1, found.ndim))
-        order.insert(where, 0)
-        found = found.transpose(order)
-        if tiled:
-            shape = found.shape
-            found = found.reshape((*shape[:where], shape[where] * shape[where + 1], *shape[where + 2 :]))
-        return found
+        found = leaf = asarray(leaf)
+        for name in reversed(names):
+            found = ops.all_gather(found, axis_name=name, size=axis_size(name))
+        return _insert(found.reshape((size, *leaf.shape)), axis, tiled)
 
     return tree.map(gathered, x)
 
 
-def psum_scatter(x: Any, axis_name: str) -> Any:
-    """The sum of the examples' values, of which each example gets its own row: the transpose of `all_gather`.
+def psum_scatter(x: Any, axis_name: str, *, scatter_dimension: int = 0, tiled: bool = False) -> Any:
+    """The sum of the examples' values, of which each example gets its own part: the transpose of `all_gather`.
 
     Args:
-        x: a pytree of arrays of shape (size, *s).
+        x: a pytree of arrays of shape (size, *s), or of more dimensions before that axis.
         axis_name: of the vmap.
+        scatter_dimension: the axis whose i-th entry example i gets.
+        tiled: example i gets the i-th of `size` equal pieces of that axis, which stays.
 
     Returns:
         A pytree of arrays of shape (*s).
 
-    Raises: as for `psum`; ShapeError where the first axis is not one entry an example.
+    Raises: as for `psum`; ShapeError where that axis is not one entry an example, or tiled no such pieces.
     """
     size = axis_size(axis_name)
 
     def scattered(leaf: Any) -> Any:
         leaf = asarray(leaf)
-        if not leaf.ndim or leaf.shape[0] != size:
-            raise ShapeError(f"psum_scatter: the first axis of {leaf.aval} must be of size {size}, one row an example")
-        return ops.psum_scatter(leaf, axis_name=axis_name, size=size)
+        rows = _rows(leaf, scatter_dimension, tiled, size, "psum_scatter")
+        return ops.psum_scatter(rows, axis_name=axis_name, size=size)
 
     return tree.map(scattered, x)
+
+
+def all_to_all(x: Any, axis_name: str, split_axis: int, concat_axis: int, *, tiled: bool = False) -> Any:
+    """Every example sends a part of its value to each, its i-th part to example i.
+
+    Args:
+        x: a pytree of arrays.
+        axis_name: of the vmap.
+        split_axis: the axis whose i-th entry goes to example i.
+        concat_axis: where the received parts stand in the result, those of example j at j.
+        tiled: the parts are `size` equal pieces of `split_axis`, and are concatenated along `concat_axis`; both axes
+            stay.
+
+    Returns:
+        A pytree of arrays of x's shape without `split_axis`, with an axis of the batch's size at `concat_axis`.
+
+    Raises: as for `psum_scatter`.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> x = fnp.asarray([[1, 2], [3, 4]])
+    >>> fg.vmap(lambda x: fg.all_to_all(x, "i", 0, 0), axis_name="i")(x).tolist()
+    [[1, 3], [2, 4]]
+    """
+    size = axis_size(axis_name)
+
+    def exchanged(leaf: Any) -> Any:
+        rows = _rows(asarray(leaf), split_axis, tiled, size, "all_to_all")
+        return _insert(ops.all_to_all(rows, axis_name=axis_name), concat_axis, tiled)
+
+    return tree.map(exchanged, x)
+
+
+def pswapaxes(x: Any, axis_name: str, axis: int) -> Any:
+    """The examples change places with the entries of an axis: `all_to_all(x, axis_name, axis, axis)`."""
+    return all_to_all(x, axis_name, axis, axis)
 
 
 def ppermute(x: Any, axis_name: str, perm: Sequence[tuple[int, int]]) -> Any:
@@ -154,15 +211,32 @@ def ppermute(x: Any, axis_name: str, perm: Sequence[tuple[int, int]]) -> Any:
     return tree.map(lambda leaf: ops.ppermute(asarray(leaf), axis_name=axis_name, perm=pairs), x)
 
 
-def axis_index(axis_name: str) -> Any:
+def pshuffle(x: Any, axis_name: str, perm: Sequence[int]) -> Any:
+    """Example i gets the value of example perm[i]: `ppermute` for a whole permutation; Raises: as there.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> fg.vmap(lambda x: fg.pshuffle(x, "i", [2, 0, 1]), axis_name="i")(fnp.asarray([1.0, 2.0, 3.0]))
+    Array([3., 1., 2.], dtype=float32)
+    """
+    if len(perm) != axis_size(axis_name):
+        raise OptionError(f"pshuffle: perm must name each of the {axis_size(axis_name)} examples once, not {perm}")
+    return ppermute(x, axis_name, [(source, target) for target, source in enumerate(perm)])
+
+
+def axis_index(axis_name: Names) -> Any:
     """The number of this example in its batch: an int64 array without dimensions.
+
+    Of several names the last counts fastest, as in `all_gather`.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> fg.vmap(lambda x: x * fg.axis_index("i"), axis_name="i")(fnp.asarray([5, 5, 5]))
     Array([ 0,  5, 10], dtype=int64)
     """
-    axis_size(axis_name)
-    return ops.axis_index(axis_name=axis_name)
+    found: Any = None
+    for name in _names(axis_name):
+        size, mine = axis_size(name), ops.axis_index(axis_name=name)
+        found = mine if found is None else found * size + mine
+    return found
 
 
 def axis_size(axis_name: Names) -> int:
@@ -185,8 +259,36 @@ def axis_size(axis_name: Names) -> int:
 
 def _each(operation: Callable[..., Any], x: Any, axis_name: Names) -> Any:
     """An operation on every leaf, over one name after the other."""
-    names = (axis_name,) if isinstance(axis_name, str) else tuple(axis_name)
-    for name in names:
+    for name in _names(axis_name):
         axis_size(name)
         x = tree.map(lambda leaf, name=name: operation(asarray(leaf), axis_name=name), x)
     return x
+
+
+def _names(axis_name: Names) -> tuple[str, ...]:
+    return (axis_name,) if isinstance(axis_name, str) else tuple(axis_name)
+
+
+def _rows(x: Any, axis: int, tiled: bool, size: int, name: str) -> Any:
+    """The array with one entry an example in front: that axis, or tiled the number of the piece of it."""
+    if not -x.ndim <= axis < x.ndim:
+        raise ShapeError(f"{name}: {x.aval} has no axis {axis}")
+    axis %= x.ndim
+    if not tiled:
+        if x.shape[axis] != size:
+            raise ShapeError(f"{name}: axis {axis} of {x.aval} must be of size {size}, one entry an example")
+        return move_axis(x, axis, 0)
+    if x.shape[axis] % size:
+        raise ShapeError(f"{name}: axis {axis} of {x.aval} cannot be cut into {size} equal pieces, one an example")
+    cut = x.reshape((*x.shape[:axis], size, x.shape[axis] // size, *x.shape[axis + 1 :]))
+    return move_axis(cut, axis, 0)
+
+
+def _insert(x: Any, axis: int, tiled: bool) -> Any:
+    """The array with its first axis at `axis` of the result, or tiled as part of that axis."""
+    ndim = x.ndim - 1 if tiled else x.ndim
+    if not -ndim <= axis < ndim:
+        raise ShapeError(f"a result of {ndim} dimensions has no axis {axis} for the examples to stand at")
+    axis %= ndim
+    x = move_axis(x, 0, axis)
+    return x.reshape((*x.shape[:axis], -1, *x.shape[axis + 2 :])) if tiled else x
