@@ -46,10 +46,13 @@ from .transforms.jvp import jvp
 from .transforms.leaks import checking_leaks
 from .transforms.linear import linear_transpose, linearize
 from .transforms.products import elementwise_grad, ggnvp, hessian_diag, hvp
+from .transforms.reduce import reduce, reduce_window
 from .transforms.residuals import print_saved_residuals, saved_residuals
 from .transforms.saving import checkpoint_name, checkpoint_policies
 from .transforms.scan import associative_scan, map, scan  # as in jax.lax
+from .transforms.select import select, select_n
 from .transforms.tap import tap
+from .transforms.vectorize import vectorize
 from .transforms.vmap import vmap
 from .transforms.where_apply import where_apply
 
@@ -123,9 +126,13 @@ __all__ = [
     "pswapaxes",
     "pure_callback",
     "random",
+    "reduce",
+    "reduce_window",
     "remat",
     "saved_residuals",
     "scan",
+    "select",
+    "select_n",
     "sequential_vmap",
     "stop_gradient",
     "switch",
@@ -139,6 +146,8 @@ __all__ = [
     "where_apply",
     "while_loop",
 ]
+
+numpy.vectorize = vectorize  # a transform, which the namespace, from further left, cannot import
 
 _ON_DEMAND = frozenset(["data", "debug", "functional", "layers", "optim", "random", "testing"])
 

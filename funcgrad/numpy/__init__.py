@@ -10,6 +10,7 @@ Names and conventions are those of NumPy and of the Python array API standard.
 from __future__ import annotations
 
 import sys as _sys
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from numpy import (
     bool,
@@ -127,6 +128,7 @@ from .elementwise import (
     reciprocal,
     remainder,
     round,
+    select,
     sign,
     signbit,
     sin,
@@ -203,6 +205,9 @@ from .reductions import (
     sum,
     var,
 )
+
+if _TYPE_CHECKING:
+    from ..transforms.vectorize import vectorize
 
 __all__ = [
     "Array",
@@ -345,6 +350,7 @@ __all__ = [
     "reshape",
     "roll",
     "round",
+    "select",
     "sign",
     "signbit",
     "sin",
@@ -384,3 +390,5 @@ __all__ = [
 ]
 
 _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])
+
+__all__ += ["vectorize"]  # a transform: the top of the package sets it here

@@ -7,7 +7,7 @@ of documentation.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from .. import operations
 from ..core import SCALARS, Array
 from ..dtypes import ALL, INEXACT, WEAK, canonical
-from ..errors import DtypeError
+from ..errors import DtypeError, ShapeError
 from ..operations import Operation
 from ..ops import elementwise as ops
 from ..ops.create import as_operand, asarray, promote, promote_inexact, to_inexact
@@ -264,6 +264,30 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
         raise DtypeError("where takes a condition alone, or a condition and two values")
     x, y = promote(x, y)
     return ops.where(ops.astype(asarray(condition), bool), x, y)
+
+
+def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0) -> Any:
+    """Each element from the first choice whose condition is true there; all are computed.
+
+    Args:
+        condlist: boolean arrays.
+        choicelist: as many arrays or numbers; all broadcast.
+        default: where no condition is true.
+
+    >>> from funcgrad import numpy as fnp
+    >>> x = fnp.asarray([1.0, 2.0, 3.0])
+    >>> fnp.select([x > 2, x > 1], [x * 10, -x], 5.0)
+    Array([ 5., -2., 30.], dtype=float32)
+    """
+    if len(condlist) != len(choicelist):
+        raise ShapeError(f"select: {len(condlist)} conditions for {len(choicelist)} choices")
+    out = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        condition = asarray(condition)
+        if condition.dtype.kind != "b":
+            raise DtypeError(f"select: a condition must be booleans, not {condition.aval}")
+        out = where(condition, choice, out)
+    return asarray(out)
 
 
 def nonzero(x: Any, /) -> tuple[Array, ...]:
