@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import config, errors, numpy, tree
+from . import config, errors, flatten_util, numpy, tree
 from .checking import check
 from .core import Array
 from .device import Device, default_device, device, devices, synchronize
@@ -96,6 +96,7 @@ __all__ = [
     "elementwise_grad",
     "errors",
     "fixed_point",
+    "flatten_util",
     "fori_loop",
     "functional",
     "ggnvp",
