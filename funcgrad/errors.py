@@ -114,15 +114,20 @@ class ArrayIndexError(FuncgradError, IndexError):
 
 
 class CheckError(FuncgradError, AssertionError):
-    """`check(f)(...).raise_if_any()` of a report with findings.
+    """A check of yours that failed: `debug.error_if`, or `check(f)(...).raise_if_any()` of a report with findings.
 
     Fails::
 
         fg.check(lambda x: fg.stop_gradient(x) * 2)(1.0).raise_if_any()
 
+    Fails::
+
+        fg.debug.error_if(x, x > 0, "x must not be positive")
+
     Works::
 
         fg.check(lambda x: x * 2)(1.0).raise_if_any()
+        fg.debug.error_if(x, x < 0, "x must not be negative")
     """
 
 

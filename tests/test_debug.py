@@ -11,7 +11,7 @@ import pytest
 import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad.core import current_trace
-from funcgrad.errors import DtypeError, LeakedTracerError, NanError, OptionError, ShapeError, TreeError
+from funcgrad.errors import CheckError, DtypeError, LeakedTracerError, NanError, OptionError, ShapeError, TreeError
 
 X = np.array([1.0, 2.0, 4.0])
 
@@ -350,3 +350,21 @@ def test_a_tracer_shows_itself_after_its_transform_too():
     fg.grad(fg.checkpoint(lambda x: kept.append(x) or x * x))(1.0)
     assert all(repr(x) and str(x) for x in kept)
     kept.clear()
+
+
+# ---- error_if -----------------------------------------------------------------------------------
+
+
+def test_a_check_that_fails_names_the_line_and_the_examples():
+    def root(x):
+        return fnp.sqrt(fg.debug.error_if(x, x < 0, "x must not be negative"))
+
+    good, bad = fnp.asarray([4.0, 1.0, 9.0]), fnp.asarray([4.0, -1.0, 9.0, -4.0])
+    assert fg.vmap(fg.grad(root))(good).tolist() == [0.25, 0.5, fnp.asarray(1 / 6).item()]
+    for call in (root, fg.grad(lambda x: root(x).sum()), lambda x: fg.jvp(root, (x,), (x,))):
+        with pytest.raises(CheckError, match=r"error_if: x must not be negative\n  at .*test_debug.py:\d+"):
+            call(bad)
+    for each in (root, fg.grad(root)):
+        with pytest.raises(CheckError, match="must not be negative") as caught:
+            fg.vmap(each)(bad)
+        assert "on the path of examples 1, 3" in caught.value.__notes__[0]

@@ -1,4 +1,4 @@
-"""Looking inside while transforms run: `fg.debug.print`, `fg.debug.callback`, `fg.debug.breakpoint`.
+"""Looking inside while transforms run: `fg.debug.print`, `callback`, `breakpoint`, `error_if`.
 
 Python's own `print` and `pdb` work everywhere and show a batch as one value. These show what one example sees.
 """
@@ -12,9 +12,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from .. import numpy as fnp
+from ..errors import CheckError
 from ..transforms.callback import observe
 
-__all__ = ["breakpoint", "callback", "print"]
+__all__ = ["breakpoint", "callback", "error_if", "print"]
 
 
 def print(fmt: str, *args: Any, ordered: bool = False, **kwargs: Any) -> None:
@@ -55,3 +57,29 @@ def breakpoint(**kwargs: Any) -> None:
         pdb.Pdb().set_trace(sys._getframe(1))  # the default, a frame further out: the user's line and not this
     else:
         builtins.breakpoint(**kwargs)
+
+
+def error_if(x: Any, pred: Any, msg: str) -> Any:
+    """x, or an error where pred has an element that is true.
+
+    Python's own `if bad: raise ...` and `assert` do the same under every transform, vmap included, where the error
+    names the examples; this is for programs that were written with it.
+
+    Args:
+        x: anything.
+        pred: a boolean or an array of them.
+        msg: what the error says.
+
+    Raises:
+        CheckError: it is true.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> root = lambda x: fnp.sqrt(fg.debug.error_if(x, x < 0, "x must not be negative"))
+    >>> fg.vmap(fg.grad(root))(fnp.asarray([1.0, 4.0])).tolist()
+    [0.5, 0.25]
+
+    Source: equinox.error_if.
+    """
+    if fnp.any(pred):
+        raise CheckError(f"error_if: {msg}")
+    return x
