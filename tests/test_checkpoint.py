@@ -22,6 +22,15 @@ WAYS = {
     "remat": fg.remat,
     "products kept": fg.checkpoint(policy=P.dots_saveable),
     "all but a name kept": fg.checkpoint(policy=P.save_anything_except_these_names("other")),
+    "products offloaded": fg.checkpoint(policy=P.offload_dot_with_no_batch_dims("device", "pinned_host")),
+    "a name offloaded": fg.checkpoint(
+        policy=P.save_and_offload_only_these_names(
+            names_which_can_be_saved=[],
+            names_which_can_be_offloaded=["other"],
+            offload_src="device",
+            offload_dst="pinned_host",
+        )
+    ),
     "everything kept": fg.checkpoint(policy=P.everything_saveable),
 }
 TRANSFORMED = {
@@ -269,3 +278,45 @@ def test_saved_residuals_are_listed(capsys):
     assert "float64[3,3] from argument 0" in out
     kept = fg.checkpoint(f, policy=P.dots_saveable)
     assert any("matmul, kept by the policy" in text for _, text in fg.saved_residuals(kept, W, m))
+
+
+# ---- other devices -------------------------------------------------------------------------------
+
+
+def test_what_is_offloaded_waits_on_the_other_device_and_comes_back(monkeypatch):
+    strict = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    here, host = strict.Device("device1"), strict.Device("CPU_DEVICE")
+    w, v = (fg.asarray(strict.asarray(np.array(x), device=here)) for x in (W, V))
+    only_h = P.save_and_offload_only_these_names(
+        names_which_can_be_saved=["k"], names_which_can_be_offloaded=["h"], offload_src="device", offload_dst=host
+    )
+    policies = {
+        P.save_only_these_names("h", "k"): [here, here],
+        only_h: [host, here],
+        P.offload_dot_with_no_batch_dims("device", host): [host],
+        P.save_from_both_policies(only_h, P.dots_saveable): [host, here, here],
+    }
+    waiting, start = [], saving.Replay.__init__
+
+    def spy(self, parent, saved):
+        waiting.append([kept.out.device for kept in saved.values()])
+        start(self, parent, saved)
+
+    monkeypatch.setattr(saving.Replay, "__init__", spy)
+
+    def f(w, v):
+        h = fg.checkpoint_name(fnp.sin(w @ w), "h")
+        return fnp.sum(fnp.sin(fg.checkpoint_name(h * v, "k")))
+
+    expected = fg.grad(f)(W, V)
+    for policy, devices in policies.items():
+        waiting.clear()
+        slopes = fg.grad(fg.checkpoint(f, policy=policy))(w, v)
+        assert sorted(map(str, waiting[0])) == sorted(map(str, devices))
+        assert slopes.device == here
+        np.testing.assert_allclose(np.asarray(slopes._data.to_device(host)), expected, rtol=1e-12)
+
+
+def test_a_name_is_saved_or_offloaded():
+    with pytest.raises(OptionError, match="a cannot be both saved and offloaded"):
+        P.save_and_offload_only_these_names(names_which_can_be_saved=["a", "b"], names_which_can_be_offloaded=["a"])

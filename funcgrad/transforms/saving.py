@@ -7,17 +7,20 @@ A policy answers, for one operation: keep its result? It is asked what the tape 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from .. import tree
-from ..core import Array, Call, Params, Primitive, Trace, aval, bind, bind_call
+from ..core import Array, Call, Params, Primitive, Trace, aval, bind, bind_call, use_trace
+from ..device import device
+from ..errors import OptionError
 from ..numpy.creation import asarray
+from ..ops.create import to_device
 from ..rules import linear
 
 __all__ = ["Policy", "Recording", "Replay", "checkpoint_name", "checkpoint_policies"]
 
-Policy: TypeAlias = Callable[..., bool]
-"""(primitive, *avals of its operands, **params) -> keep the result?"""
+Policy: TypeAlias = Callable[..., "bool | Offload"]
+"""(primitive, *avals of its operands, **params) -> keep the result, or keep it on another device?"""
 
 _named = linear(
     "checkpoint_name(x)",
@@ -25,6 +28,13 @@ _named = linear(
     infer=lambda x, *, name: x,
     transpose=lambda g, x, *, name: g,
 )
+
+
+class Offload(NamedTuple):
+    """What a policy says of a result to be kept on another device, as `device_put` names it."""
+
+    target: Any
+
 
 _PRODUCTS = frozenset(["matmul", "conv", "conv_data", "conv_weights"])
 
@@ -96,13 +106,71 @@ class checkpoint_policies:  # noqa: N801  # a namespace, named as in JAX
         return policy
 
     @staticmethod
+    def offload_dot_with_no_batch_dims(offload_src: str = "device", offload_dst: Any = "pinned_host") -> Policy:
+        """The results of products of two matrices, kept on the host, or on another device, until the backward pass.
+
+        Args:
+            offload_src: for programs written for JAX; it is the device that the result was computed on.
+            offload_dst: where to: "pinned_host" or "cpu", or another device.
+        """
+        target = _place(offload_dst)
+
+        def policy(primitive: Primitive, *avals: Any, **params: Any) -> Any:
+            kept = checkpoint_policies.dots_with_no_batch_dims_saveable(primitive, *avals, **params)
+            return kept and Offload(target)
+
+        return policy
+
+    @staticmethod
+    def save_and_offload_only_these_names(
+        *,
+        names_which_can_be_saved: Sequence[str],
+        names_which_can_be_offloaded: Sequence[str],
+        offload_src: str = "device",
+        offload_dst: Any = "pinned_host",
+    ) -> Policy:
+        """The values that `checkpoint_name` gave these names, some where they are and some on the host.
+
+        Args:
+            names_which_can_be_saved, names_which_can_be_offloaded: names, none in both.
+            offload_src, offload_dst: as for `offload_dot_with_no_batch_dims`.
+        """
+        saved, offloaded, target = set(names_which_can_be_saved), set(names_which_can_be_offloaded), _place(offload_dst)
+        if both := saved & offloaded:
+            raise OptionError(f"checkpoint: {', '.join(sorted(both))} cannot be both saved and offloaded")
+
+        def policy(primitive: Primitive, *avals: Any, **params: Any) -> Any:
+            name = params["name"] if primitive is _named.primitive else None
+            return Offload(target) if name in offloaded else name in saved
+
+        return policy
+
+    @staticmethod
     def save_from_both_policies(first: Policy, second: Policy) -> Policy:
         """What either of two policies keeps."""
 
-        def policy(primitive: Primitive, *avals: Any, **params: Any) -> bool:
+        def policy(primitive: Primitive, *avals: Any, **params: Any) -> Any:
             return first(primitive, *avals, **params) or second(primitive, *avals, **params)
 
         return policy
+
+
+def _place(target: Any) -> Any:
+    """A device that JAX or `device_put` names."""
+    if not isinstance(target, str):
+        return target
+    return device("cpu" if target in ("pinned_host", "unpinned_host") else target)
+
+
+class Kept(NamedTuple):
+    """A result that was kept, and of which operation."""
+
+    primitive: Primitive | None
+    out: Any
+
+
+class Moved(Kept):
+    """One that is on another device meanwhile; it comes back to where the operands are."""
 
 
 class Recording(Trace):
@@ -115,17 +183,24 @@ class Recording(Trace):
         super().__init__(parent)
         self.policy = policy
         self.count = 0
-        self.saved: dict[int, tuple[Primitive, Any]] = {}  # by the operation's place in the run
+        self.saved: dict[int, Kept] = {}  # by the operation's place in the run
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         out = bind(self.parent, primitive, args, params)
-        if self.policy(primitive, *[aval(a) for a in args], **params):
-            self.saved[self.count] = primitive, out
+        if keep := self.policy(primitive, *[aval(a) for a in args], **params):
+            kept = Kept(primitive, out)
+            if isinstance(keep, Offload) and isinstance(out, Array):
+                with use_trace(self.parent):
+                    kept = Moved(primitive, to_device(out, keep.target))
+            self.saved[self.count] = kept
         self.count += 1
         return out
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
         return bind_call(self.parent, call, args)
+
+
+_NOTHING = Kept(None, None)
 
 
 class Replay(Trace):
@@ -134,15 +209,18 @@ class Replay(Trace):
     __slots__ = ("count", "saved")
     name, carries = "checkpoint", "policy"
 
-    def __init__(self, parent: Trace | None, saved: dict[int, tuple[Primitive, Any]]):
+    def __init__(self, parent: Trace | None, saved: dict[int, Kept]):
         super().__init__(parent)
         self.saved, self.count = saved, 0
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
-        was, out = self.saved.get(self.count, (None, None))
+        kept = self.saved.get(self.count, _NOTHING)
         self.count += 1
-        if was is primitive and isinstance(out, Array):
-            return out
+        if kept.primitive is primitive and isinstance(kept.out, Array):
+            if not isinstance(kept, Moved):
+                return kept.out
+            with use_trace(self.parent):
+                return to_device(kept.out, next(a for a in args if isinstance(a, Array)).device)
         return bind(self.parent, primitive, args, params)
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
