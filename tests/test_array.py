@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
+import math
 import pickle
 from typing import Any
 
@@ -63,6 +64,29 @@ def test_methods_take_the_arguments_that_are_declared() -> None:
     assert_same(a.mT, x.mT)
     assert len(a) == 2
     assert [row.tolist() for row in a] == x.tolist()
+
+
+@pytest.mark.parametrize("transform", ["none", "grad", "vmap"])
+def test_round_and_divmod_are_those_of_python(transform: str) -> None:
+    def f(x: Any) -> Any:
+        quotient, rest = divmod(x, 2.0)
+        other, left = divmod(7.0, x)
+        np_quotient, np_rest = np.divmod(x, 2.0)
+        return round(x) + 10 * round(x, 1) + quotient * rest + other * left + np_quotient * np_rest
+
+    values = [1.26, 2.5, -3.75]
+    expected = [round(x) + 10 * round(x, 1) + 2 * math.prod(divmod(x, 2.0)) + math.prod(divmod(7.0, x)) for x in values]
+    x = fg.asarray(np.array(values))
+    if transform == "vmap":
+        found = fg.vmap(f)(x)
+    elif transform == "none":
+        found = f(x)
+    else:
+        found, slopes = fg.jvp(f, (x,), (fnp.ones(3),))
+        np.testing.assert_allclose(slopes, [2 * (v // 2) - (7 // v) ** 2 for v in values], rtol=1e-12)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert round(fnp.asarray(2.5)).dtype == np.float32
+    assert [part.tolist() for part in divmod(fnp.asarray([7, -7]), 2)] == [[3, -4], [1, 1]]
 
 
 # ---- which dtype -------------------------------------------------------------------------------

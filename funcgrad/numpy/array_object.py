@@ -32,20 +32,21 @@ def _left(function: Any) -> Callable[[Array, Any], Any]:
     return operator
 
 
-def _right(function: Callable[[Any, Any], Array]) -> Callable[[Array, Any], Any]:
+def _right(function: Callable[[Any, Any], Any]) -> Callable[[Array, Any], Any]:
     def operator(self: Array, other: Any) -> Any:
         return function(other, self) if isinstance(other, _OPERANDS) else NotImplemented
 
     return operator
 
 
-_BINARY = {
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "add": e.add,
     "sub": e.subtract,
     "mul": e.multiply,
     "truediv": e.divide,
     "floordiv": e.floor_divide,
     "mod": e.remainder,
+    "divmod": e.divmod,
     "pow": e.power,
     "matmul": linear_algebra.matmul,
     "and": e.bitwise_and,
@@ -90,6 +91,11 @@ def _flatten(self: Array) -> Array:
     return manipulation.ravel(self)
 
 
+def _round(self: Array, ndigits: int | None = None) -> Array:
+    """`round(x)`: an array of the same dtype, as in JAX; `int(round(x))` is a Python number."""
+    return e.round(self, ndigits or 0)
+
+
 def _astype(self: Array, dtype: Any, copy: bool = True) -> Array:
     """The array in another dtype (see `funcgrad.numpy.astype`)."""
     return e.astype(self, dtype)
@@ -102,6 +108,7 @@ def _to_device(self: Array, device: str | Device, /, *, stream: Any = None) -> A
 
 _METHODS: dict[str, Any] = {
     "__getitem__": indexing.getitem,
+    "__round__": _round,
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": _flatten,

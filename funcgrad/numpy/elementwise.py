@@ -116,6 +116,13 @@ floor_divide = _binary(ops.floor_divide, "Quotient rounded down, floor(x / y).",
 remainder = _binary(
     ops.remainder, "Remainder of floor division, with the sign of y: x - y * floor(x / y).", _promote_numbers
 )
+
+
+def divmod(x: Any, y: Any, /) -> tuple[Array, Array]:
+    """Quotient rounded down and what remains: (x // y, x % y)."""
+    return floor_divide(x, y), remainder(x, y)
+
+
 negative = _number(
     ops.negative, "-x", lambda x: _refuse_boolean("negative", asarray(x), "write ~x for their opposites")
 )
