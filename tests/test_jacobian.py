@@ -197,3 +197,17 @@ class TestHessian:
 
 def test_jacobian_is_jacrev():
     assert fg.jacobian is fg.jacrev
+
+
+def test_integers_have_no_part_of_the_jacobian():
+    def f(tree, scale):
+        return {"y": tree["x"] ** tree["n"] * scale, "z": tree["x"].sum()}
+
+    given = {"x": fnp.asarray([1.0, 2.0]), "n": 3, "m": None}
+    found = fg.jacrev(f, (0, 1), allow_int=True)(given, 2)
+    assert found["y"][0]["x"].tolist() == [[6.0, 0.0], [0.0, 24.0]]
+    assert found["z"][0]["x"].tolist() == [1.0, 1.0]
+    assert found["y"][0]["n"] is found["y"][1] is found["z"][0]["m"] is None
+    assert fg.jacobian(lambda n: n * fnp.ones(2), allow_int=True)(2) is None
+    with pytest.raises(DtypeError, match="argument 0\\['n'\\] is int64"):
+        fg.jacrev(f)(given, 2)

@@ -14,7 +14,7 @@ from ..core import Array
 from ..dtypes import is_inexact
 from ..errors import DtypeError
 from ..numpy.creation import eye
-from .arguments import Call, as_arrays, refuse_reals, select, split_aux
+from .arguments import as_arrays, refuse_reals, select, split_aux
 from .grad import vjp
 from .jvp import jvp
 from .vmap import vmap
@@ -62,6 +62,7 @@ def jacrev(
     argnums: Argnums = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    allow_int: bool = False,
     *,
     argnames: Argnames = None,
     chunk_size: int | None = None,
@@ -69,12 +70,13 @@ def jacrev(
     """A function that returns the Jacobian of f, row by row by reverse mode.
 
     Args, Returns: as for `jacfwd`, whose numbers it equals.
+        allow_int: arguments may hold integers and booleans, whose part of the Jacobian is None.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> fg.jacrev(lambda x: x @ x)(fnp.asarray([1.0, 2.0]))
     Array([2., 4.], dtype=float32)
     """
-    return _jacobian(f, argnums, argnames, has_aux, "jacrev", _rows, holomorphic, chunk_size)
+    return _jacobian(f, argnums, argnames, has_aux, "jacrev", _rows, holomorphic, chunk_size, allow_int)
 
 
 def hessian(
@@ -117,6 +119,7 @@ def _jacobian(
     compute: Any,
     holomorphic: bool,
     chunk_size: int | None,
+    allow_int: bool = False,
 ) -> Callable[..., Any]:
     selection = select(argnums, argnames, name)
 
@@ -124,14 +127,32 @@ def _jacobian(
         call = selection.bind(f, args, kwargs)
         leaves, structure = tree.flatten(call.chosen)
         arrays = as_arrays(leaves, name)
-        call.refuse_integers(arrays)
+        if not allow_int:
+            call.refuse_integers(arrays)
+        smooth = [i for i, x in enumerate(arrays) if is_inexact(x.dtype)]
         if holomorphic:
-            refuse_reals(arrays, name, "an argument")
-        blocks, out_structure, aux = compute(call, arrays, structure, has_aux, name, holomorphic, chunk_size)
-        result = tree.unflatten(out_structure, [call.result(tree.unflatten(structure, parts)) for parts in blocks])
+            refuse_reals([arrays[i] for i in smooth], name, "an argument")
+
+        def of_leaves(xs: Sequence[Any]) -> Any:
+            return call(tree.unflatten(structure, _placed(arrays, smooth, xs)))
+
+        def block(parts: Sequence[Any]) -> Any:
+            return call.result(tree.unflatten(structure, _placed([None] * len(arrays), smooth, parts)))
+
+        chosen = [arrays[i] for i in smooth]
+        blocks, out_structure, aux = compute(of_leaves, chosen, has_aux, name, holomorphic, chunk_size)
+        result = tree.unflatten(out_structure, [block(parts) for parts in blocks])
         return (result, aux) if has_aux else result
 
     return selection.named(jacobian_of_f, f, name)
+
+
+def _placed(values: Sequence[Any], places: Sequence[int], others: Sequence[Any]) -> list[Any]:
+    """The values with others in some places."""
+    found = list(values)
+    for i, x in zip(places, others, strict=True):
+        found[i] = x
+    return found
 
 
 Blocks = tuple[list[list[Any]], tree.Structure, Any]
@@ -139,9 +160,8 @@ Blocks = tuple[list[list[Any]], tree.Structure, Any]
 
 
 def _columns(
-    call: Call,
+    f: Callable[[Sequence[Any]], Any],
     leaves: list[Array],
-    structure: tree.Structure,
     has_aux: bool,
     name: str,
     holomorphic: bool,
@@ -150,12 +170,12 @@ def _columns(
     """The blocks of the Jacobian by forward mode."""
 
     def push(*tangents: Array) -> Any:
-        out = jvp(lambda *xs: call(tree.unflatten(structure, xs)), leaves, tangents, has_aux=has_aux)
+        out = jvp(lambda *xs: f(xs), leaves, tangents, has_aux=has_aux)
         _refuse_integers(tree.leaves(out[0]), name, holomorphic)
         return out[1:] if has_aux else out[1]
 
     if not leaves:
-        out, aux = split_aux(call(tree.unflatten(structure, [])), has_aux)
+        out, aux = split_aux(f([]), has_aux)
         outs, out_structure = tree.flatten(out)
         return [[] for _ in outs], out_structure, aux
     pushed = vmap(push, out_axes=(-1, None) if has_aux else -1, chunk_size=chunk_size)(*_basis(leaves))
@@ -165,16 +185,15 @@ def _columns(
 
 
 def _rows(
-    call: Call,
+    f: Callable[[Sequence[Any]], Any],
     leaves: list[Array],
-    structure: tree.Structure,
     has_aux: bool,
     name: str,
     holomorphic: bool,
     chunk_size: int | None,
 ) -> Blocks:
     """The same by reverse mode."""
-    found = vjp(lambda *xs: call(tree.unflatten(structure, xs)), *leaves, has_aux=has_aux)
+    found = vjp(lambda *xs: f(xs), *leaves, has_aux=has_aux)
     outs, out_structure = tree.flatten(found[0])
     outs = _refuse_integers(outs, name, holomorphic)
     aux = found[2] if has_aux else None
