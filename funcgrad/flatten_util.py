@@ -29,6 +29,7 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
 
     Raises:
         ShapeError, DtypeError: from `unravel`, for a vector of another length or dtype.
+        DtypeError: the tree holds random keys.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> vector, unravel = fg.flatten_util.ravel_pytree({"w": fnp.ones((2, 2)), "b": 3.0})
@@ -40,6 +41,9 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
 
     Source: jax.flatten_util.ravel_pytree.
     """
+    for path, x in tree.leaves_with_path(pytree, is_leaf=_is_key):
+        if _is_key(x):
+            raise DtypeError(f"ravel_pytree: {path or 'it'} is a random key, and no numbers: leave it out of the tree")
     leaves, structure = tree.flatten(pytree)
     arrays = [asarray(x) for x in leaves]
     if not arrays:
@@ -73,3 +77,7 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
 
 def _real_if(x: Any, dtype: Any) -> Any:
     return (x.real if x.dtype.kind == "c" and dtype.kind != "c" else x).astype(dtype)
+
+
+def _is_key(x: Any) -> bool:
+    return hasattr(type(x), "hidden_axes")

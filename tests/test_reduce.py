@@ -131,6 +131,16 @@ def test_pooling_is_a_window_of_maxima():
         (TreeError, "a joined value", lambda: fg.reduce((X, X), (0.0, 0.0), lambda x, y: x[0], (0,))),
         (ShapeError, "must have one shape", lambda: fg.reduce((X, X[0]), (0.0, 0.0), fnp.add, (0,))),
         (ShapeError, "must have no dimensions", lambda: fg.reduce(X, np.zeros(3), fnp.add, (0,))),
+        (
+            DtypeError,
+            "does not fit the operand int64.*the least integer",
+            lambda: fg.reduce(np.arange(3), -np.inf, fnp.maximum, (0,)),
+        ),
+        (
+            DtypeError,
+            r"float32\[\] does not fit the operand bool",
+            lambda: fg.reduce(np.ones(3, bool), 0.0, fnp.add, (0,)),
+        ),
         (ShapeError, "single elements", lambda: fg.reduce(X, 0.0, lambda x, y: fnp.stack([x, y]), (0,))),
         (ShapeError, "window_dimensions", lambda: fg.reduce_window(X, 0.0, fnp.add, (2, 2))),
         (ShapeError, "no window fits", lambda: fg.reduce_window(X, 0.0, fnp.add, (4, 1, 1))),

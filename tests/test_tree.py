@@ -12,7 +12,7 @@ import pytest
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
-from funcgrad import optim
+from funcgrad import optim, random
 from funcgrad.errors import DtypeError, ShapeError, TreeError
 
 
@@ -316,5 +316,7 @@ def test_leaves_of_several_dtypes_keep_them() -> None:
         unravel(np.ones(4, np.float32))
     with pytest.raises(ShapeError, match=r"must be of shape \(4,\), not complex64\[3\]"):
         unravel(vector[:3])
+    with pytest.raises(DtypeError, match=r"\['k'\] is a random key"):
+        fg.flatten_util.ravel_pytree({"k": random.key(0), "w": 1.0})
     empty, unravel = fg.flatten_util.ravel_pytree({"a": None})
     assert (empty.shape, unravel(empty)) == ((0,), {"a": None})

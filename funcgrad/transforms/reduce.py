@@ -16,7 +16,8 @@ from typing import Any
 from .. import numpy as fnp
 from .. import tree
 from ..core import Array
-from ..errors import AxisError, ShapeError, TreeError
+from ..dtypes import kind
+from ..errors import AxisError, DtypeError, ShapeError, TreeError
 from ..functional.windows import Padding, pairs, per_axis, window_counts
 from ..numpy.creation import asarray
 from .arguments import as_arrays
@@ -42,6 +43,7 @@ def reduce(operands: Any, init_values: Any, computation: Computation, dimensions
 
     Raises:
         ShapeError, TreeError: the operands differ in shape, or the trees in structure.
+        DtypeError: an initial value does not fit its array.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> def larger(x, y):                                        # the larger value, with its index
@@ -141,10 +143,14 @@ def _operands(operands: Any, init_values: Any, name: str) -> tuple[list[Array], 
     arrays = as_arrays(leaves, name)
     if any(x.shape != arrays[0].shape for x in arrays):
         raise ShapeError(f"{name}: the operands must have one shape, not {', '.join(str(x.aval) for x in arrays)}")
-    starts = [asarray(x0, x.dtype, device=x.device) for x0, x in zip(init, arrays, strict=True)]
-    for x0 in starts:
+    starts = []
+    for x0, x in zip(as_arrays(init, name), arrays, strict=True):
         if x0.shape:
             raise ShapeError(f"{name}: an initial value must have no dimensions, not {x0.aval}")
+        if kind(x0.dtype) > kind(x.dtype):
+            advice = "; the least integer is funcgrad.numpy.iinfo(x.dtype).min" if x.dtype.kind in "iu" else ""
+            raise DtypeError(f"{name}: the initial value {x0.aval} does not fit the operand {x.aval}{advice}")
+        starts.append(asarray(x0.astype(x.dtype), device=x.device))
     return arrays, starts, structure
 
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from .. import tree
 from ..core import Array
-from ..errors import OptionError, ShapeError, TreeError
+from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray
-from .arguments import as_arrays
 from .vmap import vmap
 
 __all__ = ["vectorize"]
@@ -74,13 +73,13 @@ def vectorize(
         given = [args[p] if isinstance(p, int) else kwargs[p] for p in places]
         present = [i for i, x in enumerate(given) if x is not None]
         places = [places[i] for i in present]
-        arrays = as_arrays([given[i] for i in present], "vectorize")
+        arrays = [_operand(given[i], f"argument {place!r}") for i, place in zip(present, places, strict=True)]
         seen = [() if cores is None else cores[0][i] for i in present]
         sizes: dict[str, int] = {}
         for place, x, core in zip(places, arrays, seen, strict=True):
             if x.ndim < len(core):
                 raise ShapeError(
-                    f"vectorize: argument {place!r} is {x.aval}; {signature!r} needs {len(core)} axes of it"
+                    f"vectorize: argument {place!r} is {_text(x)}; {signature!r} needs {len(core)} axes of it"
                 )
             _measure(x, core, sizes, f"argument {place!r}")
 
@@ -101,7 +100,17 @@ def vectorize(
     return vectorized
 
 
-def _along_loops(call: Callable[..., Any], arrays: Sequence[Array], counts: Sequence[int]) -> Any:
+def _operand(x: Any, what: str) -> Any:
+    """What has a shape: random keys as they are, the rest as an array."""
+    if hasattr(type(x), "hidden_axes"):
+        return x
+    try:
+        return asarray(x)
+    except DtypeError as error:
+        raise DtypeError(f"vectorize: {what} is no array: {error.message}; excluded passes it as it is") from None
+
+
+def _along_loops(call: Callable[..., Any], arrays: Sequence[Any], counts: Sequence[int]) -> Any:
     """The results of a function along the first axes of each array, as many as the counts say."""
     loops = [x.shape[:n] for x, n in zip(arrays, counts, strict=True)]
     try:
@@ -114,13 +123,18 @@ def _along_loops(call: Callable[..., Any], arrays: Sequence[Array], counts: Sequ
     groups = list(_groups(shape, wide))
     inputs = []
     for k, (x, loop) in enumerate(zip(arrays, loops, strict=True)):
-        inputs.append(x.reshape((*[size for size, has in groups if has[k]], *x.shape[len(loop) :])))
+        inputs.append(_reshaped(x, [size for size, has in groups if has[k]], len(loop)))
     for size, has in reversed(groups):
         call = vmap(call, in_axes=tuple(0 if h else None for h in has), axis_size=size)
     out = call(*inputs)
     if not rank:
         return out
-    return tree.map(lambda y: (y := asarray(y)).reshape((*shape, *y.shape[len(groups) :])), out)
+    return _reshaped(out, shape, len(groups))
+
+
+def _reshaped(x: Any, shape: Sequence[int], count: int) -> Any:
+    """The arrays of a tree with those axes instead of the first ones."""
+    return tree.map(lambda leaf: (leaf := asarray(leaf)).reshape((*shape, *leaf.shape[count:])), x)
 
 
 def _groups(shape: Sequence[int], wide: Sequence[Sequence[int]]) -> Iterator[tuple[int, tuple[bool, ...]]]:
@@ -162,7 +176,12 @@ def _check_outputs(out: Any, cores: Sequence[Core], sizes: dict[str, int], signa
     outs = out if isinstance(out, tuple) else (out,)
     if len(outs) != len(cores):
         raise TreeError(f"vectorize: {signature!r} has {len(cores)} results, but the function returned {len(outs)}")
-    for k, (x, core) in enumerate(zip(map(asarray, outs), cores, strict=True)):
+    for k, (out, core) in enumerate(zip(outs, cores, strict=True)):
+        x = _operand(out, f"result {k}")
         if x.ndim != len(core):
-            raise ShapeError(f"vectorize: result {k} is {x.aval}; {signature!r} says that it has {len(core)} axes")
+            raise ShapeError(f"vectorize: result {k} is {_text(x)}; {signature!r} says that it has {len(core)} axes")
         _measure(x, core, sizes, f"result {k}")
+
+
+def _text(x: Any) -> str:
+    return str(x.aval) if isinstance(x, Array) else f"keys of shape {x.shape}"

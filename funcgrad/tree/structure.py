@@ -343,9 +343,12 @@ class Partial(functools.partial[Any]):
         return super().__new__(cls, _Whole(func) if isinstance(func, functools.partial) else func, *args, **kwargs)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class _Whole:
     func: Callable[..., Any]
+
+    def __repr__(self) -> str:
+        return repr(self.func)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.func(*args, **kwargs)
