@@ -97,6 +97,19 @@ def test_fields_may_say_themselves_that_they_are_static() -> None:
     assert not fg.tree.same_structure(Layer(1.0), Layer(1.0, fnp.sin))
 
 
+def test_a_dataclass_is_registered_as_in_jax() -> None:
+    @functools.partial(fg.tree.register_dataclass, data_fields=["w"], meta_fields=["name"])
+    @dataclass
+    class Layer:
+        w: Any
+        name: str
+
+    assert fg.tree.leaves([Layer(1, "a")]) == [1]
+    assert not fg.tree.same_structure(Layer(1, "a"), Layer(1, "b"))
+    with pytest.raises(TreeError, match="not static are slope, offset; data_fields has slope"):
+        fg.tree.register_dataclass(Line, data_fields=["slope"])
+
+
 # ---- the functions of jax.tree -------------------------------------------------------------------
 
 Pair = namedtuple("Pair", "x y")
@@ -207,6 +220,23 @@ def test_classes_with_keys_name_their_children() -> None:
 
 class Empty:
     pass
+
+
+def test_a_class_may_flatten_itself_with_keys() -> None:
+    @fg.tree.register_pytree_with_keys_class
+    class Own:
+        def __init__(self, w: Any):
+            self.w = w
+
+        def tree_flatten_with_keys(self) -> Any:
+            return [(".w", self.w)], None
+
+        @classmethod
+        def tree_unflatten(cls, static: None, children: Any) -> Any:
+            return cls(*children)
+
+    assert fg.tree.leaves_with_path(Own((1, 2))) == [(".w[0]", 1), (".w[1]", 2)]
+    assert fg.tree.map(lambda x: -x, Own(1)).w == -1
 
 
 def test_a_static_value_belongs_to_the_structure() -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "register_pytree_node",
     "register_pytree_node_class",
     "register_pytree_with_keys",
+    "register_pytree_with_keys_class",
     "register_static",
     "same_structure",
     "structure",
@@ -313,6 +314,16 @@ def register_pytree_node_class(cls: type[T]) -> type[T]:
     return cls
 
 
+def register_pytree_with_keys_class(cls: type[T]) -> type[T]:
+    """Make a class with methods `tree_flatten_with_keys` and `tree_unflatten` a node; a decorator.
+
+    The methods are as `register_pytree_with_keys` and `register_pytree_node_class` have them.
+    """
+    node: Any = cls
+    register_pytree_with_keys(node, lambda x: x.tree_flatten_with_keys(), node.tree_unflatten)
+    return cls
+
+
 def register_static(cls: type[T]) -> type[T]:
     """Make a class a node without leaves, whose instances, which must hash, belong to the structure; a decorator.
 
@@ -361,19 +372,27 @@ def _rebind(func: Any, args: Any, keywords: Any) -> Partial:
     return Partial(func, *args, **keywords)
 
 
-def register_dataclass(cls: type[T], static: Iterable[str] = ()) -> type[T]:
+def register_dataclass(
+    cls: type[T],
+    static: Iterable[str] = (),
+    *,
+    data_fields: Iterable[str] | None = None,
+    meta_fields: Iterable[str] = (),
+) -> type[T]:
     """Make a dataclass a node whose fields, but for static ones, are its children; a decorator.
 
     Args:
         cls: a dataclass.
         static: names of fields that hold no arrays (a name, a size): they belong to the structure, and must hash.
             Fields that say so themselves, `name: str = field(metadata={"static": True})`, are static too.
+        data_fields, meta_fields: what JAX calls the children and the static ones; where given, data_fields must be
+            all that are not static.
 
     Returns:
         The class. Trees of it are made anew without its `__init__`, since leaves need not be arrays (`tree.map`).
 
     Raises:
-        TreeError: not a dataclass, or it has no such field.
+        TreeError: not a dataclass, or it has no such field, or a field that is neither a child nor static.
 
     >>> from dataclasses import dataclass
     >>> import funcgrad as fg
@@ -385,7 +404,7 @@ def register_dataclass(cls: type[T], static: Iterable[str] = ()) -> type[T]:
     >>> fg.grad(lambda line: line.slope * 3 + line.offset)(Line(2.0, 1.0))
     Line(slope=Array(3., dtype=float32), offset=Array(1., dtype=float32))
     """
-    constant = tuple(static)
+    constant = (*static, *meta_fields)
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise TreeError(f"register_dataclass: {cls!r:.60} is not a dataclass: put @dataclass below it")
     names = [field.name for field in dataclasses.fields(cls)]
@@ -393,6 +412,12 @@ def register_dataclass(cls: type[T], static: Iterable[str] = ()) -> type[T]:
     if unknown := [name for name in constant if name not in names]:
         raise TreeError(f"register_dataclass: {cls.__name__} has no field {unknown[0]!r}; it has {', '.join(names)}")
     children = tuple(name for name in names if name not in constant)
+    if data_fields is not None and set(data_fields := tuple(data_fields)) != set(children):
+        listed = ", ".join(data_fields)
+        raise TreeError(
+            f"register_dataclass: the fields of {cls.__name__} that are not static are {', '.join(children)}; "
+            f"data_fields has {listed}"
+        )
 
     def flatten(x: Any) -> tuple[list[Any], Any, tuple[str, ...]]:
         return [getattr(x, name) for name in children], tuple(getattr(x, name) for name in constant), children
