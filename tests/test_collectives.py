@@ -153,6 +153,17 @@ def test_trees_and_several_names():
     assert rows.tolist() == [[3.0, 5.0, 7.0]] * 2
 
 
+def test_a_name_is_anything_that_hashes():
+    marker = object()
+    for name in (0, "rows", marker, frozenset("ab")):
+        assert fg.vmap(lambda x, name=name: fg.psum(x, name), axis_name=name)(fnp.arange(4)).tolist() == [6] * 4
+    grid = np.arange(6.0).reshape(2, 3)
+    found = fg.vmap(fg.vmap(lambda x: fg.psum(x, [0, marker]), axis_name=0), axis_name=marker)(grid)
+    assert found.tolist() == [[15.0] * 3] * 2
+    with pytest.raises(AxisNameError, match="axis_name=1"):
+        fg.vmap(lambda x: fg.psum(x, 1), axis_name=0)(grid)
+
+
 def test_several_names_count_the_last_one_fastest():
     grid = np.arange(6.0).reshape(2, 3)
 

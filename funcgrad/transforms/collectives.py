@@ -7,7 +7,7 @@ Each takes a pytree and acts on its leaves. What all examples know afterwards (a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from .. import tree
@@ -35,7 +35,8 @@ __all__ = [
     "pswapaxes",
 ]
 
-Names = str | Sequence[str]
+Name = Hashable
+Names = Hashable | Sequence[Hashable]
 
 
 def psum(x: Any, axis_name: Names) -> Any:
@@ -43,7 +44,7 @@ def psum(x: Any, axis_name: Names) -> Any:
 
     Args:
         x: a pytree of arrays, one example's. A number that does not depend on the example counts once an example.
-        axis_name: of the vmap to sum over, or a sequence of names.
+        axis_name: of the vmap to sum over (a string or anything else that hashes), or a tuple or list of names.
 
     Returns:
         A pytree of x's shapes, the same for all examples.
@@ -80,7 +81,7 @@ def pmin(x: Any, axis_name: Names) -> Any:
     return _each(ops.pmin, x, axis_name)
 
 
-def pbroadcast(x: Any, axis_name: str, source: int) -> Any:
+def pbroadcast(x: Any, axis_name: Name, source: int) -> Any:
     """The value of one example, which every example gets.
 
     Args:
@@ -130,7 +131,7 @@ def all_gather(x: Any, axis_name: Names, *, axis: int = 0, tiled: bool = False) 
     return tree.map(gathered, x)
 
 
-def psum_scatter(x: Any, axis_name: str, *, scatter_dimension: int = 0, tiled: bool = False) -> Any:
+def psum_scatter(x: Any, axis_name: Name, *, scatter_dimension: int = 0, tiled: bool = False) -> Any:
     """The sum of the examples' values, of which each example gets its own part: the transpose of `all_gather`.
 
     Args:
@@ -154,7 +155,7 @@ def psum_scatter(x: Any, axis_name: str, *, scatter_dimension: int = 0, tiled: b
     return tree.map(scattered, x)
 
 
-def all_to_all(x: Any, axis_name: str, split_axis: int, concat_axis: int, *, tiled: bool = False) -> Any:
+def all_to_all(x: Any, axis_name: Name, split_axis: int, concat_axis: int, *, tiled: bool = False) -> Any:
     """Every example sends a part of its value to each, its i-th part to example i.
 
     Args:
@@ -184,12 +185,12 @@ def all_to_all(x: Any, axis_name: str, split_axis: int, concat_axis: int, *, til
     return tree.map(exchanged, x)
 
 
-def pswapaxes(x: Any, axis_name: str, axis: int) -> Any:
+def pswapaxes(x: Any, axis_name: Name, axis: int) -> Any:
     """The examples change places with the entries of an axis: `all_to_all(x, axis_name, axis, axis)`."""
     return all_to_all(x, axis_name, axis, axis)
 
 
-def ppermute(x: Any, axis_name: str, perm: Sequence[tuple[int, int]]) -> Any:
+def ppermute(x: Any, axis_name: Name, perm: Sequence[tuple[int, int]]) -> Any:
     """Examples send their values to others; who is sent nothing gets zeros.
 
     Args:
@@ -211,7 +212,7 @@ def ppermute(x: Any, axis_name: str, perm: Sequence[tuple[int, int]]) -> Any:
     return tree.map(lambda leaf: ops.ppermute(asarray(leaf), axis_name=axis_name, perm=pairs), x)
 
 
-def pshuffle(x: Any, axis_name: str, perm: Sequence[int]) -> Any:
+def pshuffle(x: Any, axis_name: Name, perm: Sequence[int]) -> Any:
     """Example i gets the value of example perm[i]: `ppermute` for a whole permutation; Raises: as there.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
@@ -241,7 +242,7 @@ def axis_index(axis_name: Names) -> Any:
 
 def axis_size(axis_name: Names) -> int:
     """How many examples the vmap of that name has; of several names the product."""
-    if not isinstance(axis_name, str):
+    if isinstance(axis_name, tuple | list):
         total = 1
         for name in axis_name:
             total *= axis_size(name)
@@ -265,8 +266,8 @@ def _each(operation: Callable[..., Any], x: Any, axis_name: Names) -> Any:
     return x
 
 
-def _names(axis_name: Names) -> tuple[str, ...]:
-    return (axis_name,) if isinstance(axis_name, str) else tuple(axis_name)
+def _names(axis_name: Names) -> tuple[Name, ...]:
+    return tuple(axis_name) if isinstance(axis_name, tuple | list) else (axis_name,)
 
 
 def _rows(x: Any, axis: int, tiled: bool, size: int, name: str) -> Any:
