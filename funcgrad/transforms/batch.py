@@ -22,6 +22,7 @@ from ..core import (
     Primitive,
     Trace,
     Tracer,
+    backend_array,
     bind,
     bind_call,
     is_running,
@@ -74,14 +75,14 @@ class BatchTracer(Tracer):
 
     def concrete(self) -> Array:
         """The one value that all examples on this path have from here on: others leave it."""
-        trace = self.trace
-        if trace.flat is not None:
-            return trace.flat.decide(trace.flat.lift(self))
+        x, trace = self, self.trace
+        while trace.flat is not None:
+            x, trace = trace.flat.lift(x), trace.flat
         if not is_running(trace):
             if (value := resolve(self)) is not self:
                 return value.concrete()  # type: ignore[no-any-return]
             raise self.leaked("reading a value")
-        return trace.decide(self)
+        return trace.decide(x)
 
     def shown(self) -> Any:
         """The rows to print: of the examples on this path; nobody parts for being looked at."""
@@ -96,7 +97,7 @@ class BatchTracer(Tracer):
 
     def __format__(self, spec: str) -> str:
         """Of numbers, every example's by the spec."""
-        if not spec or self.shape:
+        if not spec or self.shape or self.ids is None:
             return repr(self)
         return "[" + " ".join(format(x, spec) for x in self.shown()) + "]"
 
@@ -112,7 +113,7 @@ class BatchTrace(Trace):
     """
 
     __slots__ = (  # noqa: RUF023  # in the order of __init__, which explains them
-        "size", "ids", "group", "queue", "axis_name", "decisions", "replaying", "log", "_at", "_live", "_seen",
+        "size", "ids", "group", "queue", "axis_name", "decisions", "replaying", "log", "at", "_live", "_seen",
         "inside", "flat", "outer", "inner", "lifted",
     )  # fmt: skip
     name, carries, instead = "vmap", "batch", ""
@@ -131,7 +132,7 @@ class BatchTrace(Trace):
         self.size, self.ids, self.group, self.queue, self.axis_name = size, group.ids, group, queue, axis_name
         self.decisions, self.replaying = group.decisions, group.until >= 0
         self.log: list[Any] = []  # (weakref to the result, primitive or Section, dim, shape, dtype) an entry
-        self._at = 0  # how far the earlier run is repeated
+        self.at = 0  # how far the earlier run is repeated
         self._live: list[int] = []  # places in the log whose results were alive at the last fork,
         self._seen = 0  # and how long the log was
         self.inside = 0  # how many local forks we are in: narrowing ends with them
@@ -183,7 +184,7 @@ class BatchTrace(Trace):
 
         outs, learned = self.section(call.name, compute)
         if learned and not call.learned:
-            call.learned = list(learned)
+            call.learned += learned
         return outs
 
     def collective(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
@@ -225,7 +226,10 @@ class BatchTrace(Trace):
 
     def lift(self, x: Any) -> Any:
         """In a flat run, a value of the outer batch as one of all pairs."""
-        if (outer := self.outer) is None or type(x) is not BatchTracer or x.trace is not outer:
+        if (outer := self.outer) is None or type(x) is not BatchTracer or x.trace is self:
+            return x
+        x = outer.lift(x)  # where that is a flat run too
+        if x.trace is not outer:
             return x
         found = self.lifted.get(id(x))
         if found is None:
@@ -246,17 +250,17 @@ class BatchTrace(Trace):
 
     def entry(self, what: Any) -> Any:
         """What the earlier run did at this place."""
-        group, at = self.group, self._at
+        group, at = self.group, self.at
         found = group.log[at] if at < group.until else (None, DECIDED)
         was = found[1]
         if was is not what and not (isinstance(what, Section) and isinstance(was, Section) and was.name == what.name):
             raise self.impure(f"{what.name} came where {was.name} had been")
-        self._at += 1
+        self.at += 1
         return found
 
     def replay(self, what: Any) -> Any:
         """An earlier run's result: None where it is to be computed again, a stand-in where nothing holds it."""
-        at, kept = self._at, self.group.kept
+        at, kept = self.at, self.group.kept
         _, _, dim, shape, dtype = self.entry(what)
         if kept is None:
             return None
@@ -283,7 +287,7 @@ class BatchTrace(Trace):
         self.log.append((None, mark))
         # a section that the examples parted in is gone into again
         if old is not None and old.ends_by(self.group.until) and (strong or self.group.kept is not None):
-            self._at = old.end
+            self.at = old.end
             mark.end, mark.info, mark.kept = len(self.log), old.info, old.kept
             return [self.again(x) for x in old.kept], old.info
         results, dims, mark.info = compute()
@@ -293,7 +297,7 @@ class BatchTrace(Trace):
             outs.append(x if dim is None else self.keep(RESULT, x, dim, self.ids))
             mark.kept.append(x if dim is None else (x, dim, self.ids) if strong else None)
         if old is not None and self.replaying:
-            self._at = old.end + sum(x is None or type(x) is tuple for x in old.kept)
+            self.at = old.end + sum(x is None or type(x) is tuple for x in old.kept)
         return outs, mark.info
 
     def again(self, kept: Any) -> Any:
@@ -302,25 +306,8 @@ class BatchTrace(Trace):
             return self.replay(RESULT)
         if type(kept) is not tuple:
             return kept
-        self._at += 1
+        self.at += 1
         return self.keep(RESULT, *kept)
-
-    def branch(self, ids: Ids, run: Callable[[], Any]) -> Any:
-        """run() for some of this path's examples alone; None where there are none of them."""
-        mark = Section("a branch")
-        old = self.entry(mark)[1] if self.replaying else None
-        self.log.append((None, mark))
-        out = None
-        if len(ids):
-            before, self.ids, self.inside = self.ids, ids, self.inside + 1
-            try:
-                out = run()
-            finally:
-                self.ids, self.inside = before, self.inside - 1
-        mark.end = len(self.log)
-        if old is not None and self.replaying:
-            self._at = old.end
-        return out
 
     def impure(self, what: str) -> PathError:
         """The error for a function that does not do the same again."""
@@ -334,7 +321,7 @@ class BatchTrace(Trace):
     def decide(self, x: BatchTracer) -> Array:
         """The value of x on this path; examples with another one wait for their own run."""
         if self.replaying:
-            last = self._at == self.group.until
+            last = self.at == self.group.until
             found = self.entry(DECIDED)
             key: Any = self.group.key if last else found[2]
             if last:
@@ -352,6 +339,8 @@ class BatchTrace(Trace):
         if self.replaying:
             _, _, rows, ids = self.entry(OBSERVED)
             rows = rows[np.searchsorted(ids, self.ids)]
+        elif not backend_array(x).size:  # a batch without examples, this one or one around it: all values are as good
+            rows = np.zeros((len(self.ids), *x.shape), x.dtype)
         else:
             rows = np.moveaxis(device_get(self.look(x)), x.dim, 0)
         self.log.append((None, OBSERVED, rows, self.ids))
@@ -362,7 +351,7 @@ class BatchTrace(Trace):
         outer: Any = self.parent
         value = self.read(x)
         if not len(self.ids):
-            words = "use array operations instead of `if`, int(x), float(x) or x.item()"
+            words = "use where, cond and while_loop instead of `if`, int(x), float(x) or x.item()"
             raise PathError(f"Python needs a value ({x.aval}) of a batch without examples: {words}")
         nested = type(outer) is BatchTrace and type(value) is BatchTracer and value.trace is outer
         named = self.axis_name is not None or (nested and outer.axis_name is not None)
@@ -380,6 +369,13 @@ class BatchTrace(Trace):
             agreed = len(partition(self.look(x), x.dim, self.ids)) == 1
         self.log.append((None, AGREED, agreed))
         return agreed  # type: ignore[no-any-return]
+
+    def leave(self, ids: Ids) -> None:
+        """Let examples go that have no part in the exception being raised: they begin anew, without the rest."""
+        if len(ids):
+            origin = here()
+            self.queue.append(Group(ids, decisions=(*self.decisions, Decision(origin, "no exception"))))
+            self.decisions = (*self.decisions, Decision(origin, "an exception"))
 
     def part(self, key: Array, ids: Ids, others: Sequence[tuple[Array, Ids]]) -> None:
         """Go on with some examples, and let the others wait with what they need."""

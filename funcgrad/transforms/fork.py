@@ -18,7 +18,7 @@ from .. import tree
 from ..core import current_trace, use_trace
 from ..errors import PathError
 from .batch import BatchTrace, BatchTracer
-from .paths import Ids, join
+from .paths import Ids, Section, join
 from .vmap import rows_of
 
 __all__ = ["choose", "deciding_batch", "repeat"]
@@ -44,8 +44,8 @@ def choose(index: Any, branches: Sequence[Callable[[], Any]]) -> Any:
     def compute() -> Any:
         rows = trace.observe(index)
         ids = trace.ids
-        found = [trace.branch(ids[rows == k], partial(_Part.of, trace, run)) for k, run in enumerate(branches)]
-        return _together(trace, [part for part in found if part is not None])
+        found = [branch(trace, ids[rows == k], partial(_Part.of, trace, run)) for k, run in enumerate(branches)]
+        return _together(trace, ids, [part for part in found if part is not None])
 
     outs, structure = trace.section("cond", compute)
     return tree.unflatten(structure, outs)
@@ -70,19 +70,46 @@ def repeat(trace: BatchTrace, condition: Callable[[Any], Any], body: Callable[[A
                 flag = condition(value)
                 mine = type(flag) is BatchTracer and flag.trace is trace
                 going = trace.observe(flag) if mine else np.full(len(trace.ids), bool(flag))
-                done = trace.branch(trace.ids[~going], partial(_Part, trace, value))
+                done = branch(trace, trace.ids[~going], partial(_Part, trace, value))
                 if done is not None:
                     parts.append(done)
                     if not going.any():
                         break
                     trace.ids = trace.ids[going]
                 value = body(value)
+        except Exception:
+            trace.leave(np.concatenate([trace.ids[:0], *[part.ids for part in parts]]))
+            raise
         finally:
-            trace.ids, trace.inside = before, trace.inside - 1
-        return _together(trace, parts)
+            trace.inside -= 1
+        return _together(trace, before, parts)
 
     outs, structure = trace.section("while_loop", compute)
     return tree.unflatten(structure, outs)
+
+
+def branch(trace: BatchTrace, ids: Ids, run: Callable[[], Any]) -> Any:
+    """run() for some of the path's examples alone; None where there are none of them."""
+    mark = Section("a branch")
+    old = trace.entry(mark)[1] if trace.replaying else None
+    trace.log.append((None, mark))
+    out = None
+    before = trace.ids
+    if len(ids) or not len(before):
+        trace.ids, trace.inside = ids, trace.inside + 1
+        try:
+            out = run()
+        except Exception:
+            trace.leave(np.setdiff1d(before, ids))  # who does not take this branch has not raised
+            raise
+        finally:
+            trace.inside -= 1
+        # who parted in the branch has left for good
+        trace.ids = before if len(trace.ids) == len(ids) else np.setdiff1d(before, np.setdiff1d(ids, trace.ids))
+    mark.end = len(trace.log)
+    if old is not None and trace.replaying:
+        trace.at = old.end
+    return out
 
 
 class _Part:
@@ -100,8 +127,8 @@ class _Part:
         return cls(trace, run())
 
 
-def _together(trace: BatchTrace, parts: Sequence[_Part]) -> Any:
-    """The results of all parts: (arrays, their batch axes, structure)."""
+def _together(trace: BatchTrace, before: Ids, parts: Sequence[_Part]) -> Any:
+    """The results of all parts: (arrays, their batch axes, structure); who parted meanwhile has left for good."""
     first = parts[0]
     for part in parts[1:]:
         if part.structure != first.structure:
@@ -110,8 +137,7 @@ def _together(trace: BatchTrace, parts: Sequence[_Part]) -> Any:
                 f"{first.structure} and {part.structure}"
             )
     ids = np.sort(np.concatenate([part.ids for part in parts]))
-    if len(ids) < len(trace.ids):
-        trace.ids = ids
+    trace.ids = before if len(ids) == len(before) else ids
     with use_trace(trace.parent):
         columns = zip(*[part.rows for part in parts], strict=True)
         outs = [join([(part.ids, x) for part, x in zip(parts, column, strict=True)]) for column in columns]

@@ -47,15 +47,17 @@ Ids = np.ndarray[Any, Any]
 
 
 class Decision:
-    """One value that examples did not agree on: where Python asked for it, and what it was on this path."""
+    """What examples did not agree on: where, and on this path the value that Python asked for, or what happened."""
 
     __slots__ = ("origin", "value")
 
-    def __init__(self, origin: Origin, value: Array):
+    def __init__(self, origin: Origin, value: Array | str):
         self.origin, self.value = origin, value
 
     def text(self) -> str:
         """The value as the path table shows it."""
+        if isinstance(self.value, str):
+            return self.value
         data = self.value._data
         return str(data) if data.size <= 8 else f"one of shape {data.shape}"
 
