@@ -7,6 +7,7 @@ import pytest
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
+from funcgrad.errors import PathError
 
 X = np.array([-1.5, 0.3, 2.0, -0.2, 0.9, 3.1, -2.2])
 A, B, C = (np.random.default_rng(i).normal(size=n) for i, n in enumerate((3, 4, 5)))
@@ -122,6 +123,49 @@ def raises_in_a_loop(x):
         return x * 100
 
 
+def raises_after_others_are_done(x):
+    def body(s):
+        if s > 3.5:
+            raise ValueError
+        return s + 1
+
+    y = fnp.exp(x)
+    try:
+        return fg.while_loop(lambda s: s < 3 - x, body, 0.0 * x) * y
+    except ValueError:
+        z = x * 100
+    return z * y if x > -2 else z
+
+
+def raises_what_does_not_fit(x):
+    y = x * 2
+    try:
+        y.reshape(2, 2)
+    except ValueError:
+        y = y + 1
+    return y if x > 0 else y * x
+
+
+def raises_for_an_index(x):
+    table = fnp.asarray([3.0, 5.0], "float64")
+    try:
+        return table[x.astype("int64")] * x
+    except IndexError:
+        return x * 100
+
+
+def raises_in_an_inner_batch(x):
+    def inner(y):
+        if y > x:
+            raise ValueError
+        return y * x
+
+    try:
+        return fg.vmap(inner)(fg.asarray([-1.0, 0.5], dtype="float64")).sum()
+    except ValueError:
+        return x * 100
+
+
 def raises_in_an_inner_branch(x):
     def deep(x):
         try:
@@ -139,7 +183,18 @@ def raises_in_an_inner_branch(x):
     return y if x < 3 else y + 0.5
 
 
-@pytest.mark.parametrize("f", [raises_in_a_branch, raises_in_a_loop, raises_in_an_inner_branch])
+@pytest.mark.parametrize(
+    "f",
+    [
+        raises_in_a_branch,
+        raises_in_a_loop,
+        raises_after_others_are_done,
+        raises_what_does_not_fit,
+        raises_for_an_index,
+        raises_in_an_inner_batch,
+        raises_in_an_inner_branch,
+    ],
+)
 def test_a_caught_exception_is_that_of_the_examples_that_raised_it(f):
     np.testing.assert_allclose(fg.vmap(f)(X), one_by_one(f, X), rtol=1e-14)
     slopes = one_by_one(fg.grad(f), X)
@@ -159,6 +214,57 @@ def test_an_exception_in_a_branch_names_its_examples():
     line = f.__code__.co_firstlineno + 1
     name = "test_paths_nested.py"
     assert caught.value.__notes__ == [f"vmap: on the path of examples 2, 5 (2 of 7), parted at {name}:{line}"]
+
+
+def test_an_index_out_of_range_names_its_example():
+    table = fnp.arange(3.0)
+    for index, f in (
+        (np.array([0, 7, 2]), lambda i: table[i]),
+        (np.array([[0, 1], [1, 7], [2, 2]]), fg.vmap(lambda i: table[i])),
+    ):
+        with pytest.raises(IndexError, match="index 7 is out of range") as caught:
+            fg.vmap(f)(index)
+        assert caught.value.__notes__[-1].startswith("vmap: on the path of example 1 (1 of 3), parted at")
+
+
+def test_examples_that_did_not_raise_keep_what_all_communicated():
+    def f(x):
+        w = x - fg.pmean(x, "i")
+        return raises_after_others_are_done(w) + raises_for_an_index(w)
+
+    g = lambda w: raises_after_others_are_done(w) + raises_for_an_index(w)  # noqa: E731
+    centred = X - X.mean()
+    np.testing.assert_allclose(fg.vmap(f, axis_name="i")(X), one_by_one(g, centred), rtol=1e-12)
+    slopes = one_by_one(fg.grad(g), centred)
+    found = fg.grad(lambda x: fg.vmap(f, axis_name="i")(x).sum())(fg.asarray(X))
+    np.testing.assert_allclose(found, slopes - slopes.mean(), rtol=1e-12)
+
+
+def test_no_collective_where_examples_run_on_their_own():
+    for f in (
+        lambda x: fg.cond(x > 1, lambda: fg.psum(x, "i"), lambda: x),
+        lambda x: fg.while_loop(lambda s: s < 5, lambda s: s + fg.psum(1, "i"), x),
+    ):
+        with pytest.raises(
+            PathError, match=r"psum over 'i' sees \d of 7 examples: they parted at test_paths_nested.py"
+        ):
+            fg.vmap(f, axis_name="i")(X)
+
+
+def test_a_checkpoint_whose_result_no_example_has_a_part_in():
+    @fg.checkpoint
+    def f(x):
+        y = x * x
+        steps = fg.while_loop(lambda s: s < y, lambda s: s + 1.0, 0.5)  # watched, it is Python's `while`
+        return y, steps
+
+    def g(x):
+        y, steps = f(x)
+        return y * steps
+
+    slopes = one_by_one(fg.grad(g), X)
+    np.testing.assert_allclose(fg.vmap(fg.grad(g))(X), slopes, rtol=1e-14)
+    np.testing.assert_allclose(fg.grad(lambda x: fg.vmap(g)(x).sum())(fg.asarray(X)), slopes, rtol=1e-14)
 
 
 # ---- no examples ---------------------------------------------------------------------------------

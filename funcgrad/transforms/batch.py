@@ -16,27 +16,21 @@ import numpy as np
 
 from ..core import (
     Array,
-    Aval,
     Call,
     Params,
     Primitive,
     Trace,
-    Tracer,
-    backend_array,
     bind,
     bind_call,
-    is_running,
     use_trace,
 )
-from ..errors import PathError, ShapeError
+from ..errors import ArrayIndexError, PathError, ShapeError
 from ..ops.collective import COLLECTIVES
-from ..placement import device_get
-from ..provenance import here
-from .closure import resolve
+from ..provenance import Origin, here
+from .batch_tracer import BatchTracer
 from .paths import (
     AGREED,
     DECIDED,
-    OBSERVED,
     RESULT,
     Decision,
     Dropped,
@@ -54,54 +48,6 @@ from .paths import (
 __all__ = ["BatchTrace", "BatchTracer"]
 
 
-class BatchTracer(Tracer):
-    """A batch of values; `dim` is the axis of `inner` whose rows stand for the examples `ids`.
-
-    In a run that repeats an earlier one, a value that nothing held on to is `Dropped`, and has no ids.
-    """
-
-    __slots__ = ("dim", "ids", "inner", "view")
-    trace: BatchTrace
-
-    def __init__(self, trace: BatchTrace, inner: Array, dim: int, ids: Ids | None):
-        self.trace, self.inner, self.dim, self.dtype, self.ids = trace, inner, dim, inner.dtype, ids
-        self.view: tuple[Ids, Array] | None = None
-
-    @property
-    def aval(self) -> Any:
-        """Shape and dtype of one example."""
-        shape = self.inner.shape
-        return Aval(shape[: self.dim] + shape[self.dim + 1 :], self.dtype)
-
-    def concrete(self) -> Array:
-        """The one value that all examples on this path have from here on: others leave it."""
-        x, trace = self, self.trace
-        while trace.flat is not None:
-            x, trace = trace.flat.lift(x), trace.flat
-        if not is_running(trace):
-            if (value := resolve(self)) is not self:
-                return value.concrete()  # type: ignore[no-any-return]
-            raise self.leaked("reading a value")
-        return trace.decide(x)
-
-    def shown(self) -> Any:
-        """The rows to print: of the examples on this path; nobody parts for being looked at."""
-        live = self.ids is not None and self.trace.flat is None and is_running(self.trace)
-        return self.trace.read(self) if live else self.inner
-
-    def __repr__(self) -> str:
-        rows = self.shown()
-        return f"BatchTracer({self.aval}, {rows.shape[self.dim]} examples along axis {self.dim} of {rows!r})"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        """Of numbers, every example's by the spec."""
-        if not spec or self.shape or self.ids is None:
-            return repr(self)
-        return "[" + " ".join(format(x, spec) for x in self.shown()) + "]"
-
-
 class BatchTrace(Trace):
     """One run over the examples `ids`: each operation once for all of them, by its batch rule.
 
@@ -114,7 +60,7 @@ class BatchTrace(Trace):
 
     __slots__ = (  # noqa: RUF023  # in the order of __init__, which explains them
         "size", "ids", "group", "queue", "axis_name", "decisions", "replaying", "log", "at", "_live", "_seen",
-        "inside", "flat", "outer", "inner", "lifted",
+        "starts", "inside", "flat", "outer", "inner", "lifted",
     )  # fmt: skip
     name, carries, instead = "vmap", "batch", ""
 
@@ -135,7 +81,8 @@ class BatchTrace(Trace):
         self.at = 0  # how far the earlier run is repeated
         self._live: list[int] = []  # places in the log whose results were alive at the last fork,
         self._seen = 0  # and how long the log was
-        self.inside = 0  # how many local forks we are in: narrowing ends with them
+        self.starts: list[int] = []  # where in the log the sections began that we are in
+        self.inside: list[Origin] = []  # where the local forks are that we are in: narrowing ends with them
         self.flat: BatchTrace | None = None  # the flat run that stands for this one at the moment
         self.outer, self.inner = outer, inner
         self.lifted: dict[int, tuple[BatchTracer, BatchTracer]] = {}
@@ -153,7 +100,7 @@ class BatchTrace(Trace):
         dims: list[int | None] = []
         for x in args:
             if type(x) is BatchTracer and x.trace is self:
-                if not batched and self.replaying and (found := self.replay(primitive)) is not None:
+                if not batched and self.replaying and self.repeats() and (found := self.replay(primitive)) is not None:
                     return found
                 batched = True
                 values.append(x.inner if x.ids is ids else self.read(x))
@@ -166,10 +113,8 @@ class BatchTrace(Trace):
         with use_trace(self.parent):
             try:
                 out, dim = primitive.batch(len(ids), values, dims, params)
-            except ShapeError:
-                # what does not fit is better said by the shapes of one example, which the user's function sees
-                primitive.infer_of(args, params)
-                raise
+            except Exception as error:
+                raise self.failure(primitive, args, params, error)  # noqa: B904  # that one, or a better one of it
         return self.keep(primitive, out, dim, ids)
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
@@ -193,8 +138,8 @@ class BatchTrace(Trace):
         def compute() -> tuple[Sequence[Any], Sequence[int | None], None]:
             if len(self.ids) < self.size:
                 words = f"{primitive.name} over {self.axis_name!r} sees {len(self.ids)} of {self.size} examples"
-                parted = f"they parted at {place(self.decisions[-1].origin)}"
-                raise PathError(f"{words}: {parted}; communicate before, or use where(...) there")
+                parted = self.decisions[-1].origin if self.decisions else self.inside[-1]
+                raise PathError(f"{words}: they parted at {place(parted)}; communicate before, or use where(...) there")
             values, dims = self.operands(args)
             with use_trace(self.parent):
                 out, dim = COLLECTIVES[primitive.name](self.size, values, dims, params)
@@ -248,6 +193,12 @@ class BatchTrace(Trace):
         self.log.append((weakref.ref(tracer), what, dim, out.shape, out.dtype))
         return tracer
 
+    def repeats(self) -> bool:
+        """Is what comes next a repetition? Examples that had no part in an exception go on where it was raised."""
+        if self.replaying and self.group.key is None and self.at == self.group.until:
+            self.replaying = False
+        return self.replaying
+
     def entry(self, what: Any) -> Any:
         """What the earlier run did at this place."""
         group, at = self.group, self.at
@@ -261,7 +212,11 @@ class BatchTrace(Trace):
     def replay(self, what: Any) -> Any:
         """An earlier run's result: None where it is to be computed again, a stand-in where nothing holds it."""
         at, kept = self.at, self.group.kept
-        _, _, dim, shape, dtype = self.entry(what)
+        entry = self.entry(what)
+        if isinstance(entry[2], Exception):
+            self.log.append(entry)
+            raise entry[2].with_traceback(None)
+        _, _, dim, shape, dtype = entry
         if kept is None:
             return None
         found = kept.get(at)
@@ -283,14 +238,23 @@ class BatchTrace(Trace):
         Results that all examples share are kept for that, as Python may read them unseen; `strong` keeps them all.
         """
         mark = Section(name)
-        old = self.entry(mark)[1] if self.replaying else None
+        old = self.entry(mark)[1] if self.repeats() else None
         self.log.append((None, mark))
         # a section that the examples parted in is gone into again
-        if old is not None and old.ends_by(self.group.until) and (strong or self.group.kept is not None):
+        if old is not None and old.ends_by(self.group.until) and (strong or old.error or self.group.kept is not None):
             self.at = old.end
-            mark.end, mark.info, mark.kept = len(self.log), old.info, old.kept
+            mark.end, mark.info, mark.kept, mark.error = len(self.log), old.info, old.kept, old.error
+            if old.error is not None:
+                raise old.error.with_traceback(None)
             return [self.again(x) for x in old.kept], old.info
-        results, dims, mark.info = compute()
+        self.starts.append(len(self.log) - 1)
+        try:
+            results, dims, mark.info = compute()
+        except Exception as error:
+            mark.end, mark.error = len(self.log), error
+            raise
+        finally:
+            self.starts.pop()
         mark.end = len(self.log)
         outs: list[Any] = []
         for x, dim in zip(results, dims, strict=True):
@@ -320,7 +284,7 @@ class BatchTrace(Trace):
 
     def decide(self, x: BatchTracer) -> Array:
         """The value of x on this path; examples with another one wait for their own run."""
-        if self.replaying:
+        if self.repeats():
             last = self.at == self.group.until
             found = self.entry(DECIDED)
             key: Any = self.group.key if last else found[2]
@@ -333,18 +297,6 @@ class BatchTrace(Trace):
                 self.part(key, ids, others)
         self.log.append((None, DECIDED, key))
         return key  # type: ignore[no-any-return]
-
-    def observe(self, x: BatchTracer) -> np.ndarray[Any, Any]:
-        """The value of x for each example on this path, a row each; nobody parts."""
-        if self.replaying:
-            _, _, rows, ids = self.entry(OBSERVED)
-            rows = rows[np.searchsorted(ids, self.ids)]
-        elif not backend_array(x).size:  # a batch without examples, this one or one around it: all values are as good
-            rows = np.zeros((len(self.ids), *x.shape), x.dtype)
-        else:
-            rows = np.moveaxis(device_get(self.look(x)), x.dim, 0)
-        self.log.append((None, OBSERVED, rows, self.ids))
-        return rows  # type: ignore[no-any-return]
 
     def look(self, x: BatchTracer) -> Array:
         """The values of x for the examples on this path, as a plain array."""
@@ -363,18 +315,49 @@ class BatchTrace(Trace):
 
     def agrees(self, x: BatchTracer) -> bool:
         """Have all examples on this path the same value? Nobody parts."""
-        if self.replaying:
+        if self.repeats():
             agreed = self.entry(AGREED)[2]
         else:
             agreed = len(partition(self.look(x), x.dim, self.ids)) == 1
         self.log.append((None, AGREED, agreed))
         return agreed  # type: ignore[no-any-return]
 
-    def leave(self, ids: Ids) -> None:
-        """Let examples go that have no part in the exception being raised: they begin anew, without the rest."""
+    def failure(self, primitive: Primitive, args: Sequence[Any], params: Params, error: Exception) -> Exception:
+        """What an operation raises, noted for those who repeat it; the examples that it is no matter of leave."""
+        if isinstance(error, ShapeError):
+            try:  # what does not fit is better said by the shapes of one example, which the user's function sees
+                primitive.infer_of(args, params)
+            except ShapeError as better:
+                error = better
+        elif isinstance(error, ArrayIndexError):
+            raising = self.raising(primitive, args, params, self.ids)
+            self.leave(np.setdiff1d(self.ids, raising), len(self.log))
+            self.ids = raising
+        self.log.append((None, primitive, error))
+        return error
+
+    def raising(self, primitive: Primitive, args: Sequence[Any], params: Params, ids: Ids) -> Ids:
+        """Which of these examples an index is out of range for, found by halves."""
+        before, self.ids = self.ids, ids
+        self.inside.append(here())
+        try:
+            values, dims = self.operands(args)
+            primitive.batch(len(ids), values, dims, params)
+            return ids[:0]
+        except ArrayIndexError:
+            halves = [] if len(ids) == 1 else [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
+            return np.concatenate([self.raising(primitive, args, params, half) for half in halves]) if halves else ids
+        finally:
+            self.ids = before
+            self.inside.pop()
+
+    def leave(self, ids: Ids, start: int | None = None) -> None:
+        """Let examples wait that have no part in the exception being raised, to go on where what raised it began."""
         if len(ids):
             origin = here()
-            self.queue.append(Group(ids, decisions=(*self.decisions, Decision(origin, "no exception"))))
+            start = self.starts[-1] if start is None else start
+            decisions = (*self.decisions, Decision(origin, "no exception"))
+            self.queue.append(Group(ids, self.log, start, decisions=decisions))
             self.decisions = (*self.decisions, Decision(origin, "an exception"))
 
     def part(self, key: Array, ids: Ids, others: Sequence[tuple[Array, Ids]]) -> None:

@@ -71,7 +71,7 @@ class Group:
         until: the place in the log where they parted; -1 for a group that starts from nothing.
         kept: by place in the log, the results that were alive there, with the ids of their rows; None to compute
             them again.
-        key: the value that these examples had.
+        key: the value that these examples had; None where others raised an exception, and these go on from there.
         decisions: at which they parted from others, this one last.
 
     `beside` is a backend's array on the batch's device, once the group runs.
@@ -98,10 +98,11 @@ class Group:
 class Section:
     """A part of a run with results of its own, as its log has it: a call, a loop, or one branch of a fork."""
 
-    __slots__ = ("end", "info", "kept", "name")
+    __slots__ = ("end", "error", "info", "kept", "name")
 
     def __init__(self, name: str):
         self.name, self.info = name, None
+        self.error: Exception | None = None  # what it raised
         self.kept: list[Any] = []  # its results: shared ones; (rows, axis, ids); None for one that the log knows of
         self.end: int | None = None
 
