@@ -653,6 +653,28 @@ def test_max_bytes_keeps_what_is_alive_within_it():
             fg.vmap(f, chunk_size=wrong)(x)
 
 
+def test_chunks_fit_together_or_say_why_not():
+    x = np.array([1.0, 2.0, -1.0, -2.0])
+    with pytest.raises(AxisError, match="the output of example 0 and of example 2 differs: give it an axis"):
+        fg.vmap(lambda x: 1 if x > 0 else 2, out_axes=None, chunk_size=2)(x)
+    w = fnp.asarray(3.0)
+    shared = fg.vmap(lambda x, w: (x if x > 0 else -x, w * 2), (0, None), (0, None), chunk_size=2)
+    assert shared(x, w)[1] == 6.0
+    assert fg.vmap(shared, (None, 0))(x, fnp.arange(3.0))[1].tolist() == [0, 2, 4]
+    assert fg.grad(lambda w: shared(x, w)[1])(w) == 2.0
+    with pytest.raises(PathError, match=r"of example 0 \(the first\) and of example 2 .* differ: at the top: only"):
+        fg.vmap(lambda x: {"a": x} if x > 0 else {"b": x}, chunk_size=2)(x)
+    with pytest.raises(PathError, match=r"output\[0\] of example 0 has the shape \(2,\), and that of example 2 \(3,\)"):
+        fg.vmap(lambda x: (fnp.ones(2) if x > 0 else fnp.ones(3),), chunk_size=2)(x)
+    with pytest.raises(IndexError) as caught:
+        fg.vmap(lambda i: fnp.ones(3)[i], chunk_size=2)(np.array([0, 1, 2, 5]))
+    assert caught.value.__notes__ == [
+        "vmap: on the path of example 1 (1 of 2), parted at test_paths.py:"
+        f"{test_chunks_fit_together_or_say_why_not.__code__.co_firstlineno + 14}",
+        "vmap: in the chunk of examples 2 to 3, counted from its first one",
+    ]
+
+
 # ---- what cannot work says so ---------------------------------------------------------------------
 
 

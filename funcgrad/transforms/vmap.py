@@ -19,17 +19,16 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import SCALARS, Array, Trace, backend_array, current_trace, use_trace, wrap
+from ..core import SCALARS, Array, Trace, backend_array, current_trace, use_trace
 from ..dtypes import weak
 from ..errors import AxisError, PathError
 from ..numpy.creation import asarray
-from ..placement import device_get
 from ..rules import move_axis
 from .arguments import as_arrays
 from .axes import batch_size, hidden_axes, input_axes, mapped_inputs, output_axes
 from .batch import BatchTrace, BatchTracer
 from .chunks import in_chunks, most_examples
-from .paths import Flatten, Group, join, listed, place, table
+from .paths import Flatten, Group, join, listed, place, same, table
 
 __all__ = ["BatchTrace", "BatchTracer", "vmap"]
 
@@ -154,7 +153,8 @@ class _Run:
                 last = queue[-1].decisions[-1].origin
                 raise PathError(
                     f"vmap: the examples take more than max_paths={self.max_paths} paths; {len(queue)} groups still "
-                    f"wait, and the last parted at {place(last)}: where, cond and while_loop keep examples together",
+                    f"wait, and the last parted at {place(last)}: give a larger max_paths, or keep examples together "
+                    "by where, or by cond and while_loop where vmap is the innermost transform (grad of vmap)",
                     last,
                 )
             group = queue.pop()
@@ -286,22 +286,13 @@ def shared_by_all(traces: Sequence[BatchTrace], path: str, column: Sequence[Any]
     if outer is not None and any(mine):  # in a flat run it may depend on the outer example
         x = joined_rows(traces, path, column)
         x = x.reshape((len(outer.ids), traces[0].inner, *x.shape[1:]))
-        if _same(x, x[:, :1].broadcast_to(x.shape)):
+        if same(x, x[:, :1].broadcast_to(x.shape)):
             return BatchTracer(outer, x[:, 0], 0, outer.ids)
     for trace, x, differs in zip(traces, column, mine, strict=True):
-        if differs or (x is not first and not _same(x, first)):
+        if differs or (x is not first and not same(x, first)):
             whose = f"example {trace.ids[0]} is its own" if differs else f"{parted(traces[0], trace)}, differs"
             raise AxisError(f"vmap: out_axes is None, but the output{path} of {whose}: give it an axis in out_axes")
     return first
-
-
-def _same(x: Any, y: Any) -> bool:
-    """Are two results that examples had no part in certainly equal?"""
-    if not isinstance(x, Array) or not isinstance(y, Array):
-        return type(x) is type(y) and np.array_equal(x, y)
-    a, b = device_get([wrap(backend_array(z)) for z in (x, y)])
-    # other shapes than the user sees are those of values under another batch
-    return a.shape == x.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
 
 
 def parted(one: BatchTrace, other: BatchTrace) -> str:
