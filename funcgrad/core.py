@@ -245,7 +245,10 @@ class Call:
 
     name: str
     learned: list[Any] | tuple[()] = ()
-    """What running it tells beyond the results, such as their structure; who skips a run gives it back."""
+    """What running it tells beyond the results, such as their structure; who skips a run gives it back.
+
+    A call that stands for another, such as its batch, has the same list: either of them may be what is skipped.
+    """
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         """The results, arrays."""

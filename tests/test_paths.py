@@ -14,7 +14,7 @@ import funcgrad.numpy as fnp
 import funcgrad.transforms.paths as paths
 from funcgrad import random
 from funcgrad.core import PRIMITIVES
-from funcgrad.errors import AxisError, PathError, ShapeError
+from funcgrad.errors import AxisError, DtypeError, PathError, ShapeError
 
 X = np.array([-1.5, 0.3, 2.0, -0.2, 0.9, 3.1, -2.2])
 N = np.array([3, 0, 5, 1, 3, 2, 0])
@@ -653,12 +653,41 @@ def test_max_bytes_keeps_what_is_alive_within_it():
             fg.vmap(f, chunk_size=wrong)(x)
 
 
+def test_chunks_fit_together_or_say_why_not():
+    x = np.array([1.0, 2.0, -1.0, -2.0])
+    with pytest.raises(AxisError, match="the output of example 0 and of example 2 differs: give it an axis"):
+        fg.vmap(lambda x: 1 if x > 0 else 2, out_axes=None, chunk_size=2)(x)
+    w = fnp.asarray(3.0)
+    shared = fg.vmap(lambda x, w: (x if x > 0 else -x, w * 2), (0, None), (0, None), chunk_size=2)
+    assert shared(x, w)[1] == 6.0
+    assert fg.vmap(shared, (None, 0))(x, fnp.arange(3.0))[1].tolist() == [0, 2, 4]
+    assert fg.grad(lambda w: shared(x, w)[1])(w) == 2.0
+    with pytest.raises(PathError, match=r"of example 0 \(the first\) and of example 2 .* differ: at the top: only"):
+        fg.vmap(lambda x: {"a": x} if x > 0 else {"b": x}, chunk_size=2)(x)
+    with pytest.raises(PathError, match=r"output\[0\] of example 0 has the shape \(2,\), and that of example 2 \(3,\)"):
+        fg.vmap(lambda x: (fnp.ones(2) if x > 0 else fnp.ones(3),), chunk_size=2)(x)
+    with pytest.raises(IndexError) as caught:
+        fg.vmap(lambda i: fnp.ones(3)[i], chunk_size=2)(np.array([0, 1, 2, 5]))
+    assert caught.value.__notes__ == [
+        "vmap: on the path of example 1 (1 of 2), parted at test_paths.py:"
+        f"{test_chunks_fit_together_or_say_why_not.__code__.co_firstlineno + 14}",
+        "vmap: in the chunk of examples 2 to 3, counted from its first one",
+    ]
+
+
 # ---- what cannot work says so ---------------------------------------------------------------------
 
 
 def test_ragged_results_name_two_examples():
-    with pytest.raises(PathError, match=r"results have different shapes: \(\d,\) of example \d, \(\d,\) of example \d"):
+    shapes = r"parted at test_paths.py:\d+, has the shapes \(\d,\) and \(\d,\); pad it"
+    with pytest.raises(PathError, match=r"the output of example \d \(the first\) and of example \d .*" + shapes):
         fg.vmap(lambda row: row[row > 0])(ROWS)
+    with pytest.raises(PathError, match=r"the output\['b'\]\[0\] of example"):
+        fg.vmap(lambda x: {"a": x, "b": [fnp.ones(int(abs(x)))]})(X)
+    with pytest.raises(
+        PathError, match=r"branches that examples \d .* different structures: at the top: only the first"
+    ):
+        fg.vmap(lambda x: fg.cond(x > 1, lambda: {"a": x}, lambda: {"b": x}))(X)
 
 
 def test_results_of_different_structures_name_two_examples():
@@ -667,8 +696,46 @@ def test_results_of_different_structures_name_two_examples():
 
 
 def test_a_result_without_an_axis_cannot_have_several_paths():
-    with pytest.raises(AxisError, match="out_axes is None for an output of a function whose examples take several"):
+    with pytest.raises(
+        AxisError, match=r"the output of example 1 .* example 0 .* parted at .*, differs: give it an axis"
+    ):
         fg.vmap(lambda x: 1.0 if x > 0 else 2.0, out_axes=None)(X)
+    with pytest.raises(AxisError, match=r"out_axes is None, but the output\[0\] of example 1 is its own"):
+        fg.vmap(lambda x: (x, 2) if x > 0 else (-x, 2), out_axes=None)(X)
+    with pytest.raises(AxisError, match="out_axes is None"):
+        fg.vmap(lambda x: fg.vmap(lambda y: x * y if x > y else y, out_axes=None)(X))(X)
+
+
+def test_what_no_example_has_a_part_in_needs_no_axis_on_several_paths():
+    def f(x, w):
+        return (x * w if x > 1 else -x), w * 2, "name"
+
+    found = fg.vmap(f, (0, None), (0, None, None))(X, fnp.asarray(3.0))
+    np.testing.assert_allclose(found[0], np.where(X > 1, 3 * X, -X))
+    assert found[1:] == (6.0, "name")
+    slope = fg.grad(lambda w: fg.vmap(f, (0, None), (0, None, None))(X, w)[1])(3.0)
+    assert slope == 2.0
+
+
+def test_what_no_inner_example_has_a_part_in_belongs_to_the_outer_one():
+    def outer(x):
+        larger, double, same = fg.vmap(lambda y: (y if y > x else x, x * 2, x), out_axes=(0, None, None))(X)
+        return larger.sum() * double if same > 0.5 else double
+
+    expected = np.array([np.maximum(X, x).sum() * 2 * x if x > 0.5 else 2 * x for x in X])
+    np.testing.assert_allclose(fg.vmap(outer)(X), expected, rtol=1e-13)
+    slopes = loop(fg.grad(outer), X)
+    np.testing.assert_allclose(fg.grad(lambda x: fg.vmap(outer)(x).sum())(fg.asarray(X)), slopes, rtol=1e-12)
+
+
+def test_results_that_are_no_arrays_are_named():
+    words = r"vmap: a leaf of the output is no array: .*'no'; give it None in out_axes"
+    for f in (lambda x: "no", lambda x: "no" if x > 0 else "neither"):
+        with pytest.raises(DtypeError, match=words):
+            fg.vmap(f)(X)
+    words = r"vmap: a leaf of the arguments is no array: .*'no'; give it None in in_axes"
+    with pytest.raises(DtypeError, match=words):
+        fg.vmap(lambda x, name: x)(X, "no")
 
 
 def test_an_exception_names_the_examples_on_its_path():

@@ -18,16 +18,20 @@ from ..numpy.creation import asarray
 __all__ = ["Selection", "as_arrays", "byte_count", "directions", "refuse_reals", "scalar_output", "select", "split_aux"]
 
 
-def as_arrays(leaves: Sequence[Any], transform: str) -> list[Array]:
+def as_arrays(
+    leaves: Sequence[Any],
+    transform: str,
+    what: str = "arguments",
+    advice: str = "bind what is not differentiated by a closure or functools.partial, or leave it out of argnums",
+) -> list[Array]:
     """Each leaf as an array; what is none is refused by name."""
     try:
         return [asarray(x) for x in leaves]
     except DtypeError as error:
         kinds = {type(x).__name__: x for x in leaves if dataclasses.is_dataclass(x) and not isinstance(x, Array)}
-        advice = "bind what is not differentiated by a closure or functools.partial, or leave it out of argnums"
         if kinds:
             advice = f"make the class a pytree by fg.tree.register_dataclass({next(iter(kinds))})"
-        raise DtypeError(f"{transform}: a leaf of the arguments is no array: {error.message}; {advice}") from None
+        raise DtypeError(f"{transform}: a leaf of the {what} is no array: {error.message}; {advice}") from None
 
 
 def directions(values: Any, given: Any, transform: str, value: str, direction: str) -> list[Array | None]:

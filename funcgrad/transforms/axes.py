@@ -43,7 +43,7 @@ def mapped_inputs(
     for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
         if axis is None or x is None:
             continue
-        values[i] = x = as_arrays([x], "vmap")[0]
+        values[i] = x = as_arrays([x], "vmap", advice="give it None in in_axes")[0]
         ndim = x.ndim - hidden[i]
         if not -ndim <= axis < ndim:
             what = f"keys of shape {x.shape[:-1]}" if hidden[i] else x.aval

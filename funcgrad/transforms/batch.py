@@ -16,26 +16,21 @@ import numpy as np
 
 from ..core import (
     Array,
-    Aval,
     Call,
     Params,
     Primitive,
     Trace,
-    Tracer,
     bind,
     bind_call,
-    is_running,
     use_trace,
 )
-from ..errors import PathError, ShapeError
+from ..errors import ArrayIndexError, PathError, ShapeError
 from ..ops.collective import COLLECTIVES
-from ..placement import device_get
-from ..provenance import here
-from .closure import resolve
+from ..provenance import Origin, here
+from .batch_tracer import BatchTracer
 from .paths import (
     AGREED,
     DECIDED,
-    OBSERVED,
     RESULT,
     Decision,
     Dropped,
@@ -53,54 +48,6 @@ from .paths import (
 __all__ = ["BatchTrace", "BatchTracer"]
 
 
-class BatchTracer(Tracer):
-    """A batch of values; `dim` is the axis of `inner` whose rows stand for the examples `ids`.
-
-    In a run that repeats an earlier one, a value that nothing held on to is `Dropped`, and has no ids.
-    """
-
-    __slots__ = ("dim", "ids", "inner", "view")
-    trace: BatchTrace
-
-    def __init__(self, trace: BatchTrace, inner: Array, dim: int, ids: Ids | None):
-        self.trace, self.inner, self.dim, self.dtype, self.ids = trace, inner, dim, inner.dtype, ids
-        self.view: tuple[Ids, Array] | None = None
-
-    @property
-    def aval(self) -> Any:
-        """Shape and dtype of one example."""
-        shape = self.inner.shape
-        return Aval(shape[: self.dim] + shape[self.dim + 1 :], self.dtype)
-
-    def concrete(self) -> Array:
-        """The one value that all examples on this path have from here on: others leave it."""
-        trace = self.trace
-        if trace.flat is not None:
-            return trace.flat.decide(trace.flat.lift(self))
-        if not is_running(trace):
-            if (value := resolve(self)) is not self:
-                return value.concrete()  # type: ignore[no-any-return]
-            raise self.leaked("reading a value")
-        return trace.decide(self)
-
-    def shown(self) -> Any:
-        """The rows to print: of the examples on this path; nobody parts for being looked at."""
-        live = self.ids is not None and self.trace.flat is None and is_running(self.trace)
-        return self.trace.read(self) if live else self.inner
-
-    def __repr__(self) -> str:
-        rows = self.shown()
-        return f"BatchTracer({self.aval}, {rows.shape[self.dim]} examples along axis {self.dim} of {rows!r})"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        """Of numbers, every example's by the spec."""
-        if not spec or self.shape:
-            return repr(self)
-        return "[" + " ".join(format(x, spec) for x in self.shown()) + "]"
-
-
 class BatchTrace(Trace):
     """One run over the examples `ids`: each operation once for all of them, by its batch rule.
 
@@ -112,8 +59,8 @@ class BatchTrace(Trace):
     """
 
     __slots__ = (  # noqa: RUF023  # in the order of __init__, which explains them
-        "size", "ids", "group", "queue", "axis_name", "decisions", "replaying", "log", "_at", "_live", "_seen",
-        "inside", "flat", "outer", "inner", "lifted",
+        "size", "ids", "group", "queue", "axis_name", "decisions", "replaying", "log", "at", "_live", "_seen",
+        "starts", "inside", "flat", "outer", "inner", "lifted",
     )  # fmt: skip
     name, carries, instead = "vmap", "batch", ""
 
@@ -131,10 +78,11 @@ class BatchTrace(Trace):
         self.size, self.ids, self.group, self.queue, self.axis_name = size, group.ids, group, queue, axis_name
         self.decisions, self.replaying = group.decisions, group.until >= 0
         self.log: list[Any] = []  # (weakref to the result, primitive or Section, dim, shape, dtype) an entry
-        self._at = 0  # how far the earlier run is repeated
+        self.at = 0  # how far the earlier run is repeated
         self._live: list[int] = []  # places in the log whose results were alive at the last fork,
         self._seen = 0  # and how long the log was
-        self.inside = 0  # how many local forks we are in: narrowing ends with them
+        self.starts: list[int] = []  # where in the log the sections began that we are in
+        self.inside: list[Origin] = []  # where the local forks are that we are in: narrowing ends with them
         self.flat: BatchTrace | None = None  # the flat run that stands for this one at the moment
         self.outer, self.inner = outer, inner
         self.lifted: dict[int, tuple[BatchTracer, BatchTracer]] = {}
@@ -152,7 +100,7 @@ class BatchTrace(Trace):
         dims: list[int | None] = []
         for x in args:
             if type(x) is BatchTracer and x.trace is self:
-                if not batched and self.replaying and (found := self.replay(primitive)) is not None:
+                if not batched and self.replaying and self.repeats() and (found := self.replay(primitive)) is not None:
                     return found
                 batched = True
                 values.append(x.inner if x.ids is ids else self.read(x))
@@ -165,10 +113,8 @@ class BatchTrace(Trace):
         with use_trace(self.parent):
             try:
                 out, dim = primitive.batch(len(ids), values, dims, params)
-            except ShapeError:
-                # what does not fit is better said by the shapes of one example, which the user's function sees
-                primitive.infer_of(args, params)
-                raise
+            except Exception as error:
+                raise self.failure(primitive, args, params, error)  # noqa: B904  # that one, or a better one of it
         return self.keep(primitive, out, dim, ids)
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
@@ -183,7 +129,7 @@ class BatchTrace(Trace):
 
         outs, learned = self.section(call.name, compute)
         if learned and not call.learned:
-            call.learned = list(learned)
+            call.learned += learned
         return outs
 
     def collective(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
@@ -192,8 +138,8 @@ class BatchTrace(Trace):
         def compute() -> tuple[Sequence[Any], Sequence[int | None], None]:
             if len(self.ids) < self.size:
                 words = f"{primitive.name} over {self.axis_name!r} sees {len(self.ids)} of {self.size} examples"
-                parted = f"they parted at {place(self.decisions[-1].origin)}"
-                raise PathError(f"{words}: {parted}; communicate before, or use where(...) there")
+                parted = self.decisions[-1].origin if self.decisions else self.inside[-1]
+                raise PathError(f"{words}: they parted at {place(parted)}; communicate before, or use where(...) there")
             values, dims = self.operands(args)
             with use_trace(self.parent):
                 out, dim = COLLECTIVES[primitive.name](self.size, values, dims, params)
@@ -225,7 +171,10 @@ class BatchTrace(Trace):
 
     def lift(self, x: Any) -> Any:
         """In a flat run, a value of the outer batch as one of all pairs."""
-        if (outer := self.outer) is None or type(x) is not BatchTracer or x.trace is not outer:
+        if (outer := self.outer) is None or type(x) is not BatchTracer or x.trace is self:
+            return x
+        x = outer.lift(x)  # where that is a flat run too
+        if x.trace is not outer:
             return x
         found = self.lifted.get(id(x))
         if found is None:
@@ -244,20 +193,30 @@ class BatchTrace(Trace):
         self.log.append((weakref.ref(tracer), what, dim, out.shape, out.dtype))
         return tracer
 
+    def repeats(self) -> bool:
+        """Is what comes next a repetition? Examples that had no part in an exception go on where it was raised."""
+        if self.replaying and self.group.key is None and self.at == self.group.until:
+            self.replaying = False
+        return self.replaying
+
     def entry(self, what: Any) -> Any:
         """What the earlier run did at this place."""
-        group, at = self.group, self._at
+        group, at = self.group, self.at
         found = group.log[at] if at < group.until else (None, DECIDED)
         was = found[1]
         if was is not what and not (isinstance(what, Section) and isinstance(was, Section) and was.name == what.name):
             raise self.impure(f"{what.name} came where {was.name} had been")
-        self._at += 1
+        self.at += 1
         return found
 
     def replay(self, what: Any) -> Any:
         """An earlier run's result: None where it is to be computed again, a stand-in where nothing holds it."""
-        at, kept = self._at, self.group.kept
-        _, _, dim, shape, dtype = self.entry(what)
+        at, kept = self.at, self.group.kept
+        entry = self.entry(what)
+        if isinstance(entry[2], Exception):
+            self.log.append(entry)
+            raise entry[2].with_traceback(None)
+        _, _, dim, shape, dtype = entry
         if kept is None:
             return None
         found = kept.get(at)
@@ -279,21 +238,30 @@ class BatchTrace(Trace):
         Results that all examples share are kept for that, as Python may read them unseen; `strong` keeps them all.
         """
         mark = Section(name)
-        old = self.entry(mark)[1] if self.replaying else None
+        old = self.entry(mark)[1] if self.repeats() else None
         self.log.append((None, mark))
         # a section that the examples parted in is gone into again
-        if old is not None and old.ends_by(self.group.until) and (strong or self.group.kept is not None):
-            self._at = old.end
-            mark.end, mark.info, mark.kept = len(self.log), old.info, old.kept
+        if old is not None and old.ends_by(self.group.until) and (strong or old.error or self.group.kept is not None):
+            self.at = old.end
+            mark.end, mark.info, mark.kept, mark.error = len(self.log), old.info, old.kept, old.error
+            if old.error is not None:
+                raise old.error.with_traceback(None)
             return [self.again(x) for x in old.kept], old.info
-        results, dims, mark.info = compute()
+        self.starts.append(len(self.log) - 1)
+        try:
+            results, dims, mark.info = compute()
+        except Exception as error:
+            mark.end, mark.error = len(self.log), error
+            raise
+        finally:
+            self.starts.pop()
         mark.end = len(self.log)
         outs: list[Any] = []
         for x, dim in zip(results, dims, strict=True):
             outs.append(x if dim is None else self.keep(RESULT, x, dim, self.ids))
             mark.kept.append(x if dim is None else (x, dim, self.ids) if strong else None)
         if old is not None and self.replaying:
-            self._at = old.end + sum(x is None or type(x) is tuple for x in old.kept)
+            self.at = old.end + sum(x is None or type(x) is tuple for x in old.kept)
         return outs, mark.info
 
     def again(self, kept: Any) -> Any:
@@ -302,25 +270,8 @@ class BatchTrace(Trace):
             return self.replay(RESULT)
         if type(kept) is not tuple:
             return kept
-        self._at += 1
+        self.at += 1
         return self.keep(RESULT, *kept)
-
-    def branch(self, ids: Ids, run: Callable[[], Any]) -> Any:
-        """run() for some of this path's examples alone; None where there are none of them."""
-        mark = Section("a branch")
-        old = self.entry(mark)[1] if self.replaying else None
-        self.log.append((None, mark))
-        out = None
-        if len(ids):
-            before, self.ids, self.inside = self.ids, ids, self.inside + 1
-            try:
-                out = run()
-            finally:
-                self.ids, self.inside = before, self.inside - 1
-        mark.end = len(self.log)
-        if old is not None and self.replaying:
-            self._at = old.end
-        return out
 
     def impure(self, what: str) -> PathError:
         """The error for a function that does not do the same again."""
@@ -333,8 +284,8 @@ class BatchTrace(Trace):
 
     def decide(self, x: BatchTracer) -> Array:
         """The value of x on this path; examples with another one wait for their own run."""
-        if self.replaying:
-            last = self._at == self.group.until
+        if self.repeats():
+            last = self.at == self.group.until
             found = self.entry(DECIDED)
             key: Any = self.group.key if last else found[2]
             if last:
@@ -347,22 +298,12 @@ class BatchTrace(Trace):
         self.log.append((None, DECIDED, key))
         return key  # type: ignore[no-any-return]
 
-    def observe(self, x: BatchTracer) -> np.ndarray[Any, Any]:
-        """The value of x for each example on this path, a row each; nobody parts."""
-        if self.replaying:
-            _, _, rows, ids = self.entry(OBSERVED)
-            rows = rows[np.searchsorted(ids, self.ids)]
-        else:
-            rows = np.moveaxis(device_get(self.look(x)), x.dim, 0)
-        self.log.append((None, OBSERVED, rows, self.ids))
-        return rows  # type: ignore[no-any-return]
-
     def look(self, x: BatchTracer) -> Array:
         """The values of x for the examples on this path, as a plain array."""
         outer: Any = self.parent
         value = self.read(x)
         if not len(self.ids):
-            words = "use array operations instead of `if`, int(x), float(x) or x.item()"
+            words = "use where, cond and while_loop instead of `if`, int(x), float(x) or x.item()"
             raise PathError(f"Python needs a value ({x.aval}) of a batch without examples: {words}")
         nested = type(outer) is BatchTrace and type(value) is BatchTracer and value.trace is outer
         named = self.axis_name is not None or (nested and outer.axis_name is not None)
@@ -374,12 +315,50 @@ class BatchTrace(Trace):
 
     def agrees(self, x: BatchTracer) -> bool:
         """Have all examples on this path the same value? Nobody parts."""
-        if self.replaying:
+        if self.repeats():
             agreed = self.entry(AGREED)[2]
         else:
             agreed = len(partition(self.look(x), x.dim, self.ids)) == 1
         self.log.append((None, AGREED, agreed))
         return agreed  # type: ignore[no-any-return]
+
+    def failure(self, primitive: Primitive, args: Sequence[Any], params: Params, error: Exception) -> Exception:
+        """What an operation raises, noted for those who repeat it; the examples that it is no matter of leave."""
+        if isinstance(error, ShapeError):
+            try:  # what does not fit is better said by the shapes of one example, which the user's function sees
+                primitive.infer_of(args, params)
+            except ShapeError as better:
+                error = better
+        elif isinstance(error, ArrayIndexError):
+            raising = self.raising(primitive, args, params, self.ids)
+            self.leave(np.setdiff1d(self.ids, raising), len(self.log))
+            self.ids = raising
+        self.log.append((None, primitive, error))
+        return error
+
+    def raising(self, primitive: Primitive, args: Sequence[Any], params: Params, ids: Ids) -> Ids:
+        """Which of these examples an index is out of range for, found by halves."""
+        before, self.ids = self.ids, ids
+        self.inside.append(here())
+        try:
+            values, dims = self.operands(args)
+            primitive.batch(len(ids), values, dims, params)
+            return ids[:0]
+        except ArrayIndexError:
+            halves = [] if len(ids) == 1 else [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
+            return np.concatenate([self.raising(primitive, args, params, half) for half in halves]) if halves else ids
+        finally:
+            self.ids = before
+            self.inside.pop()
+
+    def leave(self, ids: Ids, start: int | None = None) -> None:
+        """Let examples wait that have no part in the exception being raised, to go on where what raised it began."""
+        if len(ids):
+            origin = here()
+            start = self.starts[-1] if start is None else start
+            decisions = (*self.decisions, Decision(origin, "no exception"))
+            self.queue.append(Group(ids, self.log, start, decisions=decisions))
+            self.decisions = (*self.decisions, Decision(origin, "an exception"))
 
     def part(self, key: Array, ids: Ids, others: Sequence[tuple[Array, Ids]]) -> None:
         """Go on with some examples, and let the others wait with what they need."""

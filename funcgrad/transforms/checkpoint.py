@@ -249,8 +249,10 @@ class Rematerialised(Call):
     ) -> tuple[Sequence[Any], Sequence[int | None]]:
         met = [down(x, BatchTracer) for x in self.known]
         mine = [isinstance(x, BatchTracer) and not is_running(x.trace) for x in met]
-        values = [x.trace.read(x) if m else x for x, m in zip(met, mine, strict=True)]
-        out_dims = [x.dim if m else None for x, m in zip(met, mine, strict=True)]
+        # a result that no example has a part in gets rows too: another run may give each example its own, since loops
+        # are Python's where the function is watched, and a batch's own (`fork.py`) where it is not
+        values = [x.trace.read(x) if m else x.broadcast_to((size, *x.shape)) for x, m in zip(met, mine, strict=True)]
+        out_dims = [x.dim if m else 0 for x, m in zip(met, mine, strict=True)]
         batched = vmap(lambda *xs: list(self.f(xs)), in_axes=tuple(dims), out_axes=list(out_dims), axis_size=size)
         call = Rematerialised(lambda xs: batched(*xs), values, self.records)
         return bind_call(current_trace(), call, args), out_dims

@@ -8,10 +8,11 @@ from typing import Any
 
 from .. import tree
 from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
-from ..errors import OptionError
+from ..errors import AxisError, OptionError, PathError
 from ..numpy.manipulation import concat
 from .arguments import byte_count
 from .axes import hidden_axes, output_axes
+from .paths import same
 
 __all__ = ["in_chunks", "most_examples"]
 
@@ -23,18 +24,52 @@ def in_chunks(run: Run, values: Sequence[Any], dims: Sequence[int | None], size:
     """The outputs of a batch, run so many examples at a time."""
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise OptionError(f"vmap: chunk_size must be a positive int, not {chunk!r}")
-    outs = [
-        run(_rows(values, dims, start, stop := min(start + chunk, size)), stop - start)
-        for start in range(0, size, chunk)
-    ]
-    structure = tree.structure(outs[0])
+    outs: list[Any] = []
+    for start in range(0, size, chunk):
+        stop = min(start + chunk, size)
+        try:
+            outs.append(run(_rows(values, dims, start, stop), stop - start))
+        except Exception as error:
+            error.add_note(f"vmap: in the chunk of examples {start} to {stop - 1}, counted from its first one")
+            raise
+    named, structure = tree.flatten_with_path(outs[0])
+    for k, out in enumerate(outs):
+        if tree.structure(out) != structure:
+            words = tree.difference(outs[0], out)
+            raise PathError(
+                f"vmap: the outputs of example 0 (the first) and of example {k * chunk} (the second) differ: {words}; "
+                "return the same structure for every example"
+            )
     columns = zip(*[tree.leaves(out) for out in outs], strict=True)
     axes, hidden = output_axes(outs[0], out_axes), hidden_axes(outs[0])
     joined = [
-        column[0] if axis is None else concat(column, axis=axis % (column[0].ndim - h))
-        for column, axis, h in zip(columns, axes, hidden, strict=True)
+        _shared(path, column, chunk) if axis is None else _joined(path, column, axis % (column[0].ndim - h), chunk)
+        for (path, _), column, axis, h in zip(named, columns, axes, hidden, strict=True)
     ]
     return tree.unflatten(structure, joined)
+
+
+def _shared(path: str, column: Sequence[Any], chunk: int) -> Any:
+    """A leaf that does not depend on the example."""
+    for k, x in enumerate(column):
+        if x is not column[0] and not same(x, column[0]):
+            raise AxisError(
+                f"vmap: out_axes is None, but the output{path} of example 0 and of example {k * chunk} differs: give "
+                "it an axis in out_axes"
+            )
+    return column[0]
+
+
+def _joined(path: str, column: Sequence[Any], axis: int, chunk: int) -> Any:
+    """A leaf's chunks as one array."""
+    shapes = [x.shape[:axis] + x.shape[axis + 1 :] for x in column]
+    for k, shape in enumerate(shapes):
+        if shape != shapes[0]:
+            raise PathError(
+                f"vmap: the output{path} of example 0 has the shape {shapes[0]}, and that of example {k * chunk} "
+                f"{shape}; pad it to one shape, or reduce it (a sum, a mean)"
+            )
+    return concat(column, axis=axis)
 
 
 def most_examples(run: Run, values: Sequence[Any], dims: Sequence[int | None], size: int, max_bytes: int | str) -> int:

@@ -216,5 +216,7 @@ class CustomJVP(Call):
             return vmap(self.rule, in_axes=(axes, axes), axis_size=size)(list(primals), list(tangents))
 
         f = vmap(self.f, in_axes=(axes,), axis_size=size)
-        outs = bind_call(current_trace(), CustomJVP(self.name, lambda xs: f(list(xs)), rule), args)
+        call = CustomJVP(self.name, lambda xs: f(list(xs)), rule)
+        call.learned = self.learned
+        outs = bind_call(current_trace(), call, args)
         return outs, [0] * len(outs)

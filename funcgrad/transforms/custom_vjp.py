@@ -221,5 +221,6 @@ class CustomVJP(Call):
             ]
 
         call = CustomVJP(self.name, lambda xs: f(list(xs)), lambda xs: fwd(list(xs)), backward)
+        call.learned = self.learned
         outs = bind_call(current_trace(), call, args)
         return outs, [0] * len(outs)

@@ -181,6 +181,7 @@ class CustomVmap(Call):
             return push(f, rows), seen * 2
 
         call = CustomVmap(self.name, lambda xs: push(self.f, xs), rule)
+        call.learned = self.learned
         both = bind_call(current_trace(), call, [*primals, *[tangents[i] for i in places]])
         half = len(both) // 2
         return both[:half], both[half:]

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import current_trace, use_trace
+from ..core import backend_array, current_trace, use_trace
 from ..errors import PathError
+from ..placement import device_get
+from ..provenance import here
 from .batch import BatchTrace, BatchTracer
-from .paths import Ids, join
+from .paths import OBSERVED, Ids, Section, join
 from .vmap import rows_of
 
 __all__ = ["choose", "deciding_batch", "repeat"]
@@ -26,7 +28,8 @@ __all__ = ["choose", "deciding_batch", "repeat"]
 
 def deciding_batch(x: Any) -> BatchTrace | None:
     """The batch whose examples decide by x each for itself, where it is the innermost transform."""
-    return x.trace if type(x) is BatchTracer and x.trace is current_trace() else None
+    trace: Any = current_trace()
+    return trace if type(x) is BatchTracer and x.trace is trace else None
 
 
 def choose(index: Any, branches: Sequence[Callable[[], Any]]) -> Any:
@@ -42,10 +45,10 @@ def choose(index: Any, branches: Sequence[Callable[[], Any]]) -> Any:
     trace: BatchTrace = index.trace
 
     def compute() -> Any:
-        rows = trace.observe(index)
+        rows = observe(index)
         ids = trace.ids
-        found = [trace.branch(ids[rows == k], partial(_Part.of, trace, run)) for k, run in enumerate(branches)]
-        return _together(trace, [part for part in found if part is not None])
+        found = [branch(trace, ids[rows == k], partial(_Part.of, trace, run)) for k, run in enumerate(branches)]
+        return _together(trace, ids, [part for part in found if part is not None])
 
     outs, structure = trace.section("cond", compute)
     return tree.unflatten(structure, outs)
@@ -64,25 +67,68 @@ def repeat(trace: BatchTrace, condition: Callable[[Any], Any], body: Callable[[A
     def compute() -> Any:
         nonlocal value
         parts: list[_Part] = []
-        before, trace.inside = trace.ids, trace.inside + 1
+        before = trace.ids
+        trace.inside.append(here())
         try:
             while True:
                 flag = condition(value)
                 mine = type(flag) is BatchTracer and flag.trace is trace
-                going = trace.observe(flag) if mine else np.full(len(trace.ids), bool(flag))
-                done = trace.branch(trace.ids[~going], partial(_Part, trace, value))
+                going = observe(flag) if mine else np.full(len(trace.ids), bool(flag))
+                done = branch(trace, trace.ids[~going], partial(_Part, trace, value))
                 if done is not None:
                     parts.append(done)
                     if not going.any():
                         break
                     trace.ids = trace.ids[going]
                 value = body(value)
+        except Exception:
+            trace.leave(np.sort(np.concatenate([trace.ids[:0], *[part.ids for part in parts]])))
+            raise
         finally:
-            trace.ids, trace.inside = before, trace.inside - 1
-        return _together(trace, parts)
+            trace.inside.pop()
+        return _together(trace, before, parts)
 
     outs, structure = trace.section("while_loop", compute)
     return tree.unflatten(structure, outs)
+
+
+def observe(x: BatchTracer) -> np.ndarray[Any, Any]:
+    """The value of x for each example on the path, a row each; nobody parts."""
+    trace = x.trace
+    if trace.repeats():
+        _, _, rows, ids = trace.entry(OBSERVED)
+        rows = rows[np.searchsorted(ids, trace.ids)]
+    elif not backend_array(x).size:  # a batch without examples, this one or one around it: all values are as good
+        rows = np.zeros((len(trace.ids), *x.shape), x.dtype)
+    else:
+        rows = np.moveaxis(device_get(trace.look(x)), x.dim, 0)
+    trace.log.append((None, OBSERVED, rows, trace.ids))
+    return rows  # type: ignore[no-any-return]
+
+
+def branch(trace: BatchTrace, ids: Ids, run: Callable[[], Any]) -> Any:
+    """run() for some of the path's examples alone; None where there are none of them."""
+    mark = Section("a branch")
+    old = trace.entry(mark)[1] if trace.repeats() else None
+    trace.log.append((None, mark))
+    out = None
+    before = trace.ids
+    if len(ids) or not len(before):
+        trace.ids = ids
+        trace.inside.append(here())
+        try:
+            out = run()
+        except Exception:
+            trace.leave(np.setdiff1d(before, ids))  # who does not take this branch has not raised
+            raise
+        finally:
+            trace.inside.pop()
+        # who parted in the branch has left for good
+        trace.ids = before if len(trace.ids) == len(ids) else np.setdiff1d(before, np.setdiff1d(ids, trace.ids))
+    mark.end = len(trace.log)
+    if old is not None and trace.replaying:
+        trace.at = old.end
+    return out
 
 
 class _Part:
@@ -100,18 +146,18 @@ class _Part:
         return cls(trace, run())
 
 
-def _together(trace: BatchTrace, parts: Sequence[_Part]) -> Any:
-    """The results of all parts: (arrays, their batch axes, structure)."""
+def _together(trace: BatchTrace, before: Ids, parts: Sequence[_Part]) -> Any:
+    """The results of all parts: (arrays, their batch axes, structure); who parted meanwhile has left for good."""
     first = parts[0]
     for part in parts[1:]:
         if part.structure != first.structure:
+            words = tree.difference(*[tree.unflatten(p.structure, p.rows) for p in (first, part)])
             raise PathError(
-                f"vmap: the branches that examples {first.ids[0]} and {part.ids[0]} take return different structures: "
-                f"{first.structure} and {part.structure}"
+                f"vmap: the branches that examples {first.ids[0]} (the first) and {part.ids[0]} (the second) take "
+                f"return different structures: {words}"
             )
     ids = np.sort(np.concatenate([part.ids for part in parts]))
-    if len(ids) < len(trace.ids):
-        trace.ids = ids
+    trace.ids = before if len(ids) == len(before) else ids
     with use_trace(trace.parent):
         columns = zip(*[part.rows for part in parts], strict=True)
         outs = [join([(part.ids, x) for part, x in zip(parts, column, strict=True)]) for column in columns]

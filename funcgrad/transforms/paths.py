@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Array
+from ..core import Array, Tracer, backend_array, wrap
 from ..errors import PathError
 from ..numpy.creation import asarray
 from ..numpy.indexing import take
@@ -39,6 +39,7 @@ __all__ = [
     "narrow",
     "partition",
     "place",
+    "same",
     "table",
 ]
 
@@ -47,15 +48,17 @@ Ids = np.ndarray[Any, Any]
 
 
 class Decision:
-    """One value that examples did not agree on: where Python asked for it, and what it was on this path."""
+    """What examples did not agree on: where, and on this path the value that Python asked for, or what happened."""
 
     __slots__ = ("origin", "value")
 
-    def __init__(self, origin: Origin, value: Array):
+    def __init__(self, origin: Origin, value: Array | str):
         self.origin, self.value = origin, value
 
     def text(self) -> str:
         """The value as the path table shows it."""
+        if isinstance(self.value, str):
+            return self.value
         data = self.value._data
         return str(data) if data.size <= 8 else f"one of shape {data.shape}"
 
@@ -69,7 +72,7 @@ class Group:
         until: the place in the log where they parted; -1 for a group that starts from nothing.
         kept: by place in the log, the results that were alive there, with the ids of their rows; None to compute
             them again.
-        key: the value that these examples had.
+        key: the value that these examples had; None where others raised an exception, and these go on from there.
         decisions: at which they parted from others, this one last.
 
     `beside` is a backend's array on the batch's device, once the group runs.
@@ -96,10 +99,11 @@ class Group:
 class Section:
     """A part of a run with results of its own, as its log has it: a call, a loop, or one branch of a fork."""
 
-    __slots__ = ("end", "info", "kept", "name")
+    __slots__ = ("end", "error", "info", "kept", "name")
 
     def __init__(self, name: str):
         self.name, self.info = name, None
+        self.error: Exception | None = None  # what it raised
         self.kept: list[Any] = []  # its results: shared ones; (rows, axis, ids); None for one that the log knows of
         self.end: int | None = None
 
@@ -204,6 +208,23 @@ def join(parts: Sequence[tuple[Ids, Any]]) -> Any:
             )
     order = np.argsort(np.concatenate([ids for ids, _ in parts]))
     return take(concat([x for _, x in parts], axis=0), order, axis=0)
+
+
+def same(x: Any, y: Any) -> bool:
+    """Are two results that examples had no part in equal, as far as their values tell? Nobody parts."""
+    if not isinstance(x, Array) or not isinstance(y, Array):
+        return type(x) is type(y) and np.array_equal(x, y)
+    a, b = device_get([wrap(backend_array(z)) for z in (x, y)])
+    return _dims(x) == _dims(y) and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+
+
+def _dims(x: Any) -> list[int]:
+    """Which axes of its values are those of batches."""
+    found = []
+    while isinstance(x, Tracer):
+        found += [x.dim] if hasattr(x, "dim") else []
+        x = x.inner
+    return found
 
 
 # ---- words --------------------------------------------------------------------------------------

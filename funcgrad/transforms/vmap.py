@@ -24,10 +24,11 @@ from ..dtypes import weak
 from ..errors import AxisError, PathError
 from ..numpy.creation import asarray
 from ..rules import move_axis
+from .arguments import as_arrays
 from .axes import batch_size, hidden_axes, input_axes, mapped_inputs, output_axes
 from .batch import BatchTrace, BatchTracer
 from .chunks import in_chunks, most_examples
-from .paths import Flatten, Group, join, listed, place, table
+from .paths import Flatten, Group, join, listed, place, same, table
 
 __all__ = ["BatchTrace", "BatchTracer", "vmap"]
 
@@ -152,7 +153,8 @@ class _Run:
                 last = queue[-1].decisions[-1].origin
                 raise PathError(
                     f"vmap: the examples take more than max_paths={self.max_paths} paths; {len(queue)} groups still "
-                    f"wait, and the last parted at {place(last)}: where, cond and while_loop keep examples together",
+                    f"wait, and the last parted at {place(last)}: give a larger max_paths, or keep examples together "
+                    "by where, or by cond and while_loop where vmap is the innermost transform (grad of vmap)",
                     last,
                 )
             group = queue.pop()
@@ -165,6 +167,10 @@ class _Run:
                 with use_trace(trace):
                     out = self.call(inputs)
             except Exception as error:
+                if outer is not None:  # an outer example raises where one of its pairs does
+                    raising = np.unique(trace.ids // inner)
+                    outer.leave(np.delete(outer.ids, raising))
+                    outer.ids = outer.ids[raising]
                 if len(trace.ids) < size:
                     parted = place(trace.decisions[-1].origin)
                     error.add_note(f"vmap: on the path of {listed(trace.ids, size)}, parted at {parted}")
@@ -187,13 +193,10 @@ class _Run:
         if len(done) == 1:
             placed = [_place(x, axis, h, first) for x, axis, h in zip(leaves, axes, hidden, strict=True)]
             return tree.unflatten(structure, placed)
-        columns = zip(*flat_outputs(done), strict=True)
-        joined = []
-        for column, axis, h in zip(columns, axes, hidden, strict=True):
-            if axis is None:
-                raise AxisError("vmap: out_axes is None for an output of a function whose examples take several paths")
-            x = joined_rows([trace for trace, _ in done], column)
-            joined.append(move_axis(x, 0, _counted(axis, x.ndim - h)))
+        joined = [
+            x if axis is None else move_axis(x, 0, _counted(axis, x.ndim - h))
+            for x, axis, h in zip(joined_outputs(done, axes), axes, hidden, strict=True)
+        ]
         return tree.unflatten(structure, joined)
 
     def pairs(self, outer: BatchTrace, values: Sequence[Any], dims: Sequence[int | None], size: int) -> Any:
@@ -208,6 +211,7 @@ class _Run:
             flat = []
             with use_trace(outer.parent):
                 for v, d in zip(values, dims, strict=True):
+                    v = outer.lift(v)
                     if d is None:
                         flat.append(v)
                     elif type(v) is BatchTracer and v.trace is outer:
@@ -221,49 +225,87 @@ class _Run:
                 first = done[0][1]
                 axes, hidden = output_axes(first, self.out_axes), hidden_axes(first)
                 outs: list[Any] = []
-                for column, axis, h in zip(zip(*flat_outputs(done), strict=True), axes, hidden, strict=True):
-                    if axis is None:
-                        raise AxisError("vmap: out_axes is None for an output of examples that take several paths")
-                    x = joined_rows([trace for trace, _ in done], column)
-                    x = x.reshape((rows, size, *x.shape[1:]))
-                    outs.append(move_axis(x, 1, 1 + _counted(axis, x.ndim - 1 - h)))
-            return outs, [0] * len(outs), tree.structure(first)
+                places: list[int | None] = []
+                for x, axis, h in zip(joined_outputs(done, axes), axes, hidden, strict=True):
+                    if axis is not None:
+                        x = x.reshape((rows, size, *x.shape[1:]))
+                        outs.append(move_axis(x, 1, 1 + _counted(axis, x.ndim - 1 - h)))
+                        places.append(0)
+                    else:
+                        mine = type(x) is BatchTracer and x.trace is outer
+                        outs.append(outer.read(x) if mine else x)
+                        places.append(x.dim if mine else None)
+            return outs, places, tree.structure(first)
 
         outs, structure = outer.section("vmap", compute)
         return tree.unflatten(structure, outs)
 
 
-def flat_outputs(done: Sequence[tuple[BatchTrace, Any]]) -> list[list[Any]]:
-    """The leaves of every path's output, all of one structure."""
+def joined_outputs(done: Sequence[tuple[BatchTrace, Any]], axes: Sequence[int | None]) -> list[Any]:
+    """The leaves of the outputs of all paths: arrays of all examples along the first axis, or what all share."""
     (first, out), *rest = done
-    leaves, structure = tree.flatten(out)
-    found = [leaves]
+    named, structure = tree.flatten_with_path(out)
+    columns = [[x] for _, x in named]
     for trace, other in rest:
-        more, other_structure = tree.flatten(other)
+        leaves, other_structure = tree.flatten(other)
         if other_structure != structure:
             words = tree.difference(out, other)
             raise PathError(
-                f"vmap: the outputs of example {first.ids[0]} (the first) and of example {trace.ids[0]} (the second) "
-                f"differ: {words}; return the same structure on every path"
+                f"vmap: the outputs of {parted(first, trace)}, differ: {words}; return the same structure on every path"
             )
-        found.append(more)
-    return found
+        for column, x in zip(columns, leaves, strict=True):
+            column.append(x)
+    traces = [trace for trace, _ in done]
+    return [
+        shared_by_all(traces, path, column) if axis is None else joined_rows(traces, path, column)
+        for (path, _), column, axis in zip(named, columns, axes, strict=True)
+    ]
 
 
-def joined_rows(traces: Sequence[BatchTrace], column: Sequence[Any]) -> Any:
+def joined_rows(traces: Sequence[BatchTrace], path: str, column: Sequence[Any]) -> Any:
     """One leaf of the outputs of several paths as an array of all their examples, along its first axis."""
     like = next((x.dtype for x in column if isinstance(x, Array)), None)
-    parts = []
+    parts: list[tuple[Any, Any]] = []
     for trace, x in zip(traces, column, strict=True):
         if type(x) in SCALARS and like is not None:
             x = asarray(x, weak(like, x))
-        parts.append((trace.ids, rows_of(trace, x)))
+        rows = rows_of(trace, x)
+        if parts and rows.shape[1:] != (shape := parts[0][1].shape[1:]):
+            raise PathError(
+                f"vmap: the output{path} of {parted(traces[0], trace)}, has the shapes {shape} and {rows.shape[1:]}; "
+                "pad it to one shape, or reduce it (a sum, a mean) on each path"
+            )
+        parts.append((trace.ids, rows))
     return join(parts)
+
+
+def shared_by_all(traces: Sequence[BatchTrace], path: str, column: Sequence[Any]) -> Any:
+    """A leaf that must not depend on the example, so that each path has it by itself."""
+    first, outer = column[0], traces[0].outer
+    mine = [type(x) is BatchTracer and x.trace is trace for trace, x in zip(traces, column, strict=True)]
+    if outer is not None and any(mine):  # in a flat run it may depend on the outer example
+        x = joined_rows(traces, path, column)
+        x = x.reshape((len(outer.ids), traces[0].inner, *x.shape[1:]))
+        if same(x, x[:, :1].broadcast_to(x.shape)):
+            return BatchTracer(outer, x[:, 0], 0, outer.ids)
+    for trace, x, differs in zip(traces, column, mine, strict=True):
+        if differs or (x is not first and not same(x, first)):
+            whose = f"example {trace.ids[0]} is its own" if differs else f"{parted(traces[0], trace)}, differs"
+            raise AxisError(f"vmap: out_axes is None, but the output{path} of {whose}: give it an axis in out_axes")
+    return first
+
+
+def parted(one: BatchTrace, other: BatchTrace) -> str:
+    """The first examples of two paths and where those went apart, for messages."""
+    where = next(
+        (place(a.origin) for a, b in zip(one.decisions, other.decisions, strict=False) if a is not b), "a call"
+    )
+    return f"example {one.ids[0]} (the first) and of example {other.ids[0]} (the second), which parted at {where}"
 
 
 def rows_of(trace: BatchTrace, x: Any) -> Any:
     """A value as the parent knows it, with a row for each example on the path in front."""
-    x = asarray(trace.lift(x))
+    x = _output(trace.lift(x))
     if type(x) is BatchTracer and x.trace is trace:
         return move_axis(trace.read(x), x.dim, 0)
     return x.broadcast_to((len(trace.ids), *x.shape))
@@ -275,7 +317,7 @@ def _place(x: Any, axis: int | None, hidden: int, trace: BatchTrace) -> Any:
         if mine:
             raise AxisError(f"vmap: out_axes is None for an output that differs between the examples ({x.aval})")
         return x
-    value: Any = trace.read(x) if mine else asarray(x)
+    value: Any = trace.read(x) if mine else _output(x)
     axis = _counted(axis, (value.ndim if mine else value.ndim + 1) - hidden)
     if mine:
         return move_axis(value, x.dim, axis)
@@ -284,6 +326,11 @@ def _place(x: Any, axis: int | None, hidden: int, trace: BatchTrace) -> Any:
     wide = list(shape)
     wide[axis] = trace.size
     return value.reshape(tuple(shape)).broadcast_to(tuple(wide))
+
+
+def _output(x: Any) -> Any:
+    """A leaf of an output as an array."""
+    return as_arrays([x], "vmap", "output", "give it None in out_axes if all examples share it")[0]
 
 
 def _counted(axis: int, ndim: int) -> int:

@@ -1,0 +1,60 @@
+"""A batch of values, as the function that one example was written for sees it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core import Array, Aval, Tracer, is_running
+from .closure import resolve
+from .paths import Ids
+
+__all__ = ["BatchTracer"]
+
+
+class BatchTracer(Tracer):
+    """A batch of values; `dim` is the axis of `inner` whose rows stand for the examples `ids`.
+
+    In a run that repeats an earlier one, a value that nothing held on to is `Dropped`, and has no ids.
+    """
+
+    __slots__ = ("dim", "ids", "inner", "view")
+    trace: Any
+    """The `BatchTrace` (`batch.py`) that it belongs to."""
+
+    def __init__(self, trace: Any, inner: Array, dim: int, ids: Ids | None):
+        self.trace, self.inner, self.dim, self.dtype, self.ids = trace, inner, dim, inner.dtype, ids
+        self.view: tuple[Ids, Array] | None = None
+
+    @property
+    def aval(self) -> Any:
+        """Shape and dtype of one example."""
+        shape = self.inner.shape
+        return Aval(shape[: self.dim] + shape[self.dim + 1 :], self.dtype)
+
+    def concrete(self) -> Array:
+        """The one value that all examples on this path have from here on: others leave it."""
+        x, trace = self, self.trace
+        while trace.flat is not None:
+            x, trace = trace.flat.lift(x), trace.flat
+        if not is_running(trace):
+            if (value := resolve(self)) is not self:
+                return value.concrete()  # type: ignore[no-any-return]
+            raise self.leaked("reading a value")
+        return trace.decide(x)  # type: ignore[no-any-return]
+
+    def shown(self) -> Any:
+        """The rows to print: of the examples on this path; nobody parts for being looked at."""
+        live = self.ids is not None and self.trace.flat is None and is_running(self.trace)
+        return self.trace.read(self) if live else self.inner
+
+    def __repr__(self) -> str:
+        rows = self.shown()
+        return f"BatchTracer({self.aval}, {rows.shape[self.dim]} examples along axis {self.dim} of {rows!r})"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        """Of numbers, every example's by the spec."""
+        if not spec or self.shape or self.ids is None:
+            return repr(self)
+        return "[" + " ".join(format(x, spec) for x in self.shown()) + "]"
