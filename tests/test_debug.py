@@ -84,8 +84,35 @@ def test_it_is_off_elsewhere_and_afterwards():
     assert current_trace() is None
     del setting
     with fg.config.debug_nans(True), fg.config.debug_infs(True):
-        assert current_trace().infs
+        assert current_trace().parent is None
+        with pytest.raises(NanError, match="infinity"):
+            fnp.exp(fg.asarray(1000.0))
     assert current_trace() is None
+
+
+def test_operands_keep_their_places_and_numbers_are_shown():
+    with fg.config.debug_infs(True), pytest.raises(NanError) as caught:
+        fnp.where(fnp.asarray([True, False]), fnp.ones(2), -np.inf)
+    words = str(caught.value)
+    assert "where got the first infinity: 1 of 2 elements at [1]" in words
+    assert "operand 0: bool[2]\n" in words
+    assert "operand 1: float32[2] from 1 to 1, 0 NaN, 0 infinite\n" in words
+    assert "operand 2: -inf\n" in words
+
+
+@pytest.mark.parametrize("run", [lambda f: f(1.0), lambda f: fg.grad(f)(1.0), lambda f: fg.vmap(f)(fnp.ones(2))])
+def test_a_part_may_be_excepted(run):
+    def f(x):
+        with fg.config.debug_nans(False), np.errstate(invalid="ignore"):
+            y = fnp.log(fnp.minimum(x, -1.0))
+        return fnp.where(fnp.isnan(y), x, y) if again else x + fg.stop_gradient(y)
+
+    again = True
+    with fg.config.debug_nans(True):
+        run(f)
+        again = False
+        with pytest.raises(NanError, match="got the first NaN"):
+            run(f)
 
 
 def test_inside_of_a_running_transform():
@@ -210,6 +237,7 @@ def test_what_a_callback_returns_is_checked():
     ):
         with pytest.raises(error, match=words):
             fg.pure_callback(lambda returned=returned: returned, form)
+    assert fg.vmap(lambda x: search(fnp.ones(3), x, "sequential"))(X[:0]).aval == fg.ShapeDtypeStruct((0,), "int64")
     with pytest.raises(OptionError, match="say what the function gets of a batch"):
         fg.vmap(lambda x: search(fnp.ones(3), x))(X)
     with pytest.raises(OptionError, match="vmap_method must be one of"):

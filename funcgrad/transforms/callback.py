@@ -10,7 +10,7 @@ import numpy as np
 from .. import tree
 from ..core import Array, Aval, Call, bind_call, current_trace
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
-from ..numpy.creation import asarray
+from ..numpy.creation import asarray, zeros
 from ..numpy.manipulation import stack
 from ..placement import device_get
 from ..rules import move_axis
@@ -170,6 +170,8 @@ class Callback(Call):
                 bind_call(current_trace(), self, [x if d is None else x[i] for x, d in zip(rows, dims, strict=True)])
                 for i in range(size)
             ]
+            if not found:
+                return [zeros((0, *a.shape), a.dtype) for a in self.avals], [0] * len(self.avals)
             return [stack(list(column)) for column in zip(*found, strict=True)], [0] * len(self.avals)
         wide = 1 if self.method == "expand_dims" else size
         rows = [

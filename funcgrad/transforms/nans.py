@@ -20,14 +20,14 @@ __all__ = ["ValueTrace"]
 
 
 class ValueTrace(Trace):
-    """Runs each operation under the parent and looks at the result."""
+    """Runs each operation under the parent and looks at the result.
 
-    __slots__ = ("infs", "nans")
+    It asks the settings at each: a `with debug_nans(False)` in a function that runs under a transform cannot take off
+    the trace below that.
+    """
+
+    __slots__ = ()
     name, carries = "debug_nans", "value"
-
-    def __init__(self, parent: Trace | None, nans: bool, infs: bool):
-        super().__init__(parent)
-        self.nans, self.infs = nans, infs
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         with np.errstate(all="ignore"):  # NumPy would warn of what is raised below, in one of our lines
@@ -46,31 +46,39 @@ class ValueTrace(Trace):
         values = _values(out)
         if values is None:
             return
-        for wrong, test in ((self.nans, np.isnan), (self.infs, np.isinf)):
+        for wrong, test in ((debug_nans(), np.isnan), (debug_infs(), np.isinf)):
             if wrong and test(values).any():
-                operands = [(a, v) for a in args if (v := _values(a)) is not None]
                 what = "NaN" if test is np.isnan else "infinity"
                 place = tuple(int(i) for i in np.argwhere(test(values))[0])
-                came_in = any(test(v).any() for _, v in operands)
-                made = "got the first" if came_in else "made the first"
-                listed = "\n".join(f"  operand {i}: {_described(v)}" for i, (_, v) in enumerate(operands))
+                operands = [v for a in args if (v := _values(a)) is not None]
+                operands += [a for a in args if isinstance(a, float | complex)]
+                made = "got the first" if any(test(v).any() for v in operands) else "made the first"
+                listed = "\n".join(f"  operand {i}: {_described(a)}" for i, a in enumerate(args))
                 at = f" at {list(place)}" if place else ""
                 raise NanError(
                     f"{name} {made} {what}: {int(test(values).sum())} of {values.size} elements{at}\n{listed}"
                 )
 
 
-def _values(x: Any) -> Any:
-    """The plain values below any tracers, if they are floats; whole batches: to be looked at must part nobody."""
+def _lowest(x: Any) -> Any:
     while isinstance(x, Tracer):
         x = x.inner
+    return x
+
+
+def _values(x: Any) -> Any:
+    """The plain values below any tracers, if they are floats; whole batches: to be looked at must part nobody."""
+    x = _lowest(x)
     if not isinstance(x, Array) or x.dtype.kind not in "fc":
         return None
     return device_get(x)
 
 
-def _described(values: Any) -> str:
-    """'float32[3] from -1 to 4, 1 NaN, 0 infinite'"""
+def _described(x: Any) -> str:
+    """'float32[3] from -1 to 4, 1 NaN, 0 infinite', of integers 'int64[3]', of a number '2.0'"""
+    values = _values(x)
+    if values is None:
+        return repr(_lowest(x).aval) if isinstance(x, Array) else repr(x)
     finite = values[np.isfinite(values)]
     size = np.abs(finite) if values.dtype.kind == "c" else finite
     span = f" from {size.min():.6g} to {size.max():.6g}" if finite.size else ""
@@ -83,8 +91,7 @@ def _install(_: Any) -> None:
     trace = current_trace()
     while isinstance(trace, ValueTrace):
         trace = trace.parent
-    nans, infs = debug_nans(), debug_infs()
-    set_trace(ValueTrace(trace, nans, infs) if nans or infs else trace)
+    set_trace(ValueTrace(trace) if debug_nans() or debug_infs() else trace)
 
 
 debug_nans.install = debug_infs.install = _install
