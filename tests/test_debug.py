@@ -317,11 +317,20 @@ class Holder:
     value = None
 
 
+class Slots:
+    __slots__ = ("value",)
+
+
 def test_leaks_are_found_with_their_holder():
-    holder = Holder()
+    holder, slots = Holder(), Slots()
     for keep, words in (
-        (lambda x: KEPT.append(x) or x, "held by a list"),
+        (lambda x: KEPT.append(x) or x, r"held by a list, the global 'KEPT' of \S*test_debug\."),
+        (lambda x: KEPT.append([x]) or x, "held by a list, a list, the global 'KEPT' of"),
+        (lambda x: holder.__dict__.setdefault("log", []).append(x) or x, "a list, the attribute 'log' of Holder"),
         (lambda x: setattr(holder, "value", x) or x, "held by the attribute 'value' of Holder"),
+        (lambda x: setattr(slots, "value", x) or x, "held by the attribute 'value' of Slots"),
+        (lambda x: setattr(Holder, "kind", x) or x, "held by the attribute 'kind' of Holder"),
+        (lambda x: globals().update(GLOBAL=x) or x, "held by the global 'GLOBAL' of"),
         (lambda x: holder.__dict__.setdefault("tree", {}).update(w=x) or x, "held by a dict at 'w'"),
     ):
         for run in (lambda f: fg.grad(f)(1.0), lambda f: fg.vmap(f)(X), lambda f: fg.jvp(f, (1.0,), (1.0,))):
@@ -330,6 +339,8 @@ def test_leaks_are_found_with_their_holder():
             assert "was called at" in str(caught.value)
             KEPT.clear()
             holder.__dict__.clear()
+            slots.value = Holder.kind = None
+            globals().pop("GLOBAL", None)
 
 
 def test_what_belongs_to_a_result_is_no_leak():
@@ -338,6 +349,10 @@ def test_what_belongs_to_a_result_is_no_leak():
         z, push = fg.linearize(lambda x: fnp.sin(x) * x, 1.0)
         kept = [fg.vmap(fg.grad(fnp.sin))(X), fg.hessian(fnp.sin)(1.0), fg.grad(fg.checkpoint(fnp.sin))(1.0)]
         scanned = fg.grad(lambda w: fg.scan(lambda c, x: (c * w, x), 1.0, fnp.ones(3))[0])(2.0)
+        cube = fg.custom_vjp(lambda x: x**3)
+        cube.defvjp(lambda x: (x**3, 3.0), lambda three, ct: (three * ct,))
+        pulls = [fg.vjp(f, fg.asarray(X))[1] for f in (cube, fg.checkpoint(fnp.sin), fg.checkpoint(cube))]
+    assert [ct.tolist() for ct in pulls[0](fnp.ones_like(fg.asarray(X)))] == [[3.0] * 3]
     assert float(pull(1.0)[0]) == float(push(1.0))
     assert len(kept) == 3
     assert float(scanned) == 12.0

@@ -88,20 +88,25 @@ def checkpoint(
         )
         leaves, structure = tree.flatten(dynamic)
         places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or hasattr(x, "__array__")]
+        arrays = [asarray(leaves[i]) for i in places]
+        # what stays for the second run; the arrays are operands, and held here too they would outlive their transform
+        others = [x for i, x in enumerate(leaves) if i not in set(places)]
+        static_args = {i: args[i] for i in static}
+        static_kwargs = {k: kwargs[k] for k in kwargs if k in names}
         out_structure: Any = None
 
         def flat(arrays: Sequence[Any]) -> list[Any]:
             nonlocal out_structure
-            whole = list(leaves)
+            whole = list(others)
             for i, x in zip(places, arrays, strict=True):
-                whole[i] = x
+                whole.insert(i, x)
             given, named = tree.unflatten(structure, whole)
-            given = [args[i] if i in static else x for i, x in enumerate(given)]
-            named = {k: kwargs[k] if k in names else x for k, x in named.items()}
+            given = [static_args.get(i, x) for i, x in enumerate(given)]
+            named = {**named, **static_kwargs}
             outs, out_structure = tree.flatten(f(*given, **named))
             return [_output(x) for x in outs]
 
-        outs = rematerialised(flat, [asarray(leaves[i]) for i in places], policy)
+        outs = rematerialised(flat, arrays, policy)
         return tree.unflatten(out_structure, outs)
 
     return checkpointed
