@@ -128,6 +128,7 @@ class Callback(Call):
         batches: tuple[int, ...] = (),
     ):
         self.name, self.f, self.avals, self.method, self.batches = name, f, avals, method, batches
+        self.effect = name != "pure_callback"
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         found = self.f(*[device_get(x) for x in args])

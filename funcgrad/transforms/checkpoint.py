@@ -46,7 +46,7 @@ def checkpoint(
 
     Its value and all of its derivatives are the same; reverse mode runs f twice, and between the passes keeps only
     f's arguments, what f closes over, and what the policy names. f must do the same on both runs: random numbers
-    come from keys.
+    come from keys. `debug.print`, `debug.callback` and `io_callback` happen once; Python's own `print` twice.
 
     Args:
         f: a function of pytrees; without it, a decorator with these options.
@@ -155,8 +155,10 @@ def rematerialised(f: Flat, args: Sequence[Any], policy: Policy | None = None) -
     if not any(tapes()):
         return f(args)
     with recorded(policy) as records:
-        outs, captured = capture(f, list(args))
-    inner, n, operands = closed(f, captured), len(captured), [*captured, *args]
+        outs, captured, effects = capture(f, list(args))
+    inner, n, operands = closed(f, captured, effects), len(captured), [*captured, *args]
+    if effects:  # the second run leaves them out, and what the policy kept is known by the place in the run
+        records = {}
     outs = [asarray(x) for x in outs]
     given = {id(x) for x in operands}  # a result that is an operand itself needs no call, and is no known value
     made = [k for k, x in enumerate(outs) if id(x) not in given]

@@ -1,7 +1,8 @@
 """Loops over the rows of arrays: `scan`, `map`, `associative_scan`.
 
 Reverse mode through `scan` keeps the carry of every step and nothing of what a step computes: each is a `checkpoint`,
-run again on the way back. Where nothing is differentiated a scan is the Python loop that it says.
+run again on the way back, but for its effects (`debug.print`). Where nothing is differentiated a scan is the Python
+loop that it says.
 """
 
 from __future__ import annotations

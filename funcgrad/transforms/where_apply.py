@@ -200,7 +200,7 @@ def _captured(branches: Sequence[Branch], wide: Sequence[Any]) -> list[Tracer]:
     """What the branches close over, scalars alone."""
     captured: list[Tracer] = []
     for branch in branches:
-        _, found = capture(lambda *xs, branch=branch: list(branch(*xs)), *[x.reshape(-1)[:0] for x in wide])
+        _, found, _ = capture(lambda *xs, branch=branch: list(branch(*xs)), *[x.reshape(-1)[:0] for x in wide])
         captured += [x for x in found if all(x is not y for y in captured)]
     for x in captured:
         if x.shape:
