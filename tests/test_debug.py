@@ -377,6 +377,8 @@ def test_a_tracer_shows_its_value_shape_dtype_and_batch():
     fg.vmap(look("vmap"))(X)
     fg.vmap(fg.grad(look("vmap of grad")))(X)
     fg.grad(lambda x: fg.vmap(look("grad of vmap"))(x).sum())(fg.asarray(X))
+    fg.grad(fg.checkpoint(look("checkpoint")))(1.5)
+    assert shown["checkpoint"] == shown["grad"]
     assert shown["grad"] == ("GradTracer(Array(1.5, dtype=float32))", "1.5", "1.5", "1.5")
     assert shown["jvp"] == ("JVPTracer(Array(1.5, dtype=float32))", "1.5", "1.5", "1.5")
     batch = "BatchTracer(float64[], 3 examples along axis 0 of Array([1., 2., 4.], dtype=float64))"

@@ -103,6 +103,20 @@ def test_one_in_a_branch_of_another_parts_what_both_close_over():
     close(fg.jvp(lambda w: fg.vmap(f, (0, None))(x, w), (ws[0],), (fnp.ones_like(ws[0]),))[1], by_w)
 
 
+def test_branches_print_once_and_on_their_own_elements():
+    seen = []
+
+    def f(x):
+        fg.debug.callback(lambda x: seen.append(x.tolist()), x)
+        return fnp.sqrt(x)
+
+    root = lambda x: fg.where_apply(x > 0, f, 0.0, x)  # noqa: E731
+    for run in (fg.vmap(root), fg.vmap(fg.grad(root)), fg.elementwise_grad(root)):
+        run(fg.asarray(X))
+        assert seen == [[4.0, 2.25]]
+        seen.clear()
+
+
 def test_values_trees_dtypes_and_broadcasting():
     x = fg.asarray(X)
     assert fg.where_apply(x > 0, 1, 0, x).dtype == np.float64

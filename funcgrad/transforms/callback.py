@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import Array, Aval, Call, bind_call, current_trace
+from ..core import Array, Aval, Call, Params, Primitive, Trace, bind, bind_call, current_trace
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros
 from ..numpy.manipulation import stack
@@ -16,7 +16,7 @@ from ..placement import device_get
 from ..rules import move_axis
 from .arguments import as_arrays
 
-__all__ = ["ShapeDtypeStruct", "io_callback", "observe", "pure_callback"]
+__all__ = ["QuietTrace", "ShapeDtypeStruct", "io_callback", "observe", "pure_callback"]
 
 METHODS = ("sequential", "sequential_unrolled", "expand_dims", "broadcast_all")
 
@@ -181,3 +181,17 @@ class Callback(Call):
         ]
         call = Callback(self.name, self.f, self.avals, self.method, (size, *self.batches))
         return bind_call(current_trace(), call, rows), [0] * len(self.avals)
+
+
+class QuietTrace(Trace):
+    """Runs all under the parent but what is there for its effect alone: for runs that the user has not asked for."""
+
+    __slots__ = ()
+    name, carries = "callback", "origin"
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        return bind(self.parent, primitive, args, params)
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        quiet = isinstance(call, Callback) and call.effect and not call.avals
+        return [] if quiet else bind_call(self.parent, call, args)

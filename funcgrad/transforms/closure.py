@@ -18,7 +18,7 @@ from typing import Any
 from .. import tree
 from ..core import Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
 
-__all__ = ["capture", "closed", "resolve"]
+__all__ = ["SubstitutionTrace", "capture", "closed", "resolve"]
 
 
 class CaptureTracer(Tracer):
@@ -30,6 +30,9 @@ class CaptureTracer(Tracer):
         self.trace, self.inner, self.dtype = trace, inner, inner.dtype
 
     aval: Any = property(lambda self: self.inner.aval)
+
+    def __repr__(self) -> str:
+        return repr(self.inner)  # that a value is watched says nothing to the user
 
 
 class CaptureTrace(Trace):

@@ -22,6 +22,7 @@ from ..numpy.manipulation import concat
 from ..placement import device_get
 from ..rules import batch_to_front, broadcast_shapes
 from .batch import BatchTracer
+from .callback import QuietTrace
 from .closure import SubstitutionTrace, capture
 from .custom_arguments import instantiate
 from .grad import vjp
@@ -128,7 +129,9 @@ class WhereApply(Call):
                 found = branch(*whole)
                 return [found[k].astype(outs[k].dtype) for k in smooth]
 
-            return list(vjp(of_wanted, *[operands[i - 1] for i in places])[1](list(operands[n - 1 :])))
+            with use_trace(QuietTrace(current_trace())):  # the second run
+                _, back = vjp(of_wanted, *[operands[i - 1] for i in places])
+            return list(back(list(operands[n - 1 :])))
 
         def pullback(cts: Sequence[Any]) -> list[Any]:
             given = instantiate(cts, outs)
@@ -200,7 +203,8 @@ def _captured(branches: Sequence[Branch], wide: Sequence[Any]) -> list[Tracer]:
     """What the branches close over, scalars alone."""
     captured: list[Tracer] = []
     for branch in branches:
-        _, found, _ = capture(lambda *xs, branch=branch: list(branch(*xs)), *[x.reshape(-1)[:0] for x in wide])
+        with use_trace(QuietTrace(current_trace())):
+            _, found, _ = capture(lambda *xs, branch=branch: list(branch(*xs)), *[x.reshape(-1)[:0] for x in wide])
         captured += [x for x in found if all(x is not y for y in captured)]
     for x in captured:
         if x.shape:
