@@ -1,17 +1,21 @@
 """Seeing inside: debug_nans, tap, callbacks, prints, leaks, and what a tracer shows of itself."""
 
 import builtins
+import linecache
 import pdb
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
 
 import funcgrad as fg
+import funcgrad.functional as F
 import funcgrad.numpy as fnp
+from funcgrad import random
 from funcgrad.core import current_trace
-from funcgrad.errors import DtypeError, LeakedTracerError, NanError, OptionError, ShapeError, TreeError
+from funcgrad.errors import DtypeError, KeyReuseWarning, LeakedTracerError, NanError, OptionError, ShapeError, TreeError
 
 X = np.array([1.0, 2.0, 4.0])
 
@@ -131,6 +135,68 @@ def test_everything_else_stays_as_it_is():
     with fg.config.debug_nans(True):
         np.testing.assert_array_equal(fg.vmap(fg.grad(f))(X), expected)
         assert fg.scan(lambda c, x: (c + x, c * x), 0.0, fnp.ones(3))[1].tolist() == [0.0, 1.0, 2.0]
+
+
+# ---- keys that are used twice -------------------------------------------------------------------
+
+
+def uses(f, *args):
+    with warnings.catch_warnings(record=True) as caught, fg.config.debug_key_reuse(True):
+        warnings.simplefilter("always")
+        f(*args)
+    return [w for w in caught if w.category is KeyReuseWarning]
+
+
+def test_a_key_of_two_places_is_warned_of_with_both():
+    def f(key):
+        a = random.normal(key, (3,))  # one
+        return a + random.uniform(key, (3,))  # two
+
+    (warning,) = uses(f, random.key(0))
+    assert "by random_normal and random_uniform; split it first" in str(warning.message)
+    assert "# one" in str(warning.message)
+    assert "# two" in linecache.getline(warning.filename, warning.lineno)
+    assert len(uses(fg.vmap(f), random.split(random.key(0), 4))) == 4
+    assert len(uses(lambda key: fg.grad(lambda x: (x * f(key)).sum())(1.0), random.key(0))) == 1
+
+    def parent(key):
+        k1, _ = random.split(key)
+        return random.normal(k1) + random.bernoulli(key)
+
+    assert "use the keys of the split alone" in str(uses(parent, random.key(0))[0].message)
+
+
+def test_the_same_line_may_run_again():
+    def loss(x, key):
+        k1, k2 = random.split(key)
+        return (random.normal(k1, (3,)) * x).sum() + F.dropout(x, 0.5, key=k2)
+
+    def train(key):
+        x = fnp.asarray(1.0)
+        for k in random.split(key, 3):
+            loss(x, k)
+            x = x - 0.1 * fg.grad(fg.checkpoint(loss))(x, k)
+        keys = random.split(random.fold_in(key, 1), 4)
+        return fg.vmap(fg.grad(lambda x, k: loss(x, k) if x > 1.5 else -loss(x, k)))(fnp.arange(4.0), keys)
+
+    assert uses(train, random.key(0)) == []
+    with fg.config.debug_key_reuse(True):
+        expected = loss(1.0, random.key(3))
+    assert float(expected) == float(loss(1.0, random.key(3)))
+
+
+def test_switches_go_on_and_off_in_any_order():
+    with fg.config.debug_key_reuse(True):
+        random.normal(random.key(0))
+        with fg.config.debug_nans(True):
+            with pytest.warns(KeyReuseWarning):
+                random.uniform(random.key(0))
+            with pytest.raises(NanError):
+                fnp.log(fg.asarray(-1.0))
+        with pytest.warns(KeyReuseWarning):
+            random.bits(random.key(0))
+        assert current_trace().parent is None
+    assert current_trace() is None
 
 
 # ---- tap -----------------------------------------------------------------------------------------

@@ -85,8 +85,8 @@ class Case:
         for i in self.smooth:
             if i not in alive:
                 found.append(self._dead(i, trace.drops.get(i, [])))
-        for what, first, second in trace.reuses():
-            found.append(Finding("key reuse", f"{what}. Its first use was at {describe(first)}", describe(second)))
+        for what, first, second in trace.reused:
+            found.append(Finding("key reuse", f"{what}. The other use was at {describe(first)}", describe(second)))
         for what, origin in trace.drifts:
             advice = f"{what}; write the dtype you mean where the other one comes in"
             found.append(Finding("dtype drift", advice, describe(origin)))

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call
 from ..dtypes import is_inexact
-from ..kernels import philox
 from ..placement import device_get
 from ..provenance import Origin, here
+from ..transforms.reuse import KeyUses, draws
 
 __all__ = ["WatchTrace", "WatchTracer"]
 
@@ -82,7 +82,7 @@ class WatchTrace(Trace):
         rules: (name, where) of calls with derivatives of their own.
         narrowest: bytes of the narrowest float that depends on an input.
         wrong: (what, where) of the first operation that made a NaN or an infinity.
-        reused: (what, first use, second use) of keys that were drawn from twice.
+        reused: (what, other use, this use) of keys that were used twice.
     """
 
     __slots__ = ("drifts", "drops", "edges", "narrowest", "reused", "rules", "ties", "used", "wrong")
@@ -95,7 +95,7 @@ class WatchTrace(Trace):
         self.drifts: list[tuple[str, Origin]] = []
         self.wrong: list[tuple[str, Origin]] = []
         self.reused: list[tuple[str, Origin, Origin]] = []
-        self.used: dict[tuple[int, int], tuple[str, Origin]] = {}
+        self.used = KeyUses()
         self.ties: list[Origin] = []
         self.rules: list[tuple[str, Origin]] = []
         self.narrowest = 8
@@ -111,7 +111,7 @@ class WatchTrace(Trace):
         with np.errstate(all="ignore"):
             out = bind(self.parent, primitive, values, params)
         plain = [device_get(x) if isinstance(x, Array) else x for x in values]
-        if primitive.name.startswith("random_") and primitive.name != "random_fold_in":
+        if draws(primitive.name):
             self.consumed(primitive.name, plain[0])
         result = device_get(out)
         self.look_for_infinity(primitive.name, plain, result)
@@ -136,27 +136,8 @@ class WatchTrace(Trace):
     def consumed(self, name: str, keys: Values) -> None:
         """Keys that give their random bits to an operation."""
         for k0, k1 in keys.reshape(-1, 2).tolist():
-            if (k0, k1) in self.used:
-                before, first = self.used[k0, k1]
-                what = f"one random key was used twice, by {before} and {name}; split it first"
-                self.reused.append((what, first, here()))
-            else:
-                self.used[k0, k1] = name, here()
-
-    def reuses(self) -> list[tuple[str, Origin, Origin]]:
-        """Keys that were drawn from twice, and those that were split and drawn from.
-
-        Nothing is noted of `split`, which may have happened outside; but whose keys were used can be told.
-        """
-        found = list(self.reused)
-        for parent, (name, origin) in self.used.items():
-            for child in philox.split(parent, 8):
-                if child in self.used:
-                    other, second = self.used[child]
-                    what = f"a random key was used by {name} and split, and a key of its split used by {other}"
-                    found.append((f"{what}; use the keys of the split alone", origin, second))
-                    break
-        return found
+            if (wrong := self.used.note((k0, k1), name, here())) is not None:
+                self.reused.append((*wrong, here()))
 
     def look_for_drift(self, name: str, operands: Sequence[Any], out: Values) -> None:
         """A float that became wider or narrower."""

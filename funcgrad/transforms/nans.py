@@ -7,6 +7,7 @@ backward, and looks at each result. While they are off nothing looks, and nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,16 @@ from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_cal
 from ..errors import NanError
 from ..placement import device_get
 
-__all__ = ["ValueTrace"]
+__all__ = ["DebugTrace", "ValueTrace", "switch"]
 
 
-class ValueTrace(Trace):
+class DebugTrace(Trace):
+    """A trace that a switch of `config` puts on: it has no tracers and leaves all results as they are."""
+
+    __slots__ = ()
+
+
+class ValueTrace(DebugTrace):
     """Runs each operation under the parent and looks at the result.
 
     It asks the settings at each: a `with debug_nans(False)` in a function that runs under a transform cannot take off
@@ -86,12 +93,18 @@ def _described(x: Any) -> str:
     return f"{values.dtype.name}[{','.join(map(str, values.shape))}]{span}{counts}"
 
 
-def _install(_: Any) -> None:
-    """Put the trace on, or take it off, as the settings say now."""
-    trace = current_trace()
-    while isinstance(trace, ValueTrace):
+def switch(kind: type[DebugTrace], on: bool) -> None:
+    """Put a trace of that kind on, or take it off; those of other kinds stay, with what they know."""
+    trace, others = current_trace(), []
+    while isinstance(trace, DebugTrace):
+        if type(trace) is not kind:
+            others.append(trace)
         trace = trace.parent
-    set_trace(ValueTrace(trace) if debug_nans() or debug_infs() else trace)
+    for other in reversed(others):
+        other = copy(other)  # it may be in the context of another task, too
+        other.parent = trace
+        trace = other
+    set_trace(kind(trace) if on else trace)
 
 
-debug_nans.install = debug_infs.install = _install
+debug_nans.install = debug_infs.install = lambda _: switch(ValueTrace, debug_nans() or debug_infs())
