@@ -143,3 +143,7 @@ def test_what_is_wrong_is_said():
         fg.where_apply(x > 0, lambda x: x[:1], 0.0, x)
     with pytest.raises(TreeError, match="f returns 2 arrays and g 1"):
         fg.where_apply(x > 0, lambda x: (x, x), 0.0, x)
+    apart = lambda x: fg.where_apply(x > 0, lambda x: {"a": x}, lambda x: {"b": x}, x)  # noqa: E731
+    for run in (apart, fg.vmap(apart)):
+        with pytest.raises(TreeError, match=r"the values of f \(the first\) and of g \(the second\) differ"):
+            run(x)

@@ -64,13 +64,13 @@ def where_apply(cond: Any, f: Any, g: Any, *xs: Any) -> Any:
     if cond.dtype.kind != "b":
         raise DtypeError(f"where_apply: the condition must hold booleans, not {cond.aval}")
     operands: list[Any] = [asarray(x) for x in xs]
-    structures: list[Any] = []
+    forms: list[list[Any]] = [[], []]  # what each branch returned last, as a tree
     branches: list[Branch] = []
-    for branch in (f, g):
+    for branch, form in zip((f, g), forms, strict=True):
         if not callable(branch):
             operands.append(branch if type(branch) in SCALARS else asarray(branch))
             branch = partial(_operand, len(operands) - 1)
-        branches.append(partial(_flat, branch, structures, len(xs)))
+        branches.append(partial(_flat, branch, form, len(xs)))
     shape = broadcast_shapes("where_apply", cond.shape, *[x.shape for x in operands if isinstance(x, Array)])
     like = next((x for x in operands if isinstance(x, Array)), None)
     wide = [x if isinstance(x, Array) else asarray(x, None if like is None else weak(like.dtype, x)) for x in operands]
@@ -83,7 +83,11 @@ def where_apply(cond: Any, f: Any, g: Any, *xs: Any) -> Any:
         spread = [x.broadcast_to(cond.shape) for x in captured]
         branches = [closed_over(branch, captured) for branch in branches]
         outs = list(bind_call(current_trace(), WhereApply(*branches), [cond, *spread, *wide]))
-    return tree.unflatten(structures[-1], outs)
+    (one,), (other,) = forms
+    if tree.structure(one) != tree.structure(other):
+        words = tree.difference(one, other)
+        raise TreeError(f"where_apply: the values of f (the first) and of g (the second) differ: {words}")
+    return tree.unflatten(tree.structure(one), outs)
 
 
 class WhereApply(Call):
@@ -168,12 +172,12 @@ def _apart(cond: Any, branches: Sequence[Branch], xs: Sequence[Any]) -> list[Any
     return outs
 
 
-def _flat(f: Callable[..., Any], structures: list[Any], count: int, *xs: Any) -> list[Any]:
+def _flat(f: Callable[..., Any], form: list[Any], count: int, *xs: Any) -> list[Any]:
     """A branch as a function from vectors to a list of vectors."""
     shape = xs[0].shape if xs else (1,)
     out = f(*xs) if isinstance(f, partial) and f.func is _operand else f(*xs[:count])
     leaves, structure = tree.flatten(out)
-    structures.append(structure)
+    form[:] = [tree.unflatten(structure, [0] * len(leaves))]
     found = []
     for leaf in leaves:
         y = asarray(leaf, weak(xs[0].dtype, leaf)) if type(leaf) in SCALARS and xs else asarray(leaf)
