@@ -44,6 +44,17 @@ def test_float32_networks_pass():
     assert fg.check(lambda p, x: fnp.mean(fnp.tanh(x @ p["w"] + p["b"]) ** 2))(params, fnp.ones((2, 3))).ok
 
 
+@pytest.mark.parametrize("start", [fnp.zeros(4), None])
+def test_float32_loops_pass(start):
+    def rnn(w, xs):
+        first = fnp.zeros(4) if start is None else start
+        return fg.scan(lambda h, x: (fnp.tanh(h @ w + x), h), first, xs)[0]
+
+    k1, k2 = random.split(random.key(0))
+    report = fg.check(rnn)(random.normal(k1, (4, 4)), random.normal(k2, (20, 4)))
+    assert report.ok, report
+
+
 def test_a_wrong_rule_fails_the_differences_or_the_dot_test_and_is_named():
     @fg.custom_vjp
     def wrong(x):

@@ -400,7 +400,7 @@ def test_wrong_arguments():
         (
             lambda: fg.vmap(lambda x: fg.cond(x > 0, lambda: (x, x), lambda: x))(X),
             PathError,
-            "return different structures",
+            r"return different structures: at the top: the first is a leaf, the second a tuple",
         ),
     ):
         with pytest.raises(error, match=words):

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..config import debug_infs, debug_nans
+from ..config import debug_infs, debug_nans, default_dtype
 from ..core import Array, current_trace, use_trace
 from ..dtypes import is_inexact
-from ..errors import FuncgradError, NanError
+from ..errors import DtypeError, FuncgradError, NanError
 from ..numpy.creation import asarray
 from ..numpy.manipulation import stack
 from ..placement import device_get
@@ -102,11 +102,17 @@ class Case:
         return Finding("dead argument", f"the gradient of {self.paths[i]} is zero: {what} ended it", describe(origin))
 
     def compare(self) -> list[Finding]:
-        """Differences, forward mode and reverse mode against each other, in float64 where f keeps to it."""
-        points = [
-            asarray(x, np.result_type(x.dtype, np.float64)) for x in (device_get(self.arrays[i]) for i in self.smooth)
-        ]
-        trace, outs = self.watched(points)
+        """Differences, forward mode and reverse mode against each other."""
+        given = [self.arrays[i] for i in self.smooth]
+        wide = [asarray(x, np.result_type(x.dtype, np.float64)) for x in map(device_get, given)]
+        try:  # in float64, what f creates as well
+            with default_dtype("float64"):
+                return self._compare(wide, *self.watched(wide))
+        except DtypeError:  # where f insists on another, as a loop does whose first value is a float32 array
+            return self._compare(given, *self.watched(given))
+
+    def _compare(self, points: list[Any], trace: WatchTrace, outs: list[Any]) -> list[Finding]:
+        """The same at these points, where f ran under that trace and returned that."""
         if not outs:
             return []
         values, again = [device_get(y.concrete()) for y in outs], self.of_smooth(*points)

@@ -105,9 +105,10 @@ def _together(trace: BatchTrace, parts: Sequence[_Part]) -> Any:
     first = parts[0]
     for part in parts[1:]:
         if part.structure != first.structure:
+            words = tree.difference(*[tree.unflatten(p.structure, p.rows) for p in (first, part)])
             raise PathError(
-                f"vmap: the branches that examples {first.ids[0]} and {part.ids[0]} take return different structures: "
-                f"{first.structure} and {part.structure}"
+                f"vmap: the branches that examples {first.ids[0]} (the first) and {part.ids[0]} (the second) take "
+                f"return different structures: {words}"
             )
     ids = np.sort(np.concatenate([part.ids for part in parts]))
     if len(ids) < len(trace.ids):
