@@ -66,7 +66,7 @@ def scan(
     arrays = [asarray(x) for x in leaves]
     count = _steps(xs, arrays, length)
     carry = Carry(init, "scan")
-    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+    if not isinstance(unroll, bool) and (not isinstance(unroll, int | np.integer) or unroll < 1):
         raise OptionError(f"scan: unroll must be a positive int or a bool, not {unroll!r}")
     group = count if unroll is True else int(unroll) or 1
 
