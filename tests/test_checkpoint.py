@@ -302,3 +302,15 @@ def test_a_scan_prints_once(capsys):
 
     assert float(fg.grad(lambda c: fg.scan(step, c, fnp.arange(1.0, 4.0))[0])(1.0)) == 6.0
     assert capsys.readouterr().out.split() == ["1.0", "2.0", "3.0"]
+
+
+def test_what_python_alone_reads_from_around_is_found_by_the_second_run():
+    xs, ns = fg.asarray(np.array([1.0, 2.0, 4.0])), fnp.asarray([0, 1, 2])
+
+    def by_rows(body):
+        return fg.grad(lambda xs: fg.vmap(lambda x, n: body(x, n, n > 0))(xs, ns).sum())(xs).tolist()
+
+    assert by_rows(lambda x, n, flag: fg.checkpoint(lambda x: x * int(n) if flag else -x)(x)) == [-1.0, 1.0, 2.0]
+    step = lambda n, flag, x: lambda c, _: (c * x ** int(n) if flag else c, None)  # noqa: E731
+    scanned = by_rows(lambda x, n, flag: fg.scan(step(n, flag, x), 1.0 * x, length=2)[0])
+    assert scanned == [1.0, 3 * 2.0**2, 5 * 4.0**4]

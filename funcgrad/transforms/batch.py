@@ -31,7 +31,7 @@ from ..errors import PathError, ShapeError
 from ..ops.collective import COLLECTIVES
 from ..placement import device_get
 from ..provenance import here
-from .closure import resolve
+from .closure import noticed, resolve
 from .paths import (
     AGREED,
     DECIDED,
@@ -81,6 +81,7 @@ class BatchTracer(Tracer):
             if (value := resolve(self)) is not self:
                 return value.concrete()  # type: ignore[no-any-return]
             raise self.leaked("reading a value")
+        noticed(self)
         return trace.decide(self)
 
     def shown(self) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 from .. import tree
 from ..core import Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
 
-__all__ = ["SubstitutionTrace", "capture", "closed", "resolve"]
+__all__ = ["SubstitutionTrace", "capture", "closed", "noticed", "resolve"]
 
 
 class CaptureTracer(Tracer):
@@ -31,6 +31,14 @@ class CaptureTracer(Tracer):
 
     aval: Any = property(lambda self: self.inner.aval)
 
+    def concrete(self) -> Any:
+        trace: Any = self.trace
+        trace.inside += 1  # what is read now comes from inside of the function
+        try:
+            return self.inner.concrete()
+        finally:
+            trace.inside -= 1
+
     def __repr__(self) -> str:
         return repr(self.inner)  # that a value is watched says nothing to the user
 
@@ -38,11 +46,12 @@ class CaptureTracer(Tracer):
 class CaptureTrace(Trace):
     """Runs each operation under the parent, and notes which tracers came from outside."""
 
-    __slots__ = ("captured", "effects")
+    __slots__ = ("captured", "effects", "inside")
     name, carries = "closure", "origin"
 
     def __init__(self, parent: Trace | None):
         super().__init__(parent)
+        self.inside = 0  # how many reads of the function's own values are under way
         self.effects: list[Sequence[Any]] = []  # what calls with effects returned, which comes from outside too
         self.captured: dict[int, Tracer] = {}  # by id: tracers compare elementwise, and held here they stay themselves
 
@@ -102,6 +111,15 @@ class SubstitutionTrace(Trace):
         if call.effect and (known := next(self.effects, None)) is not None:
             return [self.read(x) for x in known]
         return bind_call(self.parent, call, [self.read(x) for x in args])
+
+
+def noticed(x: Tracer) -> None:
+    """Python asks x for its value: functions that are watched read it from around them, though by no operation."""
+    trace = current_trace()
+    while trace is not None and trace is not x.trace:  # functions below that began before x was there
+        if isinstance(trace, CaptureTrace) and not trace.inside:
+            trace.read(x)
+        trace = trace.parent
 
 
 def resolve(x: Any) -> Any:
