@@ -18,6 +18,7 @@ from .device import Device, default_device, device, devices, synchronize
 from .numpy.creation import asarray
 from .placement import device_get, device_put
 from .transforms import nans as _nans  # noqa: F401  # its switches are config.debug_nans and config.debug_infs
+from .transforms import reuse as _reuse  # noqa: F401  # and its switch is config.debug_key_reuse
 from .transforms.callback import ShapeDtypeStruct, io_callback, pure_callback
 from .transforms.checkpoint import checkpoint, checkpoint_sequential, remat
 from .transforms.collectives import (

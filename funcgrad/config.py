@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-__all__ = ["Setting", "Switch", "debug_infs", "debug_nans", "default_dtype"]
+__all__ = ["Setting", "Switch", "debug_infs", "debug_key_reuse", "debug_nans", "default_dtype"]
 
 T = TypeVar("T")
 
@@ -78,4 +78,10 @@ debug_infs: Switch[bool] = Switch(
     False,
     bool,
     "Raise NanError at the first operation that makes an infinity, forward or backward.",
+)
+debug_key_reuse: Switch[bool] = Switch(
+    "funcgrad_debug_key_reuse",
+    False,
+    bool,
+    "Warn where a random key is drawn from at two places of the program, or beside the keys of its split.",
 )

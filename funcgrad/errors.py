@@ -1,7 +1,8 @@
 """Every exception that funcgrad raises; each docstring is its help page: cause, failing code, fixed code.
 
 All derive from `FuncgradError` and from the built-in exception that NumPy would raise in its place, so that
-`except ValueError` written for NumPy still catches a wrong shape. Every message ends with the user's line.
+`except ValueError` written for NumPy still catches a wrong shape. Every message ends with the user's line. One is a
+warning.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ __all__ = [
     "DtypeError",
     "FuncgradError",
     "ImmutableArrayError",
+    "KeyReuseWarning",
     "LayerError",
     "LeakedTracerError",
     "MemoryBudgetError",
@@ -210,6 +212,22 @@ class ImmutableArrayError(FuncgradError, TypeError):
     Works::
 
         x = x.at[0].set(1.0)
+    """
+
+
+class KeyReuseWarning(UserWarning):
+    """One random key used at two places, while `config.debug_key_reuse` looks for that: the numbers are the same.
+
+    Fails::
+
+        fg.config.debug_key_reuse(True)
+        noise, mask = random.normal(key, (3,)), random.uniform(key, (3,))
+
+    Works::
+
+        fg.config.debug_key_reuse(True)
+        k1, k2 = random.split(key)
+        noise, mask = random.normal(k1, (3,)), random.uniform(k2, (3,))
     """
 
 

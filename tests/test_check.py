@@ -44,21 +44,93 @@ def test_float32_networks_pass():
     assert fg.check(lambda p, x: fnp.mean(fnp.tanh(x @ p["w"] + p["b"]) ** 2))(params, fnp.ones((2, 3))).ok
 
 
-def test_a_wrong_rule_fails_the_differences_and_the_dot_test():
+@pytest.mark.parametrize("start", [fnp.zeros(4), None])
+def test_float32_loops_pass(start):
+    def rnn(w, xs):
+        first = fnp.zeros(4) if start is None else start
+        return fg.scan(lambda h, x: (fnp.tanh(h @ w + x), h), first, xs)[0]
+
+    k1, k2 = random.split(random.key(0))
+    report = fg.check(rnn)(random.normal(k1, (4, 4)), random.normal(k2, (20, 4)))
+    assert report.ok, report
+
+
+def test_a_wrong_rule_fails_the_differences_or_the_dot_test_and_is_named():
     @fg.custom_vjp
     def wrong(x):
         return x**2
 
     wrong.defvjp(lambda x: (wrong(x), x), lambda x, ct: (3 * ct * x,))
-    assert kinds(wrong, fg.asarray(X)) == ["derivative", "derivative"]
 
+    def f(a, b):
+        return fnp.sin(a) * wrong(b)  # the rule
+
+    (finding,) = fg.check(f)(fg.asarray(X), fg.asarray(X + 1)).findings
+    assert finding.kind == "derivative"
+    assert "reverse mode and forward mode say" in finding.message
+    assert finding.message.endswith("by argument 1; it uses custom_vjp wrong")
+    assert "# the rule" in finding.line
+
+    @fg.custom_jvp
+    def uneven(x):
+        return x**2
+
+    uneven.defjvp(lambda p, t: (p[0] ** 2, fg.tap(2 * p[0] * t[0], lambda ct: 2 * ct)))
+    assert kinds(uneven, fg.asarray(X)) == ["dot test", "derivative"]
+
+
+def test_rules_that_fail_are_findings():
+    @fg.custom_vjp
+    def broken(x):
+        return x**2
+
+    broken.defvjp(lambda x: (broken(x), x), lambda x, ct: ct / 0 if x is None else {}["key"])  # the bwd
+    first, *_ = fg.check(lambda x: broken(x) * 2)(1.5).findings
+    assert first.kind == "derivative"
+    assert "reverse mode fails: KeyError: 'key'" in first.message
+    assert "in the backward pass of custom_vjp broken at" in first.message
+    assert "# the bwd" in first.line
+    form = fg.ShapeDtypeStruct((), "float64")
+    found = kinds(
+        lambda x: fg.pure_callback(np.sin, form, x, vmap_method="sequential"), fg.asarray(0.5, dtype="float64")
+    )
+    assert found == ["derivative"] * 2
+
+    def to_numpy(x):
+        return x * np.asarray(x)  # cut off
+
+    (finding,) = fg.check(to_numpy)(fg.asarray(X)).findings
+    assert "it fails under a transform" in finding.message
+    assert "# cut off" in finding.line
+    with pytest.raises(ZeroDivisionError):
+        fg.check(lambda x: x * (1 / 0))(1.0)
+
+
+def test_functions_that_change_are_told_so_and_no_more():
     calls = []
 
     def changes(x):
         calls.append(1)
         return x * len(calls)
 
-    assert "dot test" in kinds(changes, fg.asarray(X))
+    assert kinds(changes, fg.asarray(X)) == ["impure"]
+
+
+def test_what_is_no_float_is_passed_on():
+    def f(x, mode, n, g, rows):
+        assert type(n) is int
+        return g(x[rows]) * n if mode == "sum" else 0.0
+
+    assert fg.check(f)(fg.asarray(X), "sum", 3, fnp.sin, np.array([0, 2])).ok
+
+
+def test_the_scale_of_arguments_does_not_matter():
+    assert fg.check(lambda x: x * x)(fg.asarray(1e6 * X)).ok
+    assert fg.check(fnp.log)(fg.asarray(np.array([1e-8, 1.0, 1e8]))).ok
+    assert (
+        fg.check(lambda x: fnp.sin(x.astype("float32")).astype("float64"))(fg.asarray(X)).kinds() == ["dtype drift"] * 2
+    )
+    assert fg.check(lambda x: x.astype("float16") * 2)(fg.asarray(X)).kinds() == ["dtype drift"]
 
 
 def test_dead_arguments_name_the_line_that_ended_them():
@@ -104,6 +176,22 @@ def test_keys_that_are_used_twice():
 
     assert kinds(split_first, fnp.asarray(0.5)) == []
 
+    def parent_too(x, key):
+        k1, _ = random.split(key)
+        return x * random.normal(k1, (3,)) + random.normal(key, (3,))  # too late
+
+    (finding,) = fg.check(parent_too)(fnp.ones(3), random.key(0)).findings
+    assert finding.kind == "key reuse"
+    assert "used by random_normal and split" in finding.message
+    assert "# too late" in finding.line
+
+    def loop(x, key):
+        for _ in range(4):
+            x = x + random.normal(key, (3,))
+        return x
+
+    assert kinds(loop, fnp.ones(3), random.key(0)) == ["key reuse"]
+
 
 def test_floats_that_change_their_width():
     wide = fg.asarray(X)
@@ -111,6 +199,7 @@ def test_floats_that_change_their_width():
     assert finding.kind == "dtype drift"
     assert "float64 of float32" in finding.message
     assert kinds(lambda x: x.astype("float32") * 2, wide) == ["dtype drift"]
+    assert kinds(lambda x: x * wide.astype("float32"), fnp.ones(3)) == []  # no float that depends on x
 
 
 @pytest.mark.parametrize(
@@ -123,6 +212,10 @@ def test_floats_that_change_their_width():
         (lambda x: fnp.sqrt(x) * 2, 0.0, "sqrt is infinite at 0"),
         (lambda x: x**0.5, 0.0, "infinite at x = 0"),
         (lambda x: x * fnp.floor(x), 2.0, "floor jumps"),
+        (lambda x: fnp.arccos(x), 1.0, "acos is infinite at -1 and 1"),
+        (lambda x: fnp.arctan2(x, x * 2), 0.0, "atan2 has no slope at"),
+        (lambda x: fnp.where(x > 0.5, x, 2 * x), 0.5, "slopes on both sides of this point differ"),
+        (lambda x: x * (x >= 0.5), np.array([0.5, 1.0]), "f compares equal values there"),
     ],
 )
 def test_points_without_a_derivative(f, x, words):
@@ -137,6 +230,13 @@ def test_values_that_are_not_finite():
     assert first.kind == "not finite"
     assert "log made" in first.message
     assert "fnp.log" in first.line
+
+
+def test_derivatives_that_are_not_finite():
+    (finding,) = fg.check(lambda x, y: fnp.power(x, y))(fg.asarray(X), fg.asarray(2.0 * np.ones(3))).findings
+    assert finding.kind == "not finite"
+    assert "its derivative is not: log made the first NaN" in finding.message
+    assert "in the backward pass of pow at" in finding.message
 
 
 def test_what_vmap_cannot_do_is_found():

@@ -280,6 +280,51 @@ def test_saved_residuals_are_listed(capsys):
     assert any("matmul, kept by the policy" in text for _, text in fg.saved_residuals(kept, W, m))
 
 
+@pytest.mark.parametrize("policy", [None, fg.checkpoint_policies.dots_saveable])
+def test_effects_happen_once_and_what_they_returned_stays(policy):
+    numbers, seen = iter(range(1, 100)), []
+    form = fg.ShapeDtypeStruct((), "float64")
+
+    def f(x):
+        n = fg.io_callback(lambda: np.float64(next(numbers)), form)
+        fg.debug.callback(lambda v: seen.append(float(v)), x)
+        return n * x * x
+
+    wrapped = fg.checkpoint(f, policy=policy)
+    x = fg.asarray(np.array([1.0, 2.0, 3.0]))
+    assert float(fg.grad(wrapped)(x[1])) == 4.0  # n is 1
+    assert seen == [2.0]
+    assert float(fg.grad(fg.grad(wrapped))(x[1])) == 4.0  # n is 2
+    assert fg.vmap(fg.grad(wrapped))(x).tolist() == [6.0, 12.0, 18.0]  # a batch calls it once, where nothing is batched
+    numbers = iter(range(1, 100))
+    by_row = lambda x: fg.io_callback(lambda v: np.float64(next(numbers)) + 0 * v, form, fg.stop_gradient(x)) * x  # noqa: E731
+    assert fg.vmap(fg.grad(fg.checkpoint(by_row, policy=policy)))(x).tolist() == [1.0, 2.0, 3.0]
+    assert fg.grad(lambda x: fg.vmap(fg.checkpoint(by_row, policy=policy))(x).sum())(x).tolist() == [4.0, 5.0, 6.0]
+    outer = fg.checkpoint(lambda x: fg.vmap(by_row)(x).sum() + wrapped(x[0]), policy=policy)
+    assert fg.grad(outer)(x).tolist() == [7.0 + 2 * 10.0, 8.0, 9.0]
+
+
+def test_a_scan_prints_once(capsys):
+    def step(c, x):
+        fg.debug.print("{}", x)
+        return c * x, None
+
+    assert float(fg.grad(lambda c: fg.scan(step, c, fnp.arange(1.0, 4.0))[0])(1.0)) == 6.0
+    assert capsys.readouterr().out.split() == ["1.0", "2.0", "3.0"]
+
+
+def test_what_python_alone_reads_from_around_is_found_by_the_second_run():
+    xs, ns = fg.asarray(np.array([1.0, 2.0, 4.0])), fnp.asarray([0, 1, 2])
+
+    def by_rows(body):
+        return fg.grad(lambda xs: fg.vmap(lambda x, n: body(x, n, n > 0))(xs, ns).sum())(xs).tolist()
+
+    assert by_rows(lambda x, n, flag: fg.checkpoint(lambda x: x * int(n) if flag else -x)(x)) == [-1.0, 1.0, 2.0]
+    step = lambda n, flag, x: lambda c, _: (c * x ** int(n) if flag else c, None)  # noqa: E731
+    scanned = by_rows(lambda x, n, flag: fg.scan(step(n, flag, x), 1.0 * x, length=2)[0])
+    assert scanned == [1.0, 3 * 2.0**2, 5 * 4.0**4]
+
+
 # ---- other devices -------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import funcgrad as fg
 import funcgrad.functional as F
 import funcgrad.numpy as fnp
 from funcgrad.core import Array
-from funcgrad.errors import DtypeError, OptionError, PathError, ShapeError, TreeError
+from funcgrad.errors import AxisError, DtypeError, OptionError, PathError, ShapeError, TreeError
 
 X = np.array([-1.5, 0.3, 2.0, -0.2, 0.9, 3.1, -2.2])
 N = np.array([3, 0, 5, 1, 3, 2, 0])
@@ -343,6 +343,21 @@ def test_a_carry_that_changes():
             call()
 
 
+def test_results_of_steps_that_differ():
+    for y, error, words in (
+        (lambda k: {"a": k} if k < 2 else {"b": k}, TreeError, r"the y of row 0 \(the first\) and of row 2"),
+        (lambda k: (k,) if k < 2 else k, TreeError, "the first is a tuple, the second a leaf"),
+        (
+            lambda k: (k, fnp.ones(2 if k < 2 else 3)),
+            ShapeError,
+            r"y\[1\] is float32\[2\] of row 0 and float32\[3\] of",
+        ),
+        (lambda k: k if k < 2 else 1.5, DtypeError, r"y is int64\[\] of row 0 and float32\[\] of row 2"),
+    ):
+        with pytest.raises(error, match=words):
+            fg.scan(lambda c, k, y=y: (c, y(k)), 0, fnp.arange(4))
+
+
 def test_wrong_arguments():
     for call, error, words in (
         (
@@ -363,12 +378,29 @@ def test_wrong_arguments():
         (lambda: fg.scan(lambda c, x: (c, x), 0), ShapeError, "give xs, or the number of steps by length"),
         (lambda: fg.scan(lambda c, x: (c, x), 0, fnp.ones(())), ShapeError, "has no axis to scan along"),
         (lambda: fg.scan(lambda c, x: (c, x), 0, fnp.ones(2), unroll=-1), OptionError, "unroll must be"),
+        (lambda: fg.scan(lambda c, x: (c, x), 0, fnp.ones(2), unroll=0), OptionError, "unroll must be a positive int"),
+        (lambda: fg.scan(lambda c, x: (c, x), 0, fnp.ones(2), unroll=1.5), OptionError, "not 1.5"),
+        (
+            lambda: fg.scan(lambda c, x: (c, x), 0, length=-1),
+            OptionError,
+            "length must be an int of at least 0, not -1",
+        ),
+        (lambda: fg.scan(lambda c, x: (c, x), 0, length=2.5), OptionError, "not 2.5"),
+        (
+            lambda: fg.associative_scan(fnp.add, fnp.ones(2), axis=1),
+            AxisError,
+            r"axis 1 is out of range for float32\[2\]",
+        ),
+        (lambda: fg.associative_scan(fnp.add, 1.0), AxisError, r"axis 0 is out of range for float32\[\]"),
+        (lambda: fg.associative_scan(lambda a, b: (a, b), fnp.ones(2)), TreeError, "what fn got"),
+        (lambda: fg.associative_scan(lambda a, b: a.sum(), fnp.ones(4)), ShapeError, r"got float32\[2\] and returned"),
+        (lambda: fg.associative_scan(lambda a, b: a * 1j, fnp.ones(4)), DtypeError, "and returned complex64"),
         (lambda: fg.associative_scan(abs, (fnp.ones(2), fnp.ones(3))), ShapeError, "must have one size along axis 0"),
         (lambda: fg.associative_scan(abs, ()), TreeError, "has no arrays"),
         (
             lambda: fg.vmap(lambda x: fg.cond(x > 0, lambda: (x, x), lambda: x))(X),
             PathError,
-            "return different structures",
+            r"return different structures: at the top: the first is a leaf, the second a tuple",
         ),
     ):
         with pytest.raises(error, match=words):
@@ -377,4 +409,5 @@ def test_wrong_arguments():
 
 def test_numbers_and_counters_stay_what_they_are():
     assert fg.while_loop(lambda p: p[0] < 3, lambda p: (p[0] + 1, p[1] * 2), (0, 1.0))[1].dtype == np.float32
+    assert int(fg.switch(1, (f for f in (abs, lambda x: -x)), 2)) == -2
     assert [int(n) for n in itertools.islice(fg.scan(lambda c, _: (c + 1, c), 0, length=4)[1], 4)] == [0, 1, 2, 3]

@@ -1,17 +1,30 @@
 """Seeing inside: debug_nans, tap, callbacks, prints, leaks, and what a tracer shows of itself."""
 
 import builtins
+import linecache
 import pdb
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
 
 import funcgrad as fg
+import funcgrad.functional as F
 import funcgrad.numpy as fnp
+from funcgrad import random
 from funcgrad.core import current_trace
-from funcgrad.errors import CheckError, DtypeError, LeakedTracerError, NanError, OptionError, ShapeError, TreeError
+from funcgrad.errors import (
+    CheckError,
+    DtypeError,
+    KeyReuseWarning,
+    LeakedTracerError,
+    NanError,
+    OptionError,
+    ShapeError,
+    TreeError,
+)
 
 X = np.array([1.0, 2.0, 4.0])
 
@@ -84,8 +97,35 @@ def test_it_is_off_elsewhere_and_afterwards():
     assert current_trace() is None
     del setting
     with fg.config.debug_nans(True), fg.config.debug_infs(True):
-        assert current_trace().infs
+        assert current_trace().parent is None
+        with pytest.raises(NanError, match="infinity"):
+            fnp.exp(fg.asarray(1000.0))
     assert current_trace() is None
+
+
+def test_operands_keep_their_places_and_numbers_are_shown():
+    with fg.config.debug_infs(True), pytest.raises(NanError) as caught:
+        fnp.where(fnp.asarray([True, False]), fnp.ones(2), -np.inf)
+    words = str(caught.value)
+    assert "where got the first infinity: 1 of 2 elements at [1]" in words
+    assert "operand 0: bool[2]\n" in words
+    assert "operand 1: float32[2] from 1 to 1, 0 NaN, 0 infinite\n" in words
+    assert "operand 2: -inf\n" in words
+
+
+@pytest.mark.parametrize("run", [lambda f: f(1.0), lambda f: fg.grad(f)(1.0), lambda f: fg.vmap(f)(fnp.ones(2))])
+def test_a_part_may_be_excepted(run):
+    def f(x):
+        with fg.config.debug_nans(False), np.errstate(invalid="ignore"):
+            y = fnp.log(fnp.minimum(x, -1.0))
+        return fnp.where(fnp.isnan(y), x, y) if again else x + fg.stop_gradient(y)
+
+    again = True
+    with fg.config.debug_nans(True):
+        run(f)
+        again = False
+        with pytest.raises(NanError, match="got the first NaN"):
+            run(f)
 
 
 def test_inside_of_a_running_transform():
@@ -104,6 +144,68 @@ def test_everything_else_stays_as_it_is():
     with fg.config.debug_nans(True):
         np.testing.assert_array_equal(fg.vmap(fg.grad(f))(X), expected)
         assert fg.scan(lambda c, x: (c + x, c * x), 0.0, fnp.ones(3))[1].tolist() == [0.0, 1.0, 2.0]
+
+
+# ---- keys that are used twice -------------------------------------------------------------------
+
+
+def uses(f, *args):
+    with warnings.catch_warnings(record=True) as caught, fg.config.debug_key_reuse(True):
+        warnings.simplefilter("always")
+        f(*args)
+    return [w for w in caught if w.category is KeyReuseWarning]
+
+
+def test_a_key_of_two_places_is_warned_of_with_both():
+    def f(key):
+        a = random.normal(key, (3,))  # one
+        return a + random.uniform(key, (3,))  # two
+
+    (warning,) = uses(f, random.key(0))
+    assert "by random_normal and random_uniform; split it first" in str(warning.message)
+    assert "# one" in str(warning.message)
+    assert "# two" in linecache.getline(warning.filename, warning.lineno)
+    assert len(uses(fg.vmap(f), random.split(random.key(0), 4))) == 4
+    assert len(uses(lambda key: fg.grad(lambda x: (x * f(key)).sum())(1.0), random.key(0))) == 1
+
+    def parent(key):
+        k1, _ = random.split(key)
+        return random.normal(k1) + random.bernoulli(key)
+
+    assert "use the keys of the split alone" in str(uses(parent, random.key(0))[0].message)
+
+
+def test_the_same_line_may_run_again():
+    def loss(x, key):
+        k1, k2 = random.split(key)
+        return (random.normal(k1, (3,)) * x).sum() + F.dropout(x, 0.5, key=k2)
+
+    def train(key):
+        x = fnp.asarray(1.0)
+        for k in random.split(key, 3):
+            loss(x, k)
+            x = x - 0.1 * fg.grad(fg.checkpoint(loss))(x, k)
+        keys = random.split(random.fold_in(key, 1), 4)
+        return fg.vmap(fg.grad(lambda x, k: loss(x, k) if x > 1.5 else -loss(x, k)))(fnp.arange(4.0), keys)
+
+    assert uses(train, random.key(0)) == []
+    with fg.config.debug_key_reuse(True):
+        expected = loss(1.0, random.key(3))
+    assert float(expected) == float(loss(1.0, random.key(3)))
+
+
+def test_switches_go_on_and_off_in_any_order():
+    with fg.config.debug_key_reuse(True):
+        random.normal(random.key(0))
+        with fg.config.debug_nans(True):
+            with pytest.warns(KeyReuseWarning):
+                random.uniform(random.key(0))
+            with pytest.raises(NanError):
+                fnp.log(fg.asarray(-1.0))
+        with pytest.warns(KeyReuseWarning):
+            random.bits(random.key(0))
+        assert current_trace().parent is None
+    assert current_trace() is None
 
 
 # ---- tap -----------------------------------------------------------------------------------------
@@ -210,6 +312,7 @@ def test_what_a_callback_returns_is_checked():
     ):
         with pytest.raises(error, match=words):
             fg.pure_callback(lambda returned=returned: returned, form)
+    assert fg.vmap(lambda x: search(fnp.ones(3), x, "sequential"))(X[:0]).aval == fg.ShapeDtypeStruct((0,), "int64")
     with pytest.raises(OptionError, match="say what the function gets of a batch"):
         fg.vmap(lambda x: search(fnp.ones(3), x))(X)
     with pytest.raises(OptionError, match="vmap_method must be one of"):
@@ -289,11 +392,20 @@ class Holder:
     value = None
 
 
+class Slots:
+    __slots__ = ("value",)
+
+
 def test_leaks_are_found_with_their_holder():
-    holder = Holder()
+    holder, slots = Holder(), Slots()
     for keep, words in (
-        (lambda x: KEPT.append(x) or x, "held by a list"),
+        (lambda x: KEPT.append(x) or x, r"held by a list, the global 'KEPT' of \S*test_debug\."),
+        (lambda x: KEPT.append([x]) or x, "held by a list, a list, the global 'KEPT' of"),
+        (lambda x: holder.__dict__.setdefault("log", []).append(x) or x, "a list, the attribute 'log' of Holder"),
         (lambda x: setattr(holder, "value", x) or x, "held by the attribute 'value' of Holder"),
+        (lambda x: setattr(slots, "value", x) or x, "held by the attribute 'value' of Slots"),
+        (lambda x: setattr(Holder, "kind", x) or x, "held by the attribute 'kind' of Holder"),
+        (lambda x: globals().update(GLOBAL=x) or x, "held by the global 'GLOBAL' of"),
         (lambda x: holder.__dict__.setdefault("tree", {}).update(w=x) or x, "held by a dict at 'w'"),
     ):
         for run in (lambda f: fg.grad(f)(1.0), lambda f: fg.vmap(f)(X), lambda f: fg.jvp(f, (1.0,), (1.0,))):
@@ -302,6 +414,8 @@ def test_leaks_are_found_with_their_holder():
             assert "was called at" in str(caught.value)
             KEPT.clear()
             holder.__dict__.clear()
+            slots.value = Holder.kind = None
+            globals().pop("GLOBAL", None)
 
 
 def test_what_belongs_to_a_result_is_no_leak():
@@ -310,6 +424,10 @@ def test_what_belongs_to_a_result_is_no_leak():
         z, push = fg.linearize(lambda x: fnp.sin(x) * x, 1.0)
         kept = [fg.vmap(fg.grad(fnp.sin))(X), fg.hessian(fnp.sin)(1.0), fg.grad(fg.checkpoint(fnp.sin))(1.0)]
         scanned = fg.grad(lambda w: fg.scan(lambda c, x: (c * w, x), 1.0, fnp.ones(3))[0])(2.0)
+        cube = fg.custom_vjp(lambda x: x**3)
+        cube.defvjp(lambda x: (x**3, 3.0), lambda three, ct: (three * ct,))
+        pulls = [fg.vjp(f, fg.asarray(X))[1] for f in (cube, fg.checkpoint(fnp.sin), fg.checkpoint(cube))]
+    assert [ct.tolist() for ct in pulls[0](fnp.ones_like(fg.asarray(X)))] == [[3.0] * 3]
     assert float(pull(1.0)[0]) == float(push(1.0))
     assert len(kept) == 3
     assert float(scanned) == 12.0
@@ -334,6 +452,8 @@ def test_a_tracer_shows_its_value_shape_dtype_and_batch():
     fg.vmap(look("vmap"))(X)
     fg.vmap(fg.grad(look("vmap of grad")))(X)
     fg.grad(lambda x: fg.vmap(look("grad of vmap"))(x).sum())(fg.asarray(X))
+    fg.grad(fg.checkpoint(look("checkpoint")))(1.5)
+    assert shown["checkpoint"] == shown["grad"]
     assert shown["grad"] == ("GradTracer(Array(1.5, dtype=float32))", "1.5", "1.5", "1.5")
     assert shown["jvp"] == ("JVPTracer(Array(1.5, dtype=float32))", "1.5", "1.5", "1.5")
     batch = "BatchTracer(float64[], 3 examples along axis 0 of Array([1., 2., 4.], dtype=float64))"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def names() -> dict[str, Any]:
     """What the pages take for granted: the imports that users type, and a few values."""
     model = layers.Sequential(layers.BatchNorm2d(3), layers.Dropout(0.5))
     params, state = model.init(random.key(0))
-    given = {"np": np, "fg": fg, "fnp": fnp, "F": F, "data": data, "layers": layers}
+    given = {"np": np, "fg": fg, "fnp": fnp, "F": F, "data": data, "layers": layers, "random": random}
     given |= {"model": model, "params": params, "state": state, "key": random.key(1)}
     given |= {"x": fnp.ones((2, 4, 4, 3)), "w": fnp.ones(2), "v": fnp.ones(2), "f": lambda p: fnp.sum(p["w"])}
     return given | {"logits": fnp.ones((2, 5)), "labels": fnp.asarray([1, 4])}
@@ -55,6 +56,12 @@ def test_every_page_shows_what_fails_and_what_works(page: type[FuncgradError]) -
     assert blocks(page, "Works")
 
 
+@pytest.fixture(autouse=True)
+def settings_of_a_page_end_with_it() -> Iterator[None]:
+    with fg.config.debug_key_reuse(False):
+        yield
+
+
 @every_page
 def test_what_fails_fails_with_that_error(page: type[FuncgradError]) -> None:
     """The last statement of each block; those before it prepare."""
@@ -62,7 +69,7 @@ def test_what_fails_fails_with_that_error(page: type[FuncgradError]) -> None:
         *before, last = ast.parse(block).body
         namespace = given_to(page)
         exec(compile(ast.Module(before, []), "<page>", "exec"), namespace)
-        with pytest.raises(FuncgradError) as caught:
+        with pytest.raises((FuncgradError, Warning)) as caught:
             exec(compile(ast.Module([last], []), "<page>", "exec"), namespace)
         assert type(caught.value) is page
 

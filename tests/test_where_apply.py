@@ -82,6 +82,41 @@ def test_what_branches_close_over_is_batched_and_differentiated():
         fg.vmap(lambda row: fg.where_apply(row[0] > 0, lambda x: x * row.sum() + row[0:1].sum(), 0.0, row))(np.eye(4))
 
 
+def test_one_in_a_branch_of_another_parts_what_both_close_over():
+    def f(x, w):
+        inner = lambda x: fg.where_apply(x > 3, lambda x: x * w, fnp.sqrt, x)  # noqa: E731
+        return fg.where_apply(x > 0, inner, lambda x: x * x * w, x)
+
+    def in_python(x, w):
+        if x > 3:
+            return x * w
+        return fnp.sqrt(x) if x > 0 else x * x * w
+
+    x, ws = fg.asarray(X), fg.asarray(np.array([0.7, 1.4]))
+    for argnum in (0, 1):
+        slopes = [[float(fg.grad(in_python, argnum)(v, w)) for v in x] for w in ws]
+        close(fg.vmap(fg.grad(f, argnum), (0, None))(x, ws[0]), slopes[0])
+        rows = fg.vmap(lambda w, argnum=argnum: fg.vmap(fg.grad(f, argnum), (0, None))(x, w))(ws)
+        close(rows, slopes)
+    by_w = [float(fg.grad(in_python, 1)(v, ws[0])) for v in x]
+    close(fg.grad(lambda w: fg.vmap(f, (0, None))(x, w).sum())(ws[0]), sum(by_w))
+    close(fg.jvp(lambda w: fg.vmap(f, (0, None))(x, w), (ws[0],), (fnp.ones_like(ws[0]),))[1], by_w)
+
+
+def test_branches_print_once_and_on_their_own_elements():
+    seen = []
+
+    def f(x):
+        fg.debug.callback(lambda x: seen.append(x.tolist()), x)
+        return fnp.sqrt(x)
+
+    root = lambda x: fg.where_apply(x > 0, f, 0.0, x)  # noqa: E731
+    for run in (fg.vmap(root), fg.vmap(fg.grad(root)), fg.elementwise_grad(root)):
+        run(fg.asarray(X))
+        assert seen == [[4.0, 2.25]]
+        seen.clear()
+
+
 def test_values_trees_dtypes_and_broadcasting():
     x = fg.asarray(X)
     assert fg.where_apply(x > 0, 1, 0, x).dtype == np.float64
@@ -108,3 +143,7 @@ def test_what_is_wrong_is_said():
         fg.where_apply(x > 0, lambda x: x[:1], 0.0, x)
     with pytest.raises(TreeError, match="f returns 2 arrays and g 1"):
         fg.where_apply(x > 0, lambda x: (x, x), 0.0, x)
+    apart = lambda x: fg.where_apply(x > 0, lambda x: {"a": x}, lambda x: {"b": x}, x)  # noqa: E731
+    for run in (apart, fg.vmap(apart)):
+        with pytest.raises(TreeError, match=r"the values of f \(the first\) and of g \(the second\) differ"):
+            run(x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import Array, Aval, Tracer, is_running
-from .closure import resolve
+from .closure import noticed, resolve
 from .paths import Ids
 
 __all__ = ["BatchTracer"]
@@ -40,6 +40,7 @@ class BatchTracer(Tracer):
             if (value := resolve(self)) is not self:
                 return value.concrete()  # type: ignore[no-any-return]
             raise self.leaked("reading a value")
+        noticed(self)
         return trace.decide(x)  # type: ignore[no-any-return]
 
     def shown(self) -> Any:

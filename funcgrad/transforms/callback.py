@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import Array, Aval, Call, bind_call, current_trace
+from ..core import Array, Aval, Call, Params, Primitive, Trace, bind, bind_call, current_trace
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
-from ..numpy.creation import asarray
+from ..numpy.creation import asarray, zeros
 from ..numpy.manipulation import stack
 from ..placement import device_get
 from ..rules import move_axis
 from .arguments import as_arrays
 
-__all__ = ["ShapeDtypeStruct", "io_callback", "observe", "pure_callback"]
+__all__ = ["QuietTrace", "ShapeDtypeStruct", "io_callback", "observe", "pure_callback"]
 
 METHODS = ("sequential", "sequential_unrolled", "expand_dims", "broadcast_all")
 
@@ -128,6 +128,7 @@ class Callback(Call):
         batches: tuple[int, ...] = (),
     ):
         self.name, self.f, self.avals, self.method, self.batches = name, f, avals, method, batches
+        self.effect = name != "pure_callback"
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         found = self.f(*[device_get(x) for x in args])
@@ -170,6 +171,8 @@ class Callback(Call):
                 bind_call(current_trace(), self, [x if d is None else x[i] for x, d in zip(rows, dims, strict=True)])
                 for i in range(size)
             ]
+            if not found:
+                return [zeros((0, *a.shape), a.dtype) for a in self.avals], [0] * len(self.avals)
             return [stack(list(column)) for column in zip(*found, strict=True)], [0] * len(self.avals)
         wide = 1 if self.method == "expand_dims" else size
         rows = [
@@ -178,3 +181,17 @@ class Callback(Call):
         ]
         call = Callback(self.name, self.f, self.avals, self.method, (size, *self.batches))
         return bind_call(current_trace(), call, rows), [0] * len(self.avals)
+
+
+class QuietTrace(Trace):
+    """Runs all under the parent but what is there for its effect alone: for runs that the user has not asked for."""
+
+    __slots__ = ()
+    name, carries = "callback", "origin"
+
+    def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        return bind(self.parent, primitive, args, params)
+
+    def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        quiet = isinstance(call, Callback) and call.effect and not call.avals
+        return [] if quiet else bind_call(self.parent, call, args)

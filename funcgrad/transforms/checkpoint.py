@@ -46,7 +46,7 @@ def checkpoint(
 
     Its value and all of its derivatives are the same; reverse mode runs f twice, and between the passes keeps only
     f's arguments, what f closes over, and what the policy names. f must do the same on both runs: random numbers
-    come from keys.
+    come from keys. `debug.print`, `debug.callback` and `io_callback` happen once; Python's own `print` twice.
 
     Args:
         f: a function of pytrees; without it, a decorator with these options.
@@ -88,20 +88,25 @@ def checkpoint(
         )
         leaves, structure = tree.flatten(dynamic)
         places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or hasattr(x, "__array__")]
+        arrays = [asarray(leaves[i]) for i in places]
+        # what stays for the second run; the arrays are operands, and held here too they would outlive their transform
+        others = [x for i, x in enumerate(leaves) if i not in set(places)]
+        static_args = {i: args[i] for i in static}
+        static_kwargs = {k: kwargs[k] for k in kwargs if k in names}
         out_structure: Any = None
 
         def flat(arrays: Sequence[Any]) -> list[Any]:
             nonlocal out_structure
-            whole = list(leaves)
+            whole = list(others)
             for i, x in zip(places, arrays, strict=True):
-                whole[i] = x
+                whole.insert(i, x)
             given, named = tree.unflatten(structure, whole)
-            given = [args[i] if i in static else x for i, x in enumerate(given)]
-            named = {k: kwargs[k] if k in names else x for k, x in named.items()}
+            given = [static_args.get(i, x) for i, x in enumerate(given)]
+            named = {**named, **static_kwargs}
             outs, out_structure = tree.flatten(f(*given, **named))
             return [_output(x) for x in outs]
 
-        outs = rematerialised(flat, [asarray(leaves[i]) for i in places], policy)
+        outs = rematerialised(flat, arrays, policy)
         return tree.unflatten(out_structure, outs)
 
     return checkpointed
@@ -150,8 +155,10 @@ def rematerialised(f: Flat, args: Sequence[Any], policy: Policy | None = None) -
     if not any(tapes()):
         return f(args)
     with recorded(policy) as records:
-        outs, captured = capture(f, list(args))
-    inner, n, operands = closed(f, captured), len(captured), [*captured, *args]
+        outs, captured, effects = capture(f, list(args))
+    inner, n, operands = closed(f, captured, effects), len(captured), [*captured, *args]
+    if effects:  # the second run leaves them out, and what the policy kept is known by the place in the run
+        records = {}
     outs = [asarray(x) for x in outs]
     given = {id(x) for x in operands}  # a result that is an operand itself needs no call, and is no known value
     made = [k for k, x in enumerate(outs) if id(x) not in given]

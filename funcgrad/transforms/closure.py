@@ -3,9 +3,10 @@
 A function that runs again later, as `checkpoint` and `scan` run theirs in the backward pass, may close over values
 of the transforms that it runs under, and those have ended by then. So its first run is watched, by `capture`: every
 tracer that it reads and that is neither its argument nor made inside is an operand. `closed` is the function with
-other values in their place.
+other values in their place. What a call with an effect returned, `io_callback` for one, comes from outside as well: the
+later runs find it, and the effect happens once.
 
-    out, captured = capture(lambda h: h @ w, h)           # captured is [w]
+    out, captured, _ = capture(lambda h: h @ w, h)        # captured is [w]
     closed(lambda h: h @ w, captured)([other], h)         # h @ other
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 from .. import tree
 from ..core import Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
 
-__all__ = ["capture", "closed", "resolve"]
+__all__ = ["SubstitutionTrace", "capture", "closed", "noticed", "resolve"]
 
 
 class CaptureTracer(Tracer):
@@ -30,15 +31,28 @@ class CaptureTracer(Tracer):
 
     aval: Any = property(lambda self: self.inner.aval)
 
+    def concrete(self) -> Any:
+        trace: Any = self.trace
+        trace.inside += 1  # what is read now comes from inside of the function
+        try:
+            return self.inner.concrete()
+        finally:
+            trace.inside -= 1
+
+    def __repr__(self) -> str:
+        return repr(self.inner)  # that a value is watched says nothing to the user
+
 
 class CaptureTrace(Trace):
     """Runs each operation under the parent, and notes which tracers came from outside."""
 
-    __slots__ = ("captured",)
+    __slots__ = ("captured", "effects", "inside")
     name, carries = "closure", "origin"
 
     def __init__(self, parent: Trace | None):
         super().__init__(parent)
+        self.inside = 0  # how many reads of the function's own values are under way
+        self.effects: list[Sequence[Any]] = []  # what calls with effects returned, which comes from outside too
         self.captured: dict[int, Tracer] = {}  # by id: tracers compare elementwise, and held here they stay themselves
 
     def lift(self, x: Any) -> Any:
@@ -58,17 +72,32 @@ class CaptureTrace(Trace):
         return self.lift(bind(self.parent, primitive, [self.read(x) for x in args], params))
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
-        return [self.lift(x) for x in bind_call(self.parent, call, [self.read(x) for x in args])]
+        outs = bind_call(self.parent, call, [self.read(x) for x in args])
+        if call.effect:
+            self.effects.append([self.read(x) for x in outs])
+        return [self.lift(x) for x in outs]
 
 
 class SubstitutionTrace(Trace):
-    """Runs each operation under the parent, with other values in the place of some tracers."""
+    """Runs each operation under the parent, with other values in the place of some tracers.
 
-    __slots__ = ("values",)
+    Args:
+        captured, values: the tracers, and what stands for them.
+        effects: what calls with effects returned on the first run, in their order; they are not repeated.
+    """
+
+    __slots__ = ("effects", "values")
     name, carries = "closure", "origin"
 
-    def __init__(self, parent: Trace | None, captured: Sequence[Tracer], values: Sequence[Any]):
+    def __init__(
+        self,
+        parent: Trace | None,
+        captured: Sequence[Tracer],
+        values: Sequence[Any],
+        effects: Sequence[Sequence[Any]] = (),
+    ):
         super().__init__(parent)
+        self.effects = iter(effects)
         self.values = {id(x): value for x, value in zip(captured, values, strict=True)}
 
     def read(self, x: Any) -> Any:
@@ -79,7 +108,18 @@ class SubstitutionTrace(Trace):
         return bind(self.parent, primitive, [self.read(x) for x in args], params)
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
+        if call.effect and (known := next(self.effects, None)) is not None:
+            return [self.read(x) for x in known]
         return bind_call(self.parent, call, [self.read(x) for x in args])
+
+
+def noticed(x: Tracer) -> None:
+    """Python asks x for its value: functions that are watched read it from around them, though by no operation."""
+    trace = current_trace()
+    while trace is not None and trace is not x.trace:  # functions below that began before x was there
+        if isinstance(trace, CaptureTrace) and not trace.inside:
+            trace.read(x)
+        trace = trace.parent
 
 
 def resolve(x: Any) -> Any:
@@ -92,22 +132,26 @@ def resolve(x: Any) -> Any:
     return x
 
 
-def capture(f: Callable[..., Any], *args: Any) -> tuple[Any, list[Tracer]]:
-    """The value of f, and the tracers that it reads from around it, in the order in which it first reads them."""
+def capture(f: Callable[..., Any], *args: Any) -> tuple[Any, list[Tracer], list[Sequence[Any]]]:
+    """The value of f; the tracers that it reads from around it, in the order in which it first reads them; and what
+    calls with effects returned."""
     trace = CaptureTrace(current_trace())
     with use_trace(trace):
         out = f(*tree.map(trace.lift, args))
-    return tree.map(lambda x: trace.read(x), out), list(trace.captured.values())
+    out = tree.map(lambda x: trace.read(x), out)
+    return out, list(trace.captured.values()), trace.effects
 
 
-def closed(f: Callable[..., Any], captured: Sequence[Tracer]) -> Callable[..., Any]:
-    """(values, *args) -> f(*args), with the values in the place of the captured tracers."""
-    captured = tuple(captured)
+def closed(
+    f: Callable[..., Any], captured: Sequence[Tracer], effects: Sequence[Sequence[Any]] = ()
+) -> Callable[..., Any]:
+    """(values, *args) -> f(*args), with the values in the place of the captured tracers and no effect repeated."""
+    captured, effects = tuple(captured), tuple(effects)
 
     def call(values: Sequence[Any], *args: Any) -> Any:
-        if not captured:
+        if not captured and not effects:
             return f(*args)
-        trace = SubstitutionTrace(current_trace(), captured, values)
+        trace = SubstitutionTrace(current_trace(), captured, values, effects)
         with use_trace(trace):
             out = f(*args)
         return tree.map(trace.read, out)

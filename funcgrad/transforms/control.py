@@ -58,6 +58,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     >>> fg.vmap(f)(fnp.asarray([0, 2, 1, 7])).tolist()
     [10, 30, 20, 30]
     """
+    branches = list(branches)
     if not branches:
         raise OptionError("switch: there are no branches")
     index = _scalar(index, "switch: the index")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
-from ..core import Call, Tracer, bind_call, current_trace
+from ..core import Aval, Call, Tracer, aval, bind_call, current_trace
 from ..dtypes import is_inexact
 from ..errors import DtypeError, LeakedTracerError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros_like
@@ -39,7 +39,7 @@ class Arguments:
         self.fixed = {i: args[i] for i in sorted(places)}
         self.given = tuple(x for i, x in enumerate(args) if i not in places)
         leaves, self.structure = tree.flatten(self.given)
-        self.leaves = as_arrays(leaves, kind)
+        self.leaves: list[Any] = as_arrays(leaves, kind)
         self.count = len(args)
 
     def whole(self, leaves: Sequence[Any]) -> list[Any]:
@@ -50,6 +50,11 @@ class Arguments:
     def tree(self, leaves: Sequence[Any]) -> tuple[Any, ...]:
         """The differentiated arguments with these leaves."""
         return tree.unflatten(self.structure, leaves)  # type: ignore[no-any-return]
+
+    def forget(self) -> None:
+        """Keep the forms of the leaves alone: a pullback that lives on must not hold values that no rule reads."""
+        self.leaves = [x.aval for x in self.leaves]
+        self.given = self.tree(self.leaves)
 
 
 def _positional(f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kind: str) -> tuple[Any, ...]:
@@ -104,14 +109,15 @@ def same_form(found: Sequence[Any], like: Sequence[Any], what: str, rule: str) -
     """What a rule returned, leaf by leaf in the shape and dtype of what it belongs to; None stays."""
     out: list[Any] = []
     for i, (t, p) in enumerate(zip(found, like, strict=True)):
-        p = asarray(p)
+        p = p if isinstance(p, Aval) else asarray(p)
         if t is None or not is_inexact(p.dtype):
             out.append(None)
             continue
         t = asarray(t)
+        form = aval(p)
         if t.shape != p.shape:
-            raise ShapeError(f"{rule}: {what} {i} must have the shape of what it belongs to, {p.aval}, not {t.aval}")
+            raise ShapeError(f"{rule}: {what} {i} must have the shape of what it belongs to, {form}, not {t.aval}")
         if t.dtype.kind not in "fc" or (t.dtype.kind == "c" and p.dtype.kind == "f"):
-            raise DtypeError(f"{rule}: {what} {i} must have a dtype like that of {p.aval}, not {t.dtype}")
+            raise DtypeError(f"{rule}: {what} {i} must have a dtype like that of {form}, not {t.dtype}")
         out.append(t if t.dtype == p.dtype else t.astype(p.dtype))
     return out

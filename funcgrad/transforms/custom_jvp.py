@@ -133,6 +133,7 @@ class custom_jvp:  # noqa: N801  # a decorator, named as one
         operation = CustomJVP(kind, evaluate, rule)
         operation.learned = structures
         outs = run_call(operation, call.leaves, kind)
+        call.forget()
         return tree.unflatten(operation.learned[-1], outs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -111,6 +111,7 @@ class custom_vjp:  # noqa: N801  # a decorator, named as one
         operation = CustomVJP(kind, evaluate, forward, backward)
         operation.learned = structures
         outs = run_call(operation, call.leaves, kind)
+        call.forget()
         return tree.unflatten(operation.learned[-1], outs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -7,6 +7,7 @@ backward, and looks at each result. While they are off nothing looks, and nothin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,24 @@ from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_cal
 from ..errors import NanError
 from ..placement import device_get
 
-__all__ = ["ValueTrace"]
+__all__ = ["DebugTrace", "ValueTrace", "switch"]
 
 
-class ValueTrace(Trace):
-    """Runs each operation under the parent and looks at the result."""
+class DebugTrace(Trace):
+    """A trace that a switch of `config` puts on: it has no tracers and leaves all results as they are."""
 
-    __slots__ = ("infs", "nans")
+    __slots__ = ()
+
+
+class ValueTrace(DebugTrace):
+    """Runs each operation under the parent and looks at the result.
+
+    It asks the settings at each: a `with debug_nans(False)` in a function that runs under a transform cannot take off
+    the trace below that.
+    """
+
+    __slots__ = ()
     name, carries = "debug_nans", "value"
-
-    def __init__(self, parent: Trace | None, nans: bool, infs: bool):
-        super().__init__(parent)
-        self.nans, self.infs = nans, infs
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         with np.errstate(all="ignore"):  # NumPy would warn of what is raised below, in one of our lines
@@ -46,31 +53,39 @@ class ValueTrace(Trace):
         values = _values(out)
         if values is None:
             return
-        for wrong, test in ((self.nans, np.isnan), (self.infs, np.isinf)):
+        for wrong, test in ((debug_nans(), np.isnan), (debug_infs(), np.isinf)):
             if wrong and test(values).any():
-                operands = [(a, v) for a in args if (v := _values(a)) is not None]
                 what = "NaN" if test is np.isnan else "infinity"
                 place = tuple(int(i) for i in np.argwhere(test(values))[0])
-                came_in = any(test(v).any() for _, v in operands)
-                made = "got the first" if came_in else "made the first"
-                listed = "\n".join(f"  operand {i}: {_described(v)}" for i, (_, v) in enumerate(operands))
+                operands = [v for a in args if (v := _values(a)) is not None]
+                operands += [a for a in args if isinstance(a, float | complex)]
+                made = "got the first" if any(test(v).any() for v in operands) else "made the first"
+                listed = "\n".join(f"  operand {i}: {_described(a)}" for i, a in enumerate(args))
                 at = f" at {list(place)}" if place else ""
                 raise NanError(
                     f"{name} {made} {what}: {int(test(values).sum())} of {values.size} elements{at}\n{listed}"
                 )
 
 
-def _values(x: Any) -> Any:
-    """The plain values below any tracers, if they are floats; whole batches: to be looked at must part nobody."""
+def _lowest(x: Any) -> Any:
     while isinstance(x, Tracer):
         x = x.inner
+    return x
+
+
+def _values(x: Any) -> Any:
+    """The plain values below any tracers, if they are floats; whole batches: to be looked at must part nobody."""
+    x = _lowest(x)
     if not isinstance(x, Array) or x.dtype.kind not in "fc":
         return None
     return device_get(x)
 
 
-def _described(values: Any) -> str:
-    """'float32[3] from -1 to 4, 1 NaN, 0 infinite'"""
+def _described(x: Any) -> str:
+    """'float32[3] from -1 to 4, 1 NaN, 0 infinite', of integers 'int64[3]', of a number '2.0'"""
+    values = _values(x)
+    if values is None:
+        return repr(_lowest(x).aval) if isinstance(x, Array) else repr(x)
     finite = values[np.isfinite(values)]
     size = np.abs(finite) if values.dtype.kind == "c" else finite
     span = f" from {size.min():.6g} to {size.max():.6g}" if finite.size else ""
@@ -78,13 +93,18 @@ def _described(values: Any) -> str:
     return f"{values.dtype.name}[{','.join(map(str, values.shape))}]{span}{counts}"
 
 
-def _install(_: Any) -> None:
-    """Put the trace on, or take it off, as the settings say now."""
-    trace = current_trace()
-    while isinstance(trace, ValueTrace):
+def switch(kind: type[DebugTrace], on: bool) -> None:
+    """Put a trace of that kind on, or take it off; those of other kinds stay, with what they know."""
+    trace, others = current_trace(), []
+    while isinstance(trace, DebugTrace):
+        if type(trace) is not kind:
+            others.append(trace)
         trace = trace.parent
-    nans, infs = debug_nans(), debug_infs()
-    set_trace(ValueTrace(trace, nans, infs) if nans or infs else trace)
+    for other in reversed(others):
+        other = copy(other)  # it may be in the context of another task, too
+        other.parent = trace
+        trace = other
+    set_trace(kind(trace) if on else trace)
 
 
-debug_nans.install = debug_infs.install = _install
+debug_nans.install = debug_infs.install = lambda _: switch(ValueTrace, debug_nans() or debug_infs())

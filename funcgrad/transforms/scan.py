@@ -1,7 +1,8 @@
 """Loops over the rows of arrays: `scan`, `map`, `associative_scan`.
 
 Reverse mode through `scan` keeps the carry of every step and nothing of what a step computes: each is a `checkpoint`,
-run again on the way back. Where nothing is differentiated a scan is the Python loop that it says.
+run again on the way back, but for its effects (`debug.print`). Where nothing is differentiated a scan is the Python
+loop that it says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from .. import tree
 from ..core import Array
-from ..errors import OptionError, ShapeError, TreeError
+from ..errors import AxisError, DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros
 from ..numpy.indexing import take
 from ..numpy.manipulation import concat
@@ -52,7 +53,9 @@ def scan(
 
     Raises:
         ShapeError: arrays of xs, or `length`, disagree on the number of steps.
-        TreeError, ShapeError, DtypeError: a step changes the carry's structure, a shape or a dtype.
+        TreeError, ShapeError, DtypeError: a step changes the carry's structure, a shape or a dtype, or returns a y
+            unlike those of other steps.
+        OptionError: another `length` or `unroll`.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> last, sums = fg.scan(lambda c, x: (c + x, c + x), 0.0, fnp.asarray([1.0, 2.0, 3.0]))
@@ -63,9 +66,9 @@ def scan(
     arrays = [asarray(x) for x in leaves]
     count = _steps(xs, arrays, length)
     carry = Carry(init, "scan")
-    if isinstance(unroll, int) and unroll < 0:
+    if not isinstance(unroll, bool) and (not isinstance(unroll, int | np.integer) or unroll < 1):
         raise OptionError(f"scan: unroll must be a positive int or a bool, not {unroll!r}")
-    group = max(1, count if unroll is True else int(unroll))
+    group = count if unroll is True else int(unroll) or 1
 
     def step(value: Any, x: Any) -> tuple[Any, Any]:
         result = f(value, x)
@@ -96,9 +99,7 @@ def scan(
         ys += found
     if reverse:
         ys.reverse()
-    flat = [tree.leaves(y) for y in ys]
-    collected = [stacked(column) for column in zip(*flat, strict=True)]
-    return value, tree.unflatten(tree.structure(ys[0]), collected)
+    return value, _collected(ys)
 
 
 def map(f: Callable[[Any], Any], xs: Any, *, batch_size: int | None = None) -> Any:
@@ -130,6 +131,10 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
         reverse: run from the end.
         axis: along which to run.
 
+    Raises:
+        AxisError, ShapeError: an array lacks the axis, or another size along it.
+        TreeError, ShapeError, DtypeError: fn returns another structure, shape or dtype than it gets.
+
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> fg.associative_scan(lambda a, b: a * b, fnp.asarray([1.0, 2.0, 3.0, 4.0])).tolist()
     [1.0, 2.0, 6.0, 24.0]
@@ -140,6 +145,9 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
     arrays: list[Any] = [asarray(x) for x in leaves]
     if not arrays:
         raise TreeError("associative_scan: elems has no arrays")
+    for x in arrays:
+        if not -x.ndim <= axis < x.ndim:
+            raise AxisError(f"associative_scan: axis {axis} is out of range for {x.aval}")
     if len({x.shape[axis] for x in arrays}) > 1:
         listed = ", ".join(str(x.shape) for x in arrays)
         raise ShapeError(f"associative_scan: the arrays must have one size along axis {axis}: {listed}")
@@ -148,7 +156,18 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
         return [x[(slice(None),) * (axis % x.ndim) + (rows,)] for x in xs]
 
     def combine(a: list[Any], b: list[Any]) -> list[Any]:
-        return tree.leaves(fn(tree.unflatten(structure, a), tree.unflatten(structure, b)))
+        given = tree.unflatten(structure, a)
+        found = fn(given, tree.unflatten(structure, b))
+        outs, out_structure = tree.flatten(found)
+        if out_structure != structure:
+            words = tree.difference(given, found)
+            raise TreeError(f"associative_scan: what fn got (the first) and returned (the second) differ: {words}")
+        outs = [asarray(x) for x in outs]
+        for x, y in zip(a, outs, strict=True):
+            if x.shape != y.shape or x.dtype != y.dtype:
+                error = ShapeError if x.shape != y.shape else DtypeError
+                raise error(f"associative_scan: fn got {x.aval} and returned {y.aval}; it must keep shape and dtype")
+        return outs
 
     def run(xs: list[Any]) -> list[Any]:
         n = xs[0].shape[axis]
@@ -169,6 +188,27 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
     return tree.unflatten(structure, out)
 
 
+def _collected(ys: list[Any]) -> Any:
+    """What the steps returned, each leaf stacked along a new first axis."""
+    first, structure = tree.flatten(ys[0])
+    columns: list[list[Any]] = [[] for _ in first]
+    for k, y in enumerate(ys):
+        leaves, other = tree.flatten(y)
+        if other != structure:
+            words = tree.difference(ys[0], y)
+            raise TreeError(f"scan: the y of row 0 (the first) and of row {k} (the second) differ: {words}")
+        for i, x in enumerate(leaves):
+            if x.shape != first[i].shape or x.dtype != first[i].dtype:
+                path = tree.flatten_with_path(ys[0])[0][i][0]
+                error = ShapeError if x.shape != first[i].shape else DtypeError
+                raise error(
+                    f"scan: every step must return a y of the same shapes and dtypes, and y{path} is {first[i].aval} "
+                    f"of row 0 and {x.aval} of row {k}"
+                )
+            columns[i].append(x)
+    return tree.unflatten(structure, [stacked(column) for column in columns])
+
+
 def _steps(xs: Any, arrays: list[Array], length: int | None) -> int:
     """How many steps a scan takes, on which xs and `length` must agree."""
     paths = [path for path, _ in tree.flatten_with_path(xs)[0]]
@@ -181,6 +221,10 @@ def _steps(xs: Any, arrays: list[Array], length: int | None) -> int:
         raise ShapeError(f"scan: the first axes of xs must have one size: {listed}")
     if not sizes and length is None:
         raise ShapeError("scan: give xs, or the number of steps by length")
+    if length is not None:
+        steps = asarray(length)
+        if steps.shape or steps.dtype.kind not in "iu" or int(steps) < 0:
+            raise OptionError(f"scan: length must be an int of at least 0, not {length!r}")
     if sizes and length is not None and int(length) not in sizes:
         raise ShapeError(f"scan: length is {length}, but the arrays of xs have {sizes.pop()} rows")
     return sizes.pop() if sizes else int(length)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import SCALARS, Array, Call, Tracer, bind_call, current_trace
+from ..core import SCALARS, Array, Call, Tracer, bind_call, current_trace, use_trace
 from ..dtypes import is_inexact, promote_types, weak
 from ..errors import DtypeError, ShapeError, TreeError
 from ..numpy.creation import asarray
@@ -22,7 +22,8 @@ from ..numpy.manipulation import concat
 from ..placement import device_get
 from ..rules import batch_to_front, broadcast_shapes
 from .batch import BatchTracer
-from .closure import capture, closed
+from .callback import QuietTrace
+from .closure import SubstitutionTrace, capture
 from .custom_arguments import instantiate
 from .grad import vjp
 from .jvp import jvp
@@ -63,25 +64,30 @@ def where_apply(cond: Any, f: Any, g: Any, *xs: Any) -> Any:
     if cond.dtype.kind != "b":
         raise DtypeError(f"where_apply: the condition must hold booleans, not {cond.aval}")
     operands: list[Any] = [asarray(x) for x in xs]
-    structures: list[Any] = []
+    forms: list[list[Any]] = [[], []]  # what each branch returned last, as a tree
     branches: list[Branch] = []
-    for branch in (f, g):
+    for branch, form in zip((f, g), forms, strict=True):
         if not callable(branch):
             operands.append(branch if type(branch) in SCALARS else asarray(branch))
             branch = partial(_operand, len(operands) - 1)
-        branches.append(partial(_flat, branch, structures, len(xs)))
+        branches.append(partial(_flat, branch, form, len(xs)))
     shape = broadcast_shapes("where_apply", cond.shape, *[x.shape for x in operands if isinstance(x, Array)])
     like = next((x for x in operands if isinstance(x, Array)), None)
     wide = [x if isinstance(x, Array) else asarray(x, None if like is None else weak(like.dtype, x)) for x in operands]
     cond = cond.broadcast_to(shape)
     wide = [x.broadcast_to(shape) for x in wide]
-    if not _batched(cond):
+    captured = _captured(branches, wide) if _batched(cond) else _spread()
+    if not (_batched(cond) or captured):
         outs = _apart(cond, branches, wide)
     else:
-        spread, captured = _spread(branches, cond, wide)
+        spread = [x.broadcast_to(cond.shape) for x in captured]
         branches = [closed_over(branch, captured) for branch in branches]
         outs = list(bind_call(current_trace(), WhereApply(*branches), [cond, *spread, *wide]))
-    return tree.unflatten(structures[-1], outs)
+    (one,), (other,) = forms
+    if tree.structure(one) != tree.structure(other):
+        words = tree.difference(one, other)
+        raise TreeError(f"where_apply: the values of f (the first) and of g (the second) differ: {words}")
+    return tree.unflatten(tree.structure(one), outs)
 
 
 class WhereApply(Call):
@@ -127,7 +133,9 @@ class WhereApply(Call):
                 found = branch(*whole)
                 return [found[k].astype(outs[k].dtype) for k in smooth]
 
-            return list(vjp(of_wanted, *[operands[i - 1] for i in places])[1](list(operands[n - 1 :])))
+            with use_trace(QuietTrace(current_trace())):  # the second run
+                _, back = vjp(of_wanted, *[operands[i - 1] for i in places])
+            return list(back(list(operands[n - 1 :])))
 
         def pullback(cts: Sequence[Any]) -> list[Any]:
             given = instantiate(cts, outs)
@@ -164,12 +172,12 @@ def _apart(cond: Any, branches: Sequence[Branch], xs: Sequence[Any]) -> list[Any
     return outs
 
 
-def _flat(f: Callable[..., Any], structures: list[Any], count: int, *xs: Any) -> list[Any]:
+def _flat(f: Callable[..., Any], form: list[Any], count: int, *xs: Any) -> list[Any]:
     """A branch as a function from vectors to a list of vectors."""
     shape = xs[0].shape if xs else (1,)
     out = f(*xs) if isinstance(f, partial) and f.func is _operand else f(*xs[:count])
     leaves, structure = tree.flatten(out)
-    structures.append(structure)
+    form[:] = [tree.unflatten(structure, [0] * len(leaves))]
     found = []
     for leaf in leaves:
         y = asarray(leaf, weak(xs[0].dtype, leaf)) if type(leaf) in SCALARS and xs else asarray(leaf)
@@ -195,11 +203,12 @@ def _batched(x: Any) -> bool:
     return False
 
 
-def _spread(branches: Sequence[Branch], cond: Any, wide: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """What the branches close over, one value an element, and the tracers that it stands for."""
-    captured: list[Any] = []
+def _captured(branches: Sequence[Branch], wide: Sequence[Any]) -> list[Tracer]:
+    """What the branches close over, scalars alone."""
+    captured: list[Tracer] = []
     for branch in branches:
-        _, found = capture(lambda *xs, branch=branch: list(branch(*xs)), *[x.reshape(-1)[:0] for x in wide])
+        with use_trace(QuietTrace(current_trace())):
+            _, found, _ = capture(lambda *xs, branch=branch: list(branch(*xs)), *[x.reshape(-1)[:0] for x in wide])
         captured += [x for x in found if all(x is not y for y in captured)]
     for x in captured:
         if x.shape:
@@ -207,10 +216,40 @@ def _spread(branches: Sequence[Branch], cond: Any, wide: Sequence[Any]) -> tuple
                 f"where_apply: under vmap a branch closes over {x.aval}; give it as one of xs, so that each element "
                 "has its own part"
             )
-    return [x.broadcast_to(cond.shape) for x in captured], captured
+    return captured
 
 
-def closed_over(branch: Branch, captured: Sequence[Any]) -> Branch:
+class SpreadTrace(SubstitutionTrace):
+    """Runs a branch with a vector, one value an element, in the place of each scalar that it closes over."""
+
+    __slots__ = ("spread",)
+
+    def __init__(self, captured: Sequence[Tracer], values: Sequence[Any]):
+        super().__init__(current_trace(), captured, values)
+        self.spread = captured
+
+
+def _spread() -> list[Tracer]:
+    """The scalars for which vectors stand, where we are in a branch: one inside of it parts them with its elements."""
+    found: list[Tracer] = []
+    trace = current_trace()
+    while trace is not None:
+        if isinstance(trace, SpreadTrace):
+            found += [x for x in trace.spread if all(x is not y for y in found)]
+        trace = trace.parent
+    return found
+
+
+def closed_over(branch: Branch, captured: Sequence[Tracer]) -> Branch:
     """(*values for what it closes over, *xs) -> the branch's results."""
-    n, f = len(captured), closed(lambda *xs: list(branch(*xs)), captured)
-    return lambda *operands: f(operands[:n], *operands[n:])
+    n = len(captured)
+    if not n:
+        return branch
+
+    def call(*operands: Any) -> list[Any]:
+        trace = SpreadTrace(captured, operands[:n])
+        with use_trace(trace):
+            outs = branch(*operands[n:])
+        return [trace.read(x) for x in outs]
+
+    return call
