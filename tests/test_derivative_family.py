@@ -255,6 +255,19 @@ def test_what_is_not_complex_is_refused():
         fg.grad(fnp.exp)(fg.asarray(Z[0]))
 
 
+def test_jacobians_refuse_complex_numbers_of_which_they_would_see_half():
+    """d(a + ib)/dx by rows had the real part alone, and d|z|^2/dz by columns the derivative by a alone."""
+    z, x = fg.asarray(Z), fg.asarray(V)
+    with pytest.raises(DtypeError, match="jacrev: an output is complex128"):
+        fg.jacrev(lambda x: x * 2j)(x)
+    with pytest.raises(DtypeError, match="jacfwd: an argument is complex128"):
+        fg.jacfwd(lambda z: abs(z) ** 2)(z)
+    with pytest.raises(DtypeError, match="hessian: an argument is complex128"):
+        fg.hessian(lambda z: (abs(z) ** 2).sum())(z)
+    np.testing.assert_allclose(fg.jacfwd(lambda x: x * 2j)(x), 2j * np.eye(len(V)))
+    np.testing.assert_allclose(fg.jacrev(lambda z: abs(z) ** 2)(z), np.diag(2 * Z.conj()))
+
+
 def test_the_same_numbers_as_jax():
     jax = pytest.importorskip("jax")
     jnp = jax.numpy

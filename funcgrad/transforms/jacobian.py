@@ -14,7 +14,7 @@ from ..core import Array
 from ..dtypes import is_inexact
 from ..errors import DtypeError
 from ..numpy.creation import eye
-from .arguments import Call, as_arrays, refuse_reals, select, split_aux
+from .arguments import Call, as_arrays, refuse_complex, refuse_reals, select, split_aux
 from .grad import vjp
 from .jvp import jvp
 from .vmap import vmap
@@ -42,12 +42,16 @@ def jacfwd(
         f: a function of pytrees of arrays.
         argnums, argnames: which arguments to differentiate by, as for `grad`.
         has_aux: f returns (output, auxiliary data), and the new function (Jacobian, auxiliary data).
-        holomorphic: f is a holomorphic function of complex arrays; the derivatives are complex.
+        holomorphic: f is a holomorphic function of complex arrays; the derivatives are complex. Without it f's
+            arguments must be real here, and its outputs in `jacrev`.
         chunk_size: how many directions to take at a time; all where it is not given. Fewer take less memory.
 
     Returns:
         A function of f's arguments; the Jacobian is a tree of the output's structure, whose leaves are trees of the
         argument's.
+
+    Raises:
+        DtypeError: an argument or an output holds integers, or complex numbers without `holomorphic`.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> fg.jacfwd(lambda x: x ** 2)(fnp.asarray([1.0, 2.0]))
@@ -68,7 +72,7 @@ def jacrev(
 ) -> Callable[..., Any]:
     """A function that returns the Jacobian of f, row by row by reverse mode.
 
-    Args, Returns: as for `jacfwd`, whose numbers it equals.
+    Args, Returns, Raises: as for `jacfwd`, whose numbers it equals.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> fg.jacrev(lambda x: x @ x)(fnp.asarray([1.0, 2.0]))
@@ -127,6 +131,8 @@ def _jacobian(
         call.refuse_integers(arrays)
         if holomorphic:
             refuse_reals(arrays, name, "an argument")
+        elif compute is _columns:  # by one direction an element: what a complex one's imaginary part does is not seen
+            refuse_complex(arrays, name, "an argument")
         blocks, out_structure, aux = compute(call, arrays, structure, has_aux, name, holomorphic, chunk_size)
         result = tree.unflatten(out_structure, [call.result(tree.unflatten(structure, parts)) for parts in blocks])
         return (result, aux) if has_aux else result
@@ -177,6 +183,8 @@ def _rows(
     found = vjp(lambda *xs: call(tree.unflatten(structure, xs)), *leaves, has_aux=has_aux)
     outs, out_structure = tree.flatten(found[0])
     outs = _refuse_integers(outs, name, holomorphic)
+    if not holomorphic:
+        refuse_complex(outs, name, "an output")
     aux = found[2] if has_aux else None
     if not outs:
         return [], out_structure, aux
