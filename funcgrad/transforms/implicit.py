@@ -22,7 +22,7 @@ from ..numpy.creation import asarray, zeros
 from ..numpy.elementwise import imag, real
 from ..numpy.manipulation import concat
 from .arguments import split_aux
-from .closure import closed
+from .closure import closed, held
 from .grad import vjp
 from .jvp import jvp
 from .linear_solve import (
@@ -32,7 +32,6 @@ from .linear_solve import (
     applied,
     custom_linear_solve,
     distinct,
-    held,
     like,
     solver,
     stopped,
