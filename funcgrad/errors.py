@@ -13,6 +13,7 @@ __all__ = [
     "AxisError",
     "AxisNameError",
     "CheckError",
+    "ConvergenceError",
     "DataError",
     "DeviceError",
     "DtypeError",
@@ -123,6 +124,22 @@ class CheckError(FuncgradError, AssertionError):
     Works::
 
         fg.check(lambda x: x * 2)(1.0).raise_if_any()
+    """
+
+
+class ConvergenceError(FuncgradError, RuntimeError):
+    """An iteration that did not arrive: a fixed point, or the linear system of its derivative.
+
+    Another start, a damped step (half of x and half of f(x)) or a solver of your own may arrive. At a point where the
+    derivative of x - f(x) is singular there is no derivative to be found.
+
+    Fails::
+
+        fg.fixed_point(lambda x: 4 / x, 1.0)                     # 1, 4, 1, 4, ...
+
+    Works::
+
+        fg.fixed_point(lambda x: (x + 4 / x) / 2, 1.0)
     """
 
 
