@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from .. import tree
 from ..core import Array, Call, Params, Primitive, Trace, aval, bind, bind_call
+from ..errors import OptionError
 from ..numpy.creation import asarray
 from ..rules import linear
 
@@ -119,7 +120,11 @@ class Recording(Trace):
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         out = bind(self.parent, primitive, args, params)
-        if self.policy(primitive, *[aval(a) for a in args], **params):
+        keep = self.policy(primitive, *[aval(a) for a in args], **params)
+        if callable(keep):  # save_only_these_names itself, say: taken for true, it would keep everything
+            name = getattr(self.policy, "__name__", self.policy)
+            raise OptionError(f"checkpoint: {name} makes policies and is none: call it, policy={name}(...)")
+        if keep:
             self.saved[self.count] = primitive, out
         self.count += 1
         return out
