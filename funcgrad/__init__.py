@@ -46,7 +46,7 @@ from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jvp import jvp
 from .transforms.leaks import checking_leaks
 from .transforms.linear import linear_transpose, linearize
-from .transforms.products import elementwise_grad, ggnvp, hessian_diag, hvp
+from .transforms.products import elementwise_grad, fisher_diag, ggnvp, hessian_diag, hvp
 from .transforms.reduce import reduce, reduce_window
 from .transforms.residuals import print_saved_residuals, saved_residuals
 from .transforms.saving import checkpoint_name, checkpoint_policies
@@ -96,6 +96,7 @@ __all__ = [
     "devices",
     "elementwise_grad",
     "errors",
+    "fisher_diag",
     "fixed_point",
     "flatten_util",
     "fori_loop",

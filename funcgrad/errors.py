@@ -14,6 +14,7 @@ __all__ = [
     "AxisError",
     "AxisNameError",
     "CheckError",
+    "ConvergenceError",
     "DataError",
     "DeviceError",
     "DtypeError",
@@ -130,6 +131,22 @@ class CheckError(FuncgradError, AssertionError):
 
         fg.check(lambda x: x * 2)(1.0).raise_if_any()
         fg.debug.error_if(x, x < 0, "x must not be negative")
+    """
+
+
+class ConvergenceError(FuncgradError, RuntimeError):
+    """An iteration that did not arrive: a fixed point, or the linear system of its derivative.
+
+    Another start, a damped step (half of x and half of f(x)) or a solver of your own may arrive. At a point where the
+    derivative of x - f(x) is singular there is no derivative to be found.
+
+    Fails::
+
+        fg.fixed_point(lambda x: 4 / x, 1.0)                     # 1, 4, 1, 4, ...
+
+    Works::
+
+        fg.fixed_point(lambda x: (x + 4 / x) / 2, 1.0)
     """
 
 

@@ -253,6 +253,16 @@ def test_sequential_segments():
         fg.checkpoint_sequential(functions, 0, 1.0)
 
 
+def test_what_is_no_policy_is_said():
+    policies = fg.checkpoint_policies
+    with pytest.raises(OptionError, match=r"the policy must be a function.*not 'dots_saveable'"):
+        fg.checkpoint(fnp.sin, policy="dots_saveable")
+    # a policy that makes policies answered a function, which is true: it kept everything
+    with pytest.raises(OptionError, match=r"call it, policy=save_only_these_names\(\.\.\.\)"):
+        fg.grad(fg.checkpoint(fnp.sin, policy=policies.save_only_these_names))(1.0)
+    assert float(fg.grad(fg.checkpoint(lambda x: x * x, policy=lambda primitive, *avals: np.bool_(True)))(2.0)) == 4.0
+
+
 def test_what_is_no_array_cannot_be_returned():
     with pytest.raises(DtypeError, match="the function returned object: return a pytree of arrays"):
         fg.grad(lambda x: fg.checkpoint(lambda x: (x, object()))(x)[0])(1.0)

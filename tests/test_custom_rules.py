@@ -122,9 +122,10 @@ def test_trees_keywords_and_defaults():
     def f(params, x=2.0, *, unused=None):
         return {"y": params["w"] * x, "n": 3}
 
-    f.defvjp(lambda *a: None, lambda *a: None)
+    f.defvjp(lambda params, x: (f(params, x), None), lambda r, ct: ({"w": 7.0}, None))
     with pytest.raises(TreeError, match="keyword-only arguments"):
-        fg.grad(lambda w: f({"w": w})["y"])(1.0)
+        fg.grad(lambda w: f({"w": w}, unused=1)["y"])(1.0)
+    assert float(fg.grad(lambda w: f({"w": w})["y"])(1.0)) == 7.0  # a default needs no place
 
     @fg.custom_vjp
     def g(params, x=2.0):
@@ -167,6 +168,28 @@ def test_arguments_that_are_not_differentiated():
     assert fg.vmap(fg.grad(lambda x: scaled(x, "same")))(fnp.ones(2)).tolist() == [5.0, 5.0]
 
 
+def test_an_argument_that_is_not_differentiated_is_a_constant_also_alone():
+    """With no other argument traced f is a plain function, and its derivative by n was f's own."""
+    f = fg.custom_jvp(lambda x, n: x * n["k"], nondiff_argnums=1)
+    f.defjvp(lambda n, primals, tangents: (f(primals[0], n), 5.0 * n["k"] * tangents[0]))
+    assert float(fg.grad(lambda n: f(2.0, {"k": n}))(3.0)) == 0.0
+    assert float(fg.grad(lambda n: f(n, {"k": n}))(3.0)) == 15.0
+    rows = fnp.asarray([1.0, 2.0])
+    assert fg.vmap(fg.grad(f), (0, {"k": 0}))(rows, {"k": rows}).tolist() == [5.0, 10.0]
+    assert fg.vmap(lambda n: fg.grad(f)(n, {"k": n if n > 1 else 3 * n}))(rows).tolist() == [15.0, 10.0]
+    assert fg.vmap(lambda n: fg.grad(lambda x: f(x, {"k": n}) if n > 1 else x)(n))(rows).tolist() == [1.0, 10.0]
+
+
+def test_numbers_keep_the_precision_of_the_arrays_beside_them():
+    """0.1 was rounded to float32 on its way through, where a transform looked on."""
+    f = fg.custom_jvp(lambda x, y: x * y)
+    f.defjvps(lambda t, out, x, y: t * y, None)
+    x = fg.asarray(1.0, dtype="float64")
+    assert float(fg.grad(f)(x, 0.1)) == 0.1
+    assert complex(fg.vmap(lambda x: f(x, 0.1j))(x[None])[0]) == 0.1j
+    assert fg.grad(f)(1.0, 0.1).dtype == np.float32
+
+
 def test_symbolic_zeros_tell_which_tangents_are_zero():
     seen = []
 
@@ -190,6 +213,56 @@ def test_symbolic_zeros_tell_which_tangents_are_zero():
     assert seen == [[False, True], [False, False]]
     zero = fg.SymbolicZero((2,), np.dtype("float32"))
     assert zero.instantiate().tolist() == [0.0, 0.0]
+
+
+def of_symbols(seen):
+    """p["a"] * w and p["a"] * p["b"], whose rules write down what they are told."""
+
+    @fg.custom_vjp
+    def f(p, w, i):
+        return {"y": p["a"] * w, "z": p["a"] * p["b"], "n": i}
+
+    def fwd(p, w, i):
+        seen.append((p["a"].perturbed, p["b"].perturbed, w.perturbed, i.perturbed))
+        values = fg.tree.map(lambda leaf: leaf.value, (p, w, i))
+        return f(*values), values[:2]
+
+    def bwd(residuals, ct):
+        p, w = residuals
+        y, z, n = (ct[k] for k in "yzn")
+        assert n is None
+        seen.append((isinstance(y, fg.SymbolicZero), isinstance(z, fg.SymbolicZero)))
+        by_y = y if isinstance(y, fg.SymbolicZero) else y * w
+        by_z = z.instantiate() if isinstance(z, fg.SymbolicZero) else z * p["b"]
+        by_a = by_z if isinstance(by_y, fg.SymbolicZero) else by_y + by_z
+        return (
+            {"a": by_a, "b": None if isinstance(z, fg.SymbolicZero) else z * p["a"]},
+            (y if isinstance(y, fg.SymbolicZero) else y * p["a"]),
+            None,
+        )
+
+    f.defvjp(fwd, bwd, symbolic_zeros=True)
+    return f
+
+
+def test_symbolic_zeros_tell_which_cotangents_are_zero_and_which_are_wanted():
+    seen = []
+    f = of_symbols(seen)
+    a, b, w = fg.asarray(X), fg.asarray(Y), fg.asarray(X + 1)
+    by_a = fg.grad(lambda a, b, w: f({"a": a, "b": b}, w, 2)["y"].sum())
+    close(by_a(a, b, w), X + 1)
+    assert seen == [(True, False, False, False), (False, True)]
+    seen.clear()
+    close(fg.grad(lambda b: f({"a": a, "b": b}, w, 2)["z"].sum())(b), X)
+    assert seen == [(False, True, False, False), (True, False)]
+    seen.clear()
+    close(
+        fg.grad(lambda w: fg.vmap(f, ({"a": 0, "b": 0}, None, None))({"a": a, "b": b}, w, 2)["y"].sum())(w[0]), X.sum()
+    )
+    assert seen == [(False, False, True, False), (False, True)]
+    close(fg.vmap(by_a)(a, b, w), X + 1)
+    close(fg.grad(lambda w: by_a(a, b, w).sum())(w), np.ones(4))
+    close(fg.jvp(lambda a: f({"a": a, "b": b}, w, 2)["z"], (a,), (a,))[1], X * Y)
 
 
 def test_integers_pass_through():
@@ -328,19 +401,79 @@ def _with_rules(f):
     return f
 
 
-def test_what_a_rule_closes_over_must_be_an_argument():
-    def loss(w):
-        @fg.custom_vjp
-        def f(x):
-            return x * w
+def scaled_by(kind, w):
+    """x * w with ten times its derivative, closing over w."""
+    if kind == "jvp":
+        f = fg.custom_jvp(lambda x: x * w)
+        f.defjvp(lambda primals, tangents: (f(*primals), 10 * tangents[0] * w))
+    else:
+        f = fg.custom_vjp(lambda x: x * w)
+        f.defvjp(lambda x: (f(x), None), lambda _, ct: (10 * ct * w,))
+    return f
 
-        f.defvjp(lambda x: (x * w, None), lambda r, ct: (ct * 2,))
-        return f(w * 2)
 
+@pytest.mark.parametrize("kind", ["jvp", "vjp"])
+def test_functions_and_rules_may_close_over_batches(kind):
+    """The tracer of the batch was met when its vmap had ended."""
+    x = fg.asarray(X)
+    close(fg.vmap(lambda w: scaled_by(kind, w)(2 * w))(x), 2 * X**2)
+    close(fg.vmap(lambda w: fg.grad(scaled_by(kind, w))(2 * w))(x), 10 * X)
+    close(fg.vmap(lambda w: fg.jvp(scaled_by(kind, w), (w,), (2.0 * w,))[1])(x), 20 * X**2)
+    close(fg.vmap(lambda w: fg.vmap(lambda v: fg.grad(scaled_by(kind, w * v))(v))(x))(x), 10 * np.outer(X, X))
+    close(fg.grad(lambda x: fg.vmap(lambda x, w: scaled_by(kind, w)(x))(x, fg.asarray(Y)).sum())(x), 10 * Y)
+    # examples that part: each path's rule sees its own rows
+    close(fg.vmap(lambda w: fg.grad(scaled_by(kind, w))(w) if w > 1 else w)(x), np.where(X > 1, 10 * X, X))
+    close(fg.scan(lambda c, w: (c + fg.grad(scaled_by(kind, w))(c), c), 1.0, x)[0], 1 + 10 * X.sum())
+    # of an argument that is not differentiated, which is a function
+    apply = fg.custom_jvp(lambda f, x: f(x), nondiff_argnums=0)
+    apply.defjvp(lambda f, primals, tangents: (f(*primals), 3 * f(*primals) * tangents[0]))
+    close(fg.vmap(lambda w: fg.grad(lambda x: apply(lambda x: x * w, x))(2 * w))(x), 6 * X**2)
+
+
+@pytest.mark.parametrize("kind", ["jvp", "vjp"])
+def test_what_is_differentiated_must_be_an_argument(kind):
+    with pytest.raises(LeakedTracerError, match=r"custom_.+ closes over a value that is differentiated \(float32"):
+        fg.grad(lambda w: scaled_by(kind, w)(w * 2))(3.0)
+    with pytest.raises(LeakedTracerError, match=r"make it an argument, or close over fg\.stop_gradient of it"):
+        fg.jvp(lambda w: scaled_by(kind, w)(w * 2), (3.0,), (1.0,))
+    assert float(fg.grad(lambda w: scaled_by(kind, fg.stop_gradient(w))(w * 2))(3.0)) == 60.0
+    # where no argument is differentiated the function is a plain one, and may close over anything
+    assert float(fg.grad(lambda w: scaled_by(kind, w)(2.0))(3.0)) == 2.0
+    assert float(fg.grad(lambda w: fg.vmap(scaled_by(kind, w))(fnp.ones(3)).sum())(3.0)) == 3.0
+    assert float(fg.jvp(lambda w: fg.vmap(scaled_by(kind, w))(fnp.ones(3)).sum(), (3.0,), (1.0,))[1]) == 3.0
+    assert float(fg.grad(lambda w: fg.grad(scaled_by(kind, w))(2.0))(3.0)) == 10.0  # of the rule itself
+
+
+def test_a_global_that_a_rule_reads_must_be_an_argument():
+    held = []
+    f = fg.custom_vjp(lambda x: x * globals()["_held"][-1])
+    f.defvjp(lambda x: (f(x), None), lambda r, ct: (ct * 2,))
+    globals()["_held"] = held
     with pytest.raises(LeakedTracerError) as caught:
-        fg.grad(loss)(3.0)
+        fg.vmap(lambda w: held.append(w) or f(w * 2))(fnp.ones(2))
     assert any("must take all that they differentiate or batch as arguments" in note for note in caught.value.__notes__)
-    # where no transform sees the arguments the function is a plain one, and may close over anything
-    free = fg.custom_vjp(lambda x: x)
-    free.defvjp(lambda x: (x, None), lambda r, ct: (ct,))
-    assert float(fg.grad(lambda w: free(2.0) * w)(3.0)) == 2.0
+
+
+def test_results_of_rules_that_do_not_fit_are_named():
+    def by(rule, f=lambda x: x):
+        f = fg.custom_jvp(f)
+        f.defjvp(rule)
+        return fg.jvp(f, (1.0,), (1.0,))
+
+    # None in the output is no leaf: these failed in zip()
+    assert by(lambda p, t: (None, None), lambda x: None) == (None, None)
+    value, tangent = by(lambda p, t: ((p[0], None), (t[0], None)), lambda x: (x, None))
+    assert (float(value[0]), value[1], float(tangent[0]), tangent[1]) == (1.0, None, 1.0, None)
+    with pytest.raises(DtypeError, match=r"custom_jvp <lambda>: the output must be a pytree of arrays: .*'relu'"):
+        by(lambda p, t: ("relu", None))
+    with pytest.raises(DtypeError, match=r"its rule: the tangent of output 0 must be an array like float32.*'relu'"):
+        by(lambda p, t: (p[0], "relu"))
+    f = fg.custom_jvp(plain)
+    f.defjvps(lambda t, out, x, y: t)
+    with pytest.raises(TreeError, match="defjvps has 1 rules for 2 arguments"):
+        fg.grad(f)(1.0, 2.0)
+    with pytest.raises(TypeError, match="custom_jvp plain: too many positional arguments"):
+        fg.grad(f)(1.0, 2.0, 3.0)
+    for wrong in (lambda x: x, lambda x: (x, x)):
+        with pytest.raises(TreeError, match=r"custom_gradient <lambda>: the function must return \(output, pullback\)"):
+            fg.grad(fg.custom_gradient(wrong))(1.0)

@@ -1,4 +1,4 @@
-"""linearize, linear_transpose, hvp, ggnvp, hessian_diag, elementwise_grad, chunks of Jacobians, integers, complex."""
+"""linearize, linear_transpose, products with Hessians and their diagonals, chunks of Jacobians, integers, complex."""
 
 import numpy as np
 import pytest
@@ -120,6 +120,36 @@ def test_gauss_newton_products():
     for product in (lambda: fg.hvp(energy, x, u), lambda: fg.ggnvp(f, loss, x, u)):
         with pytest.raises(TreeError, match="as tuples"):
             product()
+
+
+@pytest.mark.parametrize("chunk_size", [None, 1, 3, 7, 100])
+def test_the_diagonal_of_the_fisher_information(chunk_size):
+    xs, labels = RNG.normal(size=(7, 3)), np.arange(7) % 2
+
+    def nll(params, example, _):
+        z = example["x"] @ params["w"] + params["b"]
+        return fnp.log1p(fnp.exp(z)) - example["y"] * z
+
+    params = {"w": fg.asarray(V), "b": fg.asarray(0.3, dtype="float64")}
+    diagonal = fg.fisher_diag(nll, chunk_size=chunk_size)
+    found = diagonal(params, {"x": xs, "y": labels}, None)
+    misses = 1 / (1 + np.exp(-(xs @ V + 0.3))) - labels
+    np.testing.assert_allclose(found["w"], np.mean((misses[:, None] * xs) ** 2, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found["b"], np.mean(misses**2), rtol=1e-12)
+    if chunk_size == 3:
+        slope = fg.grad(lambda b: diagonal(params | {"b": b}, {"x": xs, "y": labels}, None)["b"])(params["b"])
+        p = misses + labels
+        np.testing.assert_allclose(slope, np.mean(2 * misses * p * (1 - p)), rtol=1e-12)
+
+
+def test_a_fisher_information_needs_examples():
+    diagonal = fg.fisher_diag(lambda w, *xs: abs(w) ** 2 * xs[0])
+    np.testing.assert_allclose(diagonal(fnp.asarray(1 + 2j), fnp.asarray([1.0, 3.0])), 4 * 5 * 5, rtol=1e-6)
+    for examples in ((), (fnp.zeros(0),), (2.0,), (fnp.ones(2), fnp.ones(3))):
+        with pytest.raises(ShapeError, match="the examples are the first axis of all arrays after params"):
+            diagonal(1.0, *examples)
+    with pytest.raises(OptionError, match="chunk_size must be a positive int, not 0"):
+        fg.fisher_diag(lambda w, x: w * x, chunk_size=0)(1.0, fnp.ones(2))
 
 
 def test_elementwise_derivatives():
@@ -253,6 +283,19 @@ def test_what_is_not_complex_is_refused():
         fg.jacfwd(fnp.exp, holomorphic=True)(fg.asarray(V))
     with pytest.raises(DtypeError, match="take its real part, or say holomorphic=True"):
         fg.grad(fnp.exp)(fg.asarray(Z[0]))
+
+
+def test_jacobians_refuse_complex_numbers_of_which_they_would_see_half():
+    """d(a + ib)/dx by rows had the real part alone, and d|z|^2/dz by columns the derivative by a alone."""
+    z, x = fg.asarray(Z), fg.asarray(V)
+    with pytest.raises(DtypeError, match="jacrev: an output is complex128"):
+        fg.jacrev(lambda x: x * 2j)(x)
+    with pytest.raises(DtypeError, match="jacfwd: an argument is complex128"):
+        fg.jacfwd(lambda z: abs(z) ** 2)(z)
+    with pytest.raises(DtypeError, match="hessian: an argument is complex128"):
+        fg.hessian(lambda z: (abs(z) ** 2).sum())(z)
+    np.testing.assert_allclose(fg.jacfwd(lambda x: x * 2j)(x), 2j * np.eye(len(V)))
+    np.testing.assert_allclose(fg.jacrev(lambda z: abs(z) ** 2)(z), np.diag(2 * Z.conj()))
 
 
 def test_the_same_numbers_as_jax():

@@ -7,7 +7,7 @@ import pytest
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
-from funcgrad.errors import DtypeError, LeakedTracerError, OptionError, ShapeError, TreeError
+from funcgrad.errors import ConvergenceError, DtypeError, LeakedTracerError, OptionError, ShapeError, TreeError
 
 RNG = np.random.default_rng(0)
 A, B, ROWS = RNG.normal(size=(3, 3)) + 3 * np.eye(3), RNG.normal(size=3), RNG.normal(size=(4, 3))
@@ -177,8 +177,20 @@ def test_what_is_wrong_is_said():
         fg.custom_linear_solve(lambda x: (x, x), 1.0, solve)
     with pytest.raises(ShapeError, match=r"solve returned float32\[2\] where b has float32\[3\]"):
         fg.custom_linear_solve(lambda x: x, fnp.ones(3), lambda mv, b: b[:2])
-    with pytest.raises(OptionError, match="no convergence in 20 iterations"):
+    with pytest.raises(ConvergenceError, match="no convergence in 20 iterations"):
         fg.fixed_point(lambda x: 2 * x, 1.0, max_iterations=20)
+    for wrong in (0, 1.5, True, "many"):
+        with pytest.raises(OptionError, match="max_iterations must be a positive int"):
+            fg.fixed_point(lambda x: x / 2, 1.0, max_iterations=wrong)
+    for wrong in (-1.0, float("nan"), True, "small"):
+        with pytest.raises(OptionError, match="tol must be a number"):
+            fg.fixed_point(lambda x: x / 2, 1.0, tol=wrong)
+
+
+def test_what_grows_to_infinity_is_no_fixed_point():
+    """A step from 1e200 to infinity was within a part of infinity, and infinity the result."""
+    with np.errstate(over="ignore", invalid="ignore"), pytest.raises(ConvergenceError, match="no convergence"):
+        fg.fixed_point(lambda x: x * x, fnp.asarray([0.5, 3.0]), max_iterations=50)
 
 
 # ---- what the solvers may be --------------------------------------------------------------------
@@ -508,7 +520,7 @@ def test_where_a_fixed_point_has_no_derivative():
     f = lambda a: fg.fixed_point(lambda x: x + a - 2.0, 1.0)  # noqa: E731
     assert float(f(2.0)) == 1.0
     for transform in (fg.grad, fg.jacfwd):
-        with pytest.raises(OptionError, match="no derivative found: 1 of y is left"):
+        with pytest.raises(ConvergenceError, match="no derivative found: 1 of y is left"):
             transform(f)(2.0)
 
 

@@ -88,6 +88,32 @@ def test_a_long_chain_needs_no_recursion():
     np.testing.assert_array_equal(fg.grad(chain, memory="1MB")(x), fg.grad(chain)(x))
 
 
+@pytest.mark.parametrize("arrays", [4.6, 10])
+def test_a_value_that_two_operations_read_is_not_made_again_for_each(arrays, monkeypatch):
+    """Made twice at each of 20 levels it was made a million times: gradients that never ended."""
+    runs = 0
+    run = memory.bind
+
+    def counted(*args):
+        nonlocal runs
+        runs += 1
+        assert runs < 30_000
+        return run(*args)
+
+    def f(x):
+        for _ in range(20):
+            x = fnp.sin(x) * 1.1 + fnp.tanh(x)
+        return x.sum()
+
+    x = fg.asarray(np.random.default_rng(0).normal(size=(64, 64)))
+    monkeypatch.setattr(memory, "bind", counted)
+    if arrays < 5:  # nor can it be made with too little
+        with pytest.raises(MemoryBudgetError, match="push each other out"):
+            fg.grad(f, memory=int(arrays * x.nbytes))(x)
+    else:
+        assert np.array_equal(fg.grad(f, memory=int(arrays * x.nbytes))(x), fg.grad(f)(x))
+
+
 def peak(f, *args):
     f(*args)
     gc.collect()

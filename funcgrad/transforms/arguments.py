@@ -15,7 +15,17 @@ from ..dtypes import is_inexact
 from ..errors import DtypeError, FuncgradError, NonScalarError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray
 
-__all__ = ["Selection", "as_arrays", "byte_count", "directions", "refuse_reals", "scalar_output", "select", "split_aux"]
+__all__ = [
+    "Selection",
+    "as_arrays",
+    "byte_count",
+    "directions",
+    "refuse_complex",
+    "refuse_reals",
+    "scalar_output",
+    "select",
+    "split_aux",
+]
 
 
 def as_arrays(
@@ -108,6 +118,16 @@ def refuse_reals(arrays: Sequence[Array], transform: str, what: str) -> None:
     for x in arrays:
         if x.dtype.kind != "c":
             raise DtypeError(f"{transform} with holomorphic=True: {what} is {x.aval}, and must be complex")
+
+
+def refuse_complex(arrays: Sequence[Array], transform: str, what: str) -> None:
+    """An error for what one derivative an element does not tell all of: a real and an imaginary part have two."""
+    for x in arrays:
+        if x.dtype.kind == "c":
+            raise DtypeError(
+                f"{transform}: {what} is {x.aval}: say holomorphic=True if the function is, or take real and imaginary "
+                "parts apart; jacfwd takes complex functions of real arguments, jacrev real functions of complex ones"
+            )
 
 
 def scalar_output(out: Any, holomorphic: bool = False) -> Any:

@@ -40,7 +40,8 @@ class BatchTracer(Tracer):
             if (value := resolve(self)) is not self:
                 return value.concrete()  # type: ignore[no-any-return]
             raise self.leaked("reading a value")
-        noticed(self)
+        if trace is self.trace:
+            noticed(self)
         return trace.decide(x)  # type: ignore[no-any-return]
 
     def shown(self) -> Any:

@@ -59,6 +59,10 @@ def checkpoint(
     Returns:
         A function of f's arguments.
 
+    Raises:
+        OptionError: the policy is none.
+        DtypeError: f returns what is no array.
+
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> layer = fg.checkpoint(lambda w, x: fnp.tanh(w * x))
     >>> float(fg.grad(layer)(0.0, 2.0))
@@ -73,6 +77,10 @@ def checkpoint(
             policy=policy,
             static_argnums=static_argnums,
             static_argnames=static_argnames,
+        )
+    if policy is not None and not callable(policy):
+        raise OptionError(
+            f"checkpoint: the policy must be a function, such as fg.checkpoint_policies.dots_saveable, not {policy!r}"
         )
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)

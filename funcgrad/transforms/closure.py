@@ -8,17 +8,33 @@ later runs find it, and the effect happens once.
 
     out, captured, _ = capture(lambda h: h @ w, h)        # captured is [w]
     closed(lambda h: h @ w, captured)([other], h)         # h @ other
+
+Where there can be no first run, as of a rule for the backward pass, `held` looks for them in the function itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from .. import tree
-from ..core import Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
+from ..core import (
+    Array,
+    Call,
+    Params,
+    Primitive,
+    Trace,
+    Tracer,
+    bind,
+    bind_call,
+    current_trace,
+    is_running,
+    use_trace,
+)
 
-__all__ = ["SubstitutionTrace", "capture", "closed", "noticed", "resolve"]
+__all__ = ["SubstitutionTrace", "capture", "closed", "held", "noticed", "resolve"]
 
 
 class CaptureTracer(Tracer):
@@ -157,3 +173,40 @@ def closed(
         return tree.map(trace.read, out)
 
     return call
+
+
+def held(*roots: Any) -> list[Tracer]:
+    """The tracers that functions hold and will read when they run, as far as can be seen.
+
+    They are those of running transforms, and those of ended ones in whose place there are other values.
+
+    Looked through are closures, defaults, bound methods, partials, containers and the attributes of objects.
+    """
+    found: list[Tracer] = []
+    seen: dict[int, Any] = {}
+    waiting = list(roots)
+    while waiting:
+        x = waiting.pop()
+        if id(x) in seen or isinstance(x, ModuleType | type | str | Trace):
+            continue
+        seen[id(x)] = x
+        if isinstance(x, Array):
+            if isinstance(x, Tracer) and (is_running(x.trace) or resolve(x) is not x):
+                found.append(x)
+            continue
+        if isinstance(x, FunctionType):
+            waiting += [cell.cell_contents for cell in x.__closure__ or () if cell != CellType()]  # not the empty ones
+            waiting += [*(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values()]
+        elif isinstance(x, MethodType):
+            waiting += [x.__self__, x.__func__]
+        elif isinstance(x, partial):
+            waiting += [x.func, *x.args, *x.keywords.values()]
+        elif isinstance(x, dict):
+            waiting += x.values()
+        elif isinstance(x, list | tuple | set | frozenset):
+            waiting += x
+        slots = [getattr(kind, "__slots__", ()) for kind in type(x).__mro__]
+        names = [name for part in slots for name in ((part,) if isinstance(part, str) else part)]
+        waiting += [getattr(x, name) for name in names if hasattr(x, name)]
+        waiting += getattr(x, "__dict__", {}).values()
+    return found

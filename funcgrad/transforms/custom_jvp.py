@@ -23,7 +23,16 @@ from ..core import Aval, Call, bind_call, current_trace
 from ..dtypes import is_inexact
 from ..errors import TreeError
 from ..numpy.creation import asarray, zeros, zeros_like
-from .custom_arguments import Arguments, instantiate, is_traced, run_call, same_form
+from .custom_arguments import (
+    Arguments,
+    as_outputs,
+    by_itself,
+    instantiate,
+    pulled,
+    pushed,
+    run_call,
+    same_form,
+)
 from .grad import vjp
 from .vmap import vmap
 
@@ -100,6 +109,10 @@ class custom_jvp:  # noqa: N801  # a decorator, named as one
             raise TreeError("custom_jvp: defjvps takes no nondiff arguments: use defjvp")
 
         def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+            if len(rules) != len(primals):
+                raise TreeError(
+                    f"custom_jvp: defjvps has {len(rules)} rules for {len(primals)} arguments: None stands for zero"
+                )
             out = self(*primals)
             parts = [f(t, out, *primals) for f, t in zip(rules, tangents, strict=True) if f is not None]
             total = tree.map(zeros_like, out)
@@ -117,22 +130,23 @@ class custom_jvp:  # noqa: N801  # a decorator, named as one
             raise TreeError(f"{kind}: there is no rule for its derivative: declare one by `.defjvp`")
         if current_trace() is None:
             return self.f(*args, **kwargs)
-        call = Arguments(self.f, args, kwargs, self.nondiff, kind)
-        if not is_traced(call.leaves):
-            return self.f(*args, **kwargs)
+        call = Arguments(self.f, [self.rule], args, kwargs, self.nondiff, kind)
+        if not call.traced:
+            return self.f(*call.whole([], call.leaves)) if call.fixed else self.f(*args, **kwargs)
         structures: list[Any] = []
 
-        def evaluate(leaves: Sequence[Any]) -> list[Any]:
-            outs, structure = tree.flatten(self.f(*call.whole(leaves)))
+        def evaluate(operands: Sequence[Any]) -> list[Any]:
+            values, leaves = call.parted(operands)
+            outs, structure = tree.flatten(call.run(self.f, values, *call.whole(values, leaves)))
             structures.append(structure)
-            return as_outputs(outs)
+            return as_outputs(outs, kind)
 
-        def rule(leaves: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-            return self._apply_rule(call, leaves, tangents, structures, kind)
+        def rule(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+            return self._apply_rule(call, primals, tangents, structures, kind)
 
-        operation = CustomJVP(kind, evaluate, rule)
+        operation = CustomJVP(kind, evaluate, rule, len(call.read))
         operation.learned = structures
-        outs = run_call(operation, call.leaves, kind)
+        outs = run_call(operation, call.operands, kind)
         call.forget()
         return tree.unflatten(operation.learned[-1], outs)
 
@@ -143,9 +157,10 @@ class custom_jvp:  # noqa: N801  # a decorator, named as one
         return [n for n in self.nondiff if isinstance(n, int)], [n for n in self.nondiff if isinstance(n, str)]
 
     def _apply_rule(
-        self, call: Arguments, leaves: Sequence[Any], tangents: Sequence[Any], structures: list[Any], kind: str
+        self, call: Arguments, primals: Sequence[Any], tangents: Sequence[Any], structures: list[Any], kind: str
     ) -> tuple[list[Any], list[Any]]:
-        """The user's rule on leaves; a tangent of None is zero."""
+        """The user's rule on operands; a tangent of None is zero."""
+        (values, leaves), (_, tangents) = call.parted(primals), call.parted(tangents)
         if self.symbolic_zeros:
             given = [
                 SymbolicZero(x.shape, x.dtype) if t is None and is_inexact(x.dtype) else t
@@ -154,41 +169,40 @@ class custom_jvp:  # noqa: N801  # a decorator, named as one
         else:
             given = instantiate(tangents, leaves)
         assert self.rule is not None
-        result = self.rule(*call.fixed.values(), call.tree(leaves), call.tree(given))
+        result = call.run(self.rule, values, *call.nondiff(values).values(), call.tree(leaves), call.tree(given))
         if not (isinstance(result, tuple) and len(result) == 2):
             raise TreeError(
                 f"{kind}: the rule must return (output, tangent of the output), not {type(result).__name__}"
             )
-        outs, structure = tree.flatten(result[0])
-        found = tree.flatten(result[1], none_is_leaf=True)[0]
-        if tree.structure(result[1]) != structure and len(found) != len(outs):
-            words = tree.difference(result[0], result[1])
+        outs, structure = tree.flatten(result[0], none_is_leaf=True)
+        found, other = tree.flatten(result[1], none_is_leaf=True)
+        if other != structure:
+            words = tree.difference(result[0], result[1], none_is_leaf=True)
             raise TreeError(f"{kind}: the rule's output (the first) and its tangent (the second) differ: {words}")
-        structures.append(structure)
-        outs = as_outputs(outs)
-        found = [None if isinstance(t, SymbolicZero) else t for t in found]
+        structures.append(tree.structure(result[0]))
+        found = [None if isinstance(t, SymbolicZero) else t for t, x in zip(found, outs, strict=True) if x is not None]
+        outs = as_outputs([x for x in outs if x is not None], kind)
         return outs, same_form(found, outs, "the tangent of output", f"{kind}, its rule")
 
 
-def as_outputs(leaves: Sequence[Any]) -> list[Any]:
-    """A function's results as arrays."""
-    return [asarray(x) for x in leaves]
-
-
 class CustomJVP(Call):
-    """A function on leaves with its rule on leaves."""
+    """A function on operands with its rule on operands, of which the first `read` are what it closes over."""
 
-    def __init__(self, name: str, f: Flat, rule: Flat):
-        self.name, self.f, self.rule = name, f, rule
+    def __init__(self, name: str, f: Flat, rule: Flat, read: int):
+        self.name, self.f, self.rule, self.read = name, f, rule, read
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         return self.f(args)  # type: ignore[no-any-return]
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        if by_itself(self.name, primals[: self.read], [t is not None for t in tangents]):
+            return pushed(self.f, primals, tangents)
         return self.rule([asarray(p) for p in primals], tangents)  # type: ignore[no-any-return]
 
     def vjp(self, primals: Sequence[Any], wanted: Sequence[bool]) -> tuple[Sequence[Any], Callable[..., Sequence[Any]]]:
         primals = [asarray(p) for p in primals]
+        if by_itself(self.name, primals[: self.read], wanted):
+            return pulled(self.f, primals, wanted)
         places = [i for i, w in enumerate(wanted) if w and is_inexact(primals[i].dtype)]
 
         def push(*ts: Any) -> tuple[list[Any], list[Any]]:
@@ -217,7 +231,7 @@ class CustomJVP(Call):
             return vmap(self.rule, in_axes=(axes, axes), axis_size=size)(list(primals), list(tangents))
 
         f = vmap(self.f, in_axes=(axes,), axis_size=size)
-        call = CustomJVP(self.name, lambda xs: f(list(xs)), rule)
+        call = CustomJVP(self.name, lambda xs: f(list(xs)), rule, self.read)
         call.learned = self.learned
         outs = bind_call(current_trace(), call, args)
         return outs, [0] * len(outs)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .. import tree
@@ -25,14 +26,31 @@ from ..dtypes import is_inexact
 from ..errors import TreeError
 from ..numpy.creation import asarray, zeros_like
 from ..rules import move_axis
-from .custom_arguments import Arguments, instantiate, is_traced, run_call, same_form
-from .custom_jvp import as_outputs
+from .custom_arguments import (
+    Arguments,
+    as_outputs,
+    by_itself,
+    instantiate,
+    pulled,
+    pushed,
+    run_call,
+    same_form,
+)
+from .custom_jvp import SymbolicZero
 from .grad import vjp
 from .vmap import vmap
 
 __all__ = ["custom_gradient", "custom_vjp"]
 
 Flat = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class CustomVJPPrimal:
+    """A leaf of fwd's arguments with `symbolic_zeros`: its value, and whether its cotangent is asked for."""
+
+    value: Any
+    perturbed: bool
 
 
 class custom_vjp:  # noqa: N801  # a decorator, named as one
@@ -69,13 +87,36 @@ class custom_vjp:  # noqa: N801  # a decorator, named as one
         self.numbers = (nondiff_argnums,) if isinstance(nondiff_argnums, int) else tuple(nondiff_argnums)
         self.names = (nondiff_argnames,) if isinstance(nondiff_argnames, str) else tuple(nondiff_argnames)
         self.rules: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+        self.symbolic_zeros = False
         self.f: Any = f
         if f is not None:
             functools.update_wrapper(self, f)
 
-    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
-        """Declare the rules: see the class."""
-        self.rules = fwd, bwd
+    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any], symbolic_zeros: bool = False) -> None:
+        """Declare the rules: see the class.
+
+        Args:
+            fwd: (*arguments) -> (output, residuals).
+            bwd: (*nondiff arguments, residuals, cotangent of the output) -> a cotangent for each other argument.
+            symbolic_zeros: tell the rules what need not be computed. Each leaf of fwd's arguments, the nondiff ones
+                excepted, is then an object with the attributes `value` and `perturbed`, False where nobody asks for
+                its cotangent; and bwd gets a `SymbolicZero` for each cotangent that is known to be zero.
+
+        >>> import funcgrad as fg, funcgrad.numpy as fnp
+        >>> @fg.custom_vjp
+        ... def solve(a, b):
+        ...     return b / a
+        >>> def fwd(a, b):
+        ...     x = b.value / a.value
+        ...     return x, (a.value, x if a.perturbed else None)
+        >>> def bwd(residuals, ct):
+        ...     a, x = residuals
+        ...     return None if x is None else -ct * x / a, ct / a
+        >>> solve.defvjp(fwd, bwd, symbolic_zeros=True)
+        >>> float(fg.grad(solve, 1)(2.0, 3.0)), [float(g) for g in fg.grad(solve, (0, 1))(2.0, 3.0)]
+        (0.5, [-0.75, 0.5])
+        """
+        self.rules, self.symbolic_zeros = (fwd, bwd), symbolic_zeros
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.f is None:  # custom_vjp(nondiff_argnums=...) as a decorator
@@ -85,34 +126,46 @@ class custom_vjp:  # noqa: N801  # a decorator, named as one
             raise TreeError(f"{kind}: there are no rules for its derivative: declare them by `.defvjp(fwd, bwd)`")
         if current_trace() is None:
             return self.f(*args, **kwargs)
-        call = Arguments(self.f, args, kwargs, (*self.numbers, *self.names), kind)
-        if not is_traced(call.leaves):
-            return self.f(*args, **kwargs)
         fwd, bwd = self.rules
-        structures: list[Any] = []
+        symbolic = self.symbolic_zeros
+        call = Arguments(self.f, [fwd, bwd], args, kwargs, (*self.numbers, *self.names), kind)
+        if not call.traced:
+            return self.f(*call.whole([], call.leaves)) if call.fixed else self.f(*args, **kwargs)
+        learned: list[Any] = []
 
-        def evaluate(leaves: Sequence[Any]) -> list[Any]:
-            outs, structure = tree.flatten(self.f(*call.whole(leaves)))
-            structures.append(structure)
-            return as_outputs(outs)
+        def learn(output: Any) -> list[Any]:
+            outs, structure = tree.flatten(output)
+            outs = as_outputs(outs, kind)
+            learned.append((structure, [x.aval for x in outs]))
+            return outs
 
-        def forward(leaves: Sequence[Any]) -> tuple[list[Any], Any]:
-            result = fwd(*call.whole(leaves))
+        def evaluate(operands: Sequence[Any]) -> list[Any]:
+            values, leaves = call.parted(operands)
+            return learn(call.run(self.f, values, *call.whole(values, leaves)))
+
+        def forward(operands: Sequence[Any], perturbed: Sequence[bool]) -> tuple[list[Any], Any]:
+            values, leaves = call.parted(operands)
+            given = list(map(CustomVJPPrimal, leaves, call.parted(perturbed)[1])) if symbolic else leaves
+            result = call.run(fwd, values, *call.whole(values, given))
             if not (isinstance(result, tuple) and len(result) == 2):
                 raise TreeError(f"{kind}: fwd must return (output, residuals), not {type(result).__name__}")
-            outs, structure = tree.flatten(result[0])
-            structures.append(structure)
-            return as_outputs(outs), result[1]
+            return learn(result[0]), (values, result[1])
 
         def backward(residuals: Any, cts: Sequence[Any]) -> list[Any]:
-            result = bwd(*call.fixed.values(), residuals, tree.unflatten(structures[-1], cts))
-            return cotangents(result, call, kind)
+            (values, kept), (structure, avals) = residuals, learned[-1]
+            if symbolic:
+                cts = [
+                    SymbolicZero(x.shape, x.dtype) if ct is None and is_inexact(x.dtype) else ct
+                    for ct, x in zip(cts, avals, strict=True)
+                ]
+            result = call.run(bwd, values, *call.nondiff(values).values(), kept, tree.unflatten(structure, cts))
+            return [*[None] * len(values), *cotangents(result, call, kind)]
 
-        operation = CustomVJP(kind, evaluate, forward, backward)
-        operation.learned = structures
-        outs = run_call(operation, call.leaves, kind)
+        operation = CustomVJP(kind, evaluate, forward, backward, len(call.read), symbolic)
+        operation.learned = learned
+        outs = run_call(operation, call.operands, kind)
         call.forget()
-        return tree.unflatten(operation.learned[-1], outs)
+        return tree.unflatten(operation.learned[-1][0], outs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -125,6 +178,9 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         f: (*arguments) -> (output, pullback); the pullback takes the output's cotangent and returns a tuple with a
             cotangent for each argument, or for one argument that cotangent alone. What it closes over is kept.
 
+    Raises:
+        TreeError: the function returns something else.
+
     >>> import funcgrad as fg
     >>> @fg.custom_gradient
     ... def f(x):
@@ -133,16 +189,24 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     (9.0, 3.0)
     """
 
+    kind = f"custom_gradient {getattr(f, '__name__', '')}".rstrip()
+
+    def both(args: Sequence[Any]) -> tuple[Any, Any]:
+        found = f(*args)
+        if not (isinstance(found, tuple) and len(found) == 2 and callable(found[1])):
+            raise TreeError(f"{kind}: the function must return (output, pullback), not {type(found).__name__}")
+        return found
+
     def value(*args: Any) -> Any:
-        return f(*args)[0]
+        return both(args)[0]
 
     def bwd(args: Any, ct: Any) -> Any:
-        found = f(*args)[1](ct)
+        found = both(args)[1](ct)
         return found if isinstance(found, tuple | list) else (found,)
 
     functools.update_wrapper(value, f)
     wrapped = custom_vjp(value)
-    wrapped.defvjp(lambda *args: (f(*args)[0], args), bwd)
+    wrapped.defvjp(lambda *args: (both(args)[0], args), bwd)
     return wrapped
 
 
@@ -164,45 +228,61 @@ def cotangents(result: Any, call: Arguments, kind: str) -> list[Any]:
             f"{kind}: bwd's cotangents (the first) do not fit the arguments (the second): {words}"
         ) from error
     leaves = tree.flatten(call.given, none_is_leaf=True)[0]
-    found = [ct for ct, x in zip(found, leaves, strict=True) if x is not None]
+    found = [None if isinstance(ct, SymbolicZero) else ct for ct, x in zip(found, leaves, strict=True) if x is not None]
     return same_form(found, call.leaves, "the cotangent of argument leaf", f"{kind}, its bwd")
 
 
 class CustomVJP(Call):
-    """A function on leaves with its forward and backward rules on leaves."""
+    """A function on operands with its forward and backward rules on operands.
 
-    def __init__(self, name: str, f: Flat, fwd: Flat, bwd: Flat):
-        self.name, self.f, self.fwd, self.bwd = name, f, fwd, bwd
+    Args:
+        name: the function's.
+        f: operands -> results.
+        fwd: (operands, which are differentiated) -> (results, residuals).
+        bwd: (residuals, cotangents of the results) -> cotangents of the operands.
+        read: how many of the operands, the first ones, are what the function closes over.
+        symbolic: bwd takes None for a cotangent that is zero.
+    """
+
+    def __init__(self, name: str, f: Flat, fwd: Flat, bwd: Flat, read: int, symbolic: bool):
+        self.name, self.f, self.fwd, self.bwd, self.read, self.symbolic = name, f, fwd, bwd, read, symbolic
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         return self.f(args)  # type: ignore[no-any-return]
 
     def vjp(self, primals: Sequence[Any], wanted: Sequence[bool]) -> tuple[Sequence[Any], Callable[..., Sequence[Any]]]:
-        outs, residuals = self.fwd([asarray(p) for p in primals])
+        primals = [asarray(p) for p in primals]
+        if by_itself(self.name, primals[: self.read], wanted):
+            return pulled(self.f, primals, wanted)
+        outs, residuals = self.fwd(primals, wanted)
 
         def pullback(cts: Sequence[Any]) -> Sequence[Any]:
-            return self.bwd(residuals, instantiate(cts, outs))  # type: ignore[no-any-return]
+            given = list(cts) if self.symbolic else instantiate(cts, outs)
+            return self.bwd(residuals, given)  # type: ignore[no-any-return]
 
         kept = [x for x in tree.leaves(residuals) if isinstance(x, Array)]
         pullback.residuals = [(x, f"a residual of {self.name}") for x in kept]  # type: ignore[attr-defined]
         return outs, pullback
 
     def jvp(self, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-        outs, residuals = self.fwd([asarray(p) for p in primals])
+        primals, moving = [asarray(p) for p in primals], [t is not None for t in tangents]
+        if by_itself(self.name, primals[: self.read], moving):
+            return pushed(self.f, primals, tangents)
+        outs, residuals = self.fwd(primals, moving)
         smooth = [i for i, x in enumerate(outs) if is_inexact(x.dtype)]
-        pushed = [i for i, t in enumerate(tangents) if t is not None]
+        places = [i for i, t in enumerate(tangents) if t is not None]
 
         def back(*given: Any) -> list[Any]:
             cts = [zeros_like(x) for x in outs]
             for i, ct in zip(smooth, given, strict=True):
                 cts[i] = ct
             found = self.bwd(residuals, [ct if is_inexact(ct.dtype) else None for ct in cts])
-            return [zeros_like(tangents[i]) if found[i] is None else found[i] for i in pushed]
+            return [zeros_like(tangents[i]) if found[i] is None else found[i] for i in places]
 
         # <ct, J t> = <J^T ct, t>, and bwd is J^T: its transpose at any point is J
         _, push = vjp(back, *[zeros_like(outs[i]) for i in smooth])
         out_tangents: list[Any] = [None] * len(outs)
-        for i, t in zip(smooth, push([tangents[i] for i in pushed]), strict=True):
+        for i, t in zip(smooth, push([tangents[i] for i in places]), strict=True):
             out_tangents[i] = t
         return outs, out_tangents
 
@@ -211,8 +291,10 @@ class CustomVJP(Call):
     ) -> tuple[Sequence[Any], Sequence[int | None]]:
         axes = list(dims)
         f = vmap(self.f, in_axes=(axes,), axis_size=size)
-        fwd = vmap(self.fwd, in_axes=(axes,), axis_size=size)
         bwd = vmap(self.bwd, axis_size=size)
+
+        def forward(args: Sequence[Any], perturbed: Sequence[bool]) -> Any:
+            return vmap(lambda xs: self.fwd(xs, perturbed), in_axes=(axes,), axis_size=size)(list(args))
 
         def backward(residuals: Any, cts: Sequence[Any]) -> list[Any]:
             rows = bwd(residuals, list(cts))
@@ -221,7 +303,7 @@ class CustomVJP(Call):
                 for ct, d in zip(rows, dims, strict=True)
             ]
 
-        call = CustomVJP(self.name, lambda xs: f(list(xs)), lambda xs: fwd(list(xs)), backward)
+        call = CustomVJP(self.name, lambda xs: f(list(xs)), forward, backward, self.read, self.symbolic)
         call.learned = self.learned
         outs = bind_call(current_trace(), call, args)
         return outs, [0] * len(outs)

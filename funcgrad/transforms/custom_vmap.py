@@ -23,8 +23,7 @@ from ..errors import ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..numpy.manipulation import stack
 from ..rules import move_axis
-from .custom_arguments import Arguments, instantiate, is_traced, run_call
-from .custom_jvp import as_outputs
+from .custom_arguments import Arguments, as_outputs, instantiate, run_call
 from .grad import vjp
 from .jvp import jvp
 
@@ -74,15 +73,15 @@ class custom_vmap:  # noqa: N801  # a decorator, named as one
             raise TreeError(f"{kind}: there is no rule for its batches: declare one by `.def_vmap`")
         if current_trace() is None:
             return self.f(*args, **kwargs)
-        call = Arguments(self.f, args, kwargs, (), kind)
-        if not is_traced(call.leaves):
+        call = Arguments(self.f, None, args, kwargs, (), kind)
+        if not call.traced:
             return self.f(*args, **kwargs)
         structures: list[Any] = []
 
         def evaluate(leaves: Sequence[Any]) -> list[Any]:
-            outs, structure = tree.flatten(self.f(*call.whole(leaves)))
+            outs, structure = tree.flatten(self.f(*call.tree(leaves)))
             structures.append(structure)
-            return as_outputs(outs)
+            return as_outputs(outs, kind)
 
         def rule(size: int, batched: Sequence[bool], leaves: Sequence[Any]) -> tuple[list[Any], list[bool]]:
             assert self.rule is not None
@@ -98,7 +97,7 @@ class custom_vmap:  # noqa: N801  # a decorator, named as one
                     f"{kind}: out_batched (the first) does not fit the output (the second): {words}"
                 ) from error
             structures.append(structure)
-            outs = as_outputs(outs)
+            outs = as_outputs(outs, kind)
             for x, flag in zip(outs, flags, strict=True):
                 if flag and (not x.ndim or x.shape[0] != size):
                     raise ShapeError(f"{kind}: a batched output must have the {size} examples in front, not {x.aval}")

@@ -168,7 +168,7 @@ def grad(
     Raises:
         NonScalarError: the output has dimensions, or is a tree.
         DtypeError: an argument to differentiate by holds integers, or the output is not real.
-        MemoryBudgetError: one operation alone needs more than `memory`.
+        MemoryBudgetError: one operation alone, or what it takes to compute a value again, needs more than `memory`.
 
     >>> import funcgrad as fg
     >>> float(fg.grad(lambda x: x ** 3)(2.0)), float(fg.grad(fg.grad(lambda x: x ** 3))(2.0))

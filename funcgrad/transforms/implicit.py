@@ -10,6 +10,7 @@ batched: it is found on a first run at the solution and becomes operands of a `S
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,12 @@ import numpy as np
 from .. import tree
 from ..core import current_trace
 from ..dtypes import is_inexact
-from ..errors import DtypeError, OptionError
+from ..errors import ConvergenceError, DtypeError, OptionError
 from ..numpy.creation import asarray, zeros
 from ..numpy.elementwise import imag, real
 from ..numpy.manipulation import concat
 from .arguments import split_aux
-from .closure import closed
+from .closure import closed, held
 from .grad import vjp
 from .jvp import jvp
 from .linear_solve import (
@@ -32,7 +33,6 @@ from .linear_solve import (
     applied,
     custom_linear_solve,
     distinct,
-    held,
     like,
     solver,
     stopped,
@@ -181,7 +181,8 @@ def fixed_point(
         The fixed point.
 
     Raises:
-        OptionError: it did not converge; or 1 is an eigenvalue of df/dx, where there is no derivative.
+        ConvergenceError: it did not converge; or 1 is an eigenvalue of df/dx, where there is no derivative.
+        OptionError: max_iterations or tol is no such number.
 
     >>> import funcgrad as fg
     >>> sqrt = lambda a: fg.fixed_point(lambda x: 0.5 * (x + a / x), 1.0)
@@ -192,13 +193,21 @@ def fixed_point(
     Saad and Schultz, GMRES, SIAM J. Sci. Stat. Comput. 7 (1986), 856-869.
     """
 
+    if isinstance(max_iterations, bool) or not isinstance(max_iterations, int) or max_iterations < 1:
+        raise OptionError(f"fixed_point: max_iterations must be a positive int, not {max_iterations!r}")
+    if tol is not None and (isinstance(tol, bool | str) or not tol >= 0):
+        raise OptionError(f"fixed_point: tol must be a number that is not negative, not {tol!r}")
+
     def iterate(f: Callable[[Any], Any], x: Any) -> Any:
         for _ in range(max_iterations):
             following = f(x)
             if stands_still(tree.leaves(x), same_shapes(following, x, "fixed_point: f", "x0"), tol):
                 return following
             x = following
-        raise OptionError(f"fixed_point: no convergence in {max_iterations} iterations; is f a contraction?")
+        raise ConvergenceError(
+            f"fixed_point: no convergence in {max_iterations} iterations: is f a contraction near x? Start nearer, "
+            "damp it (half of x and half of f(x)), or give a solver of your own by solve="
+        )
 
     def residual(x: Any) -> Any:
         return tree.map(lambda a, b: a - b, x, f(x))
@@ -217,7 +226,9 @@ def stands_still(x: Leaves, y: Leaves, tol: float | None) -> bool:
     """Is no element of y further from x's than the tolerance?"""
     for a, b in zip(x, y, strict=True):
         limit = 10 * precision([b]) if tol is None else tol
-        if not bool((abs(b - a) <= limit * (1 + abs(b))).all()):
+        step = abs(b - a)
+        # what has grown to infinity has not arrived, though its step is within any part of it
+        if not bool(((step <= limit * (1 + abs(b))) & (step < inf)).all()):
             return False
     return True
 
@@ -266,7 +277,7 @@ def least_residual(g: Callable[[Any], Any], y: Any, most: int) -> Any:
             break
     miss = norm(residual)
     if miss > precision(leaves) ** 0.5 * size:
-        raise OptionError(
+        raise ConvergenceError(
             f"fixed_point: no derivative found: {float(miss / size):.1g} of y is left of (1 - df/dx) t = y; is 1 an "
             "eigenvalue of df/dx, or max_iterations too small?"
         )

@@ -14,7 +14,7 @@ from ..core import Array
 from ..dtypes import is_inexact
 from ..errors import DtypeError
 from ..numpy.creation import eye
-from .arguments import as_arrays, refuse_reals, select, split_aux
+from .arguments import as_arrays, refuse_complex, refuse_reals, select, split_aux
 from .grad import vjp
 from .jvp import jvp
 from .vmap import vmap
@@ -42,12 +42,16 @@ def jacfwd(
         f: a function of pytrees of arrays.
         argnums, argnames: which arguments to differentiate by, as for `grad`.
         has_aux: f returns (output, auxiliary data), and the new function (Jacobian, auxiliary data).
-        holomorphic: f is a holomorphic function of complex arrays; the derivatives are complex.
+        holomorphic: f is a holomorphic function of complex arrays; the derivatives are complex. Without it f's
+            arguments must be real here, and its outputs in `jacrev`.
         chunk_size: how many directions to take at a time; all where it is not given. Fewer take less memory.
 
     Returns:
         A function of f's arguments; the Jacobian is a tree of the output's structure, whose leaves are trees of the
         argument's.
+
+    Raises:
+        DtypeError: an argument or an output holds integers, or complex numbers without `holomorphic`.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> fg.jacfwd(lambda x: x ** 2)(fnp.asarray([1.0, 2.0]))
@@ -69,7 +73,7 @@ def jacrev(
 ) -> Callable[..., Any]:
     """A function that returns the Jacobian of f, row by row by reverse mode.
 
-    Args, Returns: as for `jacfwd`, whose numbers it equals.
+    Args, Returns, Raises: as for `jacfwd`, whose numbers it equals.
         allow_int: arguments may hold integers and booleans, whose part of the Jacobian is None.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
@@ -132,6 +136,8 @@ def _jacobian(
         smooth = [i for i, x in enumerate(arrays) if is_inexact(x.dtype)]
         if holomorphic:
             refuse_reals([arrays[i] for i in smooth], name, "an argument")
+        elif compute is _columns:  # by one direction an element: what a complex one's imaginary part does is not seen
+            refuse_complex(arrays, name, "an argument")
 
         def of_leaves(xs: Sequence[Any]) -> Any:
             return call(tree.unflatten(structure, _placed(arrays, smooth, xs)))
@@ -196,6 +202,8 @@ def _rows(
     found = vjp(lambda *xs: f(xs), *leaves, has_aux=has_aux)
     outs, out_structure = tree.flatten(found[0])
     outs = _refuse_integers(outs, name, holomorphic)
+    if not holomorphic:
+        refuse_complex(outs, name, "an output")
     aux = found[2] if has_aux else None
     if not outs:
         return [], out_structure, aux

@@ -17,24 +17,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from .. import tree
-from ..core import Array, Call, Trace, Tracer, bind_call, current_trace, is_running, use_trace
+from ..core import Call, Trace, Tracer, bind_call, current_trace, use_trace
 from ..dtypes import is_inexact
 from ..errors import DtypeError, LeakedTracerError, OptionError, ShapeError, TreeError
 from ..numpy.creation import zeros_like
 from ..ops.elementwise import stop_gradient as constant
 from ..rules import move_axis
 from .arguments import as_arrays, split_aux
-from .closure import CaptureTrace, closed
+from .closure import CaptureTrace, closed, held
 from .custom_arguments import instantiate
 from .grad import stop_gradient, vjp
 from .jvp import jvp
 from .vmap import vmap
 
-__all__ = ["LinearSystem", "Solution", "custom_linear_solve", "held", "like", "solver", "stopped", "transposed"]
+__all__ = ["LinearSystem", "Solution", "custom_linear_solve", "like", "solver", "stopped", "transposed"]
 
 Leaves = Sequence[Any]
 Operator = Callable[[Leaves, Leaves], Callable[[Leaves], Leaves]]
@@ -288,41 +287,6 @@ def stopped(f: Callable[..., Any], *args: Any) -> tuple[Any, list[Tracer]]:
     with use_trace(trace):
         out = f(*tree.map(trace.lift, args))
     return tree.map(trace.read, out), list(trace.captured.values())
-
-
-def held(*roots: Any) -> list[Tracer]:
-    """The tracers of running transforms that functions hold: what they will read when they run, as far as can be seen.
-
-    Looked through are closures, defaults, bound methods, partials, containers and the attributes of objects.
-    """
-    found: list[Tracer] = []
-    seen: dict[int, Any] = {}
-    waiting = list(roots)
-    while waiting:
-        x = waiting.pop()
-        if id(x) in seen or isinstance(x, ModuleType | type | str | Trace):
-            continue
-        seen[id(x)] = x
-        if isinstance(x, Array):
-            if isinstance(x, Tracer) and is_running(x.trace):
-                found.append(x)
-            continue
-        if isinstance(x, FunctionType):
-            waiting += [cell.cell_contents for cell in x.__closure__ or () if cell != CellType()]  # not the empty ones
-            waiting += [*(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values()]
-        elif isinstance(x, MethodType):
-            waiting += [x.__self__, x.__func__]
-        elif isinstance(x, partial):
-            waiting += [x.func, *x.args, *x.keywords.values()]
-        elif isinstance(x, dict):
-            waiting += x.values()
-        elif isinstance(x, list | tuple | set | frozenset):
-            waiting += x
-        slots = [getattr(kind, "__slots__", ()) for kind in type(x).__mro__]
-        names = [name for part in slots for name in ((part,) if isinstance(part, str) else part)]
-        waiting += [getattr(x, name) for name in names if hasattr(x, name)]
-        waiting += getattr(x, "__dict__", {}).values()
-    return found
 
 
 def distinct(tracers: Sequence[Tracer], others: Sequence[Tracer]) -> list[Tracer]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,6 +80,7 @@ class Budget:
         self.live = 0
         self.extra = 0  # cotangents that wait in the backward pass
         self.cells: dict[int, Any] = {}  # weak references to the cells that hold a value that can be made again
+        self.awaited: Counter[int] = Counter()  # by id, how often a cell is still to be read for one that is made again
         self.evictions = 0
 
     def add(self, cell: Cell) -> None:
@@ -106,7 +108,8 @@ class Budget:
             return
         now = time.perf_counter()
         found = [cell for ref in list(self.cells.values()) if (cell := ref()) is not None and not cell.pinned]
-        found.sort(key=lambda c: (c.cost + self.again(c)) / (c.nbytes * (now - c.used + 1e-6)))
+        awaited = self.awaited
+        found.sort(key=lambda c: (awaited[id(c)] > 0, (c.cost + self.again(c)) / (c.nbytes * (now - c.used + 1e-6))))
         for cell in found:
             if self.live + self.extra + needed <= self.limit:
                 return
@@ -130,18 +133,27 @@ class Budget:
         cell.used = time.perf_counter()
         if cell.value is not None:
             return cell.value
+        # who of them is still to be read for it: without, x -> f(x) + g(x) twenty times would make x a million times
+        missing = self.missing(cell)
+        self.awaited = awaited = Counter(id(a) for c in missing for a in c.args if isinstance(a, Cell))
+        left = 8 * len(missing) + 64
         stack = [cell]
-        made: list[Cell] = []
         while stack:
             top = stack[-1]
             if top.value is not None:
                 stack.pop()
                 continue
             operands = [a for a in top.args if isinstance(a, Cell)]
-            missing = [a for a in operands if a.value is None]
-            if missing:
-                stack += missing
+            empty = [a for a in operands if a.value is None]
+            if empty:
+                stack += empty
                 continue
+            if not left:
+                raise MemoryBudgetError(
+                    f"the budget memory={self.words!r} is too small for {top.primitive and top.primitive.name}: the "
+                    "values it is computed from push each other out, and are computed again and again"
+                )
+            left -= 1
             self.pin(operands, 1)
             self.make_room(top.nbytes)
             start = time.perf_counter()
@@ -151,12 +163,24 @@ class Budget:
             top.cost = time.perf_counter() - start
             self.pin(operands, -1)
             self.add(top)
-            for a in operands:  # it was made for this one alone
-                if a in made and not a.readers and not a.pinned:
+            for a in operands if missing.pop(top, False) else ():
+                awaited[id(a)] -= 1
+            for a in operands:  # it was made on the way alone
+                if a.primitive is not None and not a.readers and not a.pinned and awaited[id(a)] <= 0:
                     self.empty(a)
-            made = [*made[-16:], top]
             stack.pop()
+        self.awaited = Counter()
         return cell.value
+
+    def missing(self, cell: Cell) -> dict[Cell, bool]:
+        """The empty cells that it takes to make an empty one again, itself among them."""
+        found, stack = {cell: True}, [cell]
+        while stack:
+            for a in stack.pop().args:
+                if isinstance(a, Cell) and a.value is None and a not in found:
+                    found[a] = True
+                    stack.append(a)
+        return found
 
     def pin(self, cells: Sequence[Cell], by: int) -> None:
         """Hold cells fast, or let them go."""

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
-from ..errors import ShapeError, TreeError
+from ..errors import OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, eye, ones_like, zeros_like
 from .arguments import Selection, as_arrays, select
 from .grad import grad, vjp
 from .jvp import jvp
 from .vmap import vmap
 
-__all__ = ["elementwise_grad", "ggnvp", "hessian_diag", "hvp"]
+__all__ = ["elementwise_grad", "fisher_diag", "ggnvp", "hessian_diag", "hvp"]
 
 
 def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False) -> Any:
@@ -115,6 +115,62 @@ def hessian_diag(f: Callable[..., Any], *, chunk_size: int | None = None) -> Cal
         return tree.unflatten(structure, out)
 
     return diagonal
+
+
+def fisher_diag(f: Callable[..., Any], *, chunk_size: int | None = None) -> Callable[..., Any]:
+    """A function that returns the diagonal of the empirical Fisher information, from the gradient of each example.
+
+    For f = -log p of one example it is the mean over the examples of (df/dparams)^2, of one observation then; that of
+    n independent ones is n times it. The square of a batch's gradient is another number, in which examples cancel.
+
+    Args:
+        f: (params, *example) -> the negative log-likelihood of one example, one real number; params is a pytree.
+        chunk_size: how many examples to take at a time; all where it is not given. The gradients of all examples of a
+            chunk are held together.
+
+    Returns:
+        A function of (params, *examples), pytrees of arrays that have the examples as their first axis, None for what
+        f does not need; it returns a tree of params' structure and shapes, real where params is complex.
+
+    Raises:
+        ShapeError: there is no example, or the examples are not as many in all arrays.
+        NonScalarError: f's output is not one number.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> nll = lambda w, x, y: (w * x - y) ** 2 / 2
+    >>> float(fg.fisher_diag(nll)(0.0, fnp.asarray([1.0, 2.0]), fnp.asarray([1.0, -1.0])))     # (1 + 4) / 2
+    2.5
+
+    Source: Kunstner, Balles and Hennig, Limitations of the empirical Fisher approximation for natural gradient
+    descent, NeurIPS 2019.
+    """
+    gradient = grad(f)
+
+    def squares(params: Any, *examples: Any) -> Any:
+        return tree.map(lambda g: abs(g) ** 2, gradient(params, *examples))
+
+    def diagonal(params: Any, *examples: Any) -> Any:
+        arrays: list[Any] = as_arrays(tree.leaves(examples), "fisher_diag")
+        sizes = {a.shape[0] if a.ndim else None for a in arrays}
+        if len(sizes) != 1 or not (sizes - {0, None}):
+            raise ShapeError(
+                "fisher_diag: the examples are the first axis of all arrays after params, as many in each and at least "
+                f"one; these are {[a.aval for a in arrays]}"
+            )
+        size: int = arrays[0].shape[0]
+        examples = tree.unflatten(tree.structure(examples), arrays)
+        chunk = size if chunk_size is None else chunk_size
+        if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+            raise OptionError(f"fisher_diag: chunk_size must be a positive int, not {chunk_size!r}")
+        total = None
+        for start in range(0, size, chunk):
+            rows = tree.map(lambda a, start=start: a[start : start + chunk], examples)
+            found = vmap(squares, in_axes=(None, *[0] * len(rows)))(params, *rows)
+            part = tree.map(lambda g: g.sum(axis=0), found)
+            total = part if total is None else tree.map(lambda a, b: a + b, total, part)
+        return tree.map(lambda a: a / size, total)
+
+    return Selection.named(diagonal, f, "fisher_diag")
 
 
 def elementwise_grad(

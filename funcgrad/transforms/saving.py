@@ -187,7 +187,11 @@ class Recording(Trace):
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         out = bind(self.parent, primitive, args, params)
-        if keep := self.policy(primitive, *[aval(a) for a in args], **params):
+        keep = self.policy(primitive, *[aval(a) for a in args], **params)
+        if callable(keep):  # save_only_these_names itself, say: taken for true, it would keep everything
+            name = getattr(self.policy, "__name__", self.policy)
+            raise OptionError(f"checkpoint: {name} makes policies and is none: call it, policy={name}(...)")
+        if keep:
             kept = Kept(primitive, out)
             if isinstance(keep, Offload) and isinstance(out, Array):
                 with use_trace(self.parent):
