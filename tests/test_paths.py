@@ -3,6 +3,7 @@
 The expected values are those of the same function called once an example, by plain floats where it takes them.
 """
 
+import dataclasses
 import itertools
 import math
 
@@ -14,7 +15,7 @@ import funcgrad.numpy as fnp
 import funcgrad.transforms.paths as paths
 from funcgrad import random
 from funcgrad.core import PRIMITIVES
-from funcgrad.errors import AxisError, DtypeError, PathError, ShapeError
+from funcgrad.errors import AxisError, DtypeError, PathError, ShapeError, TreeError
 
 X = np.array([-1.5, 0.3, 2.0, -0.2, 0.9, 3.1, -2.2])
 N = np.array([3, 0, 5, 1, 3, 2, 0])
@@ -733,9 +734,18 @@ def test_results_that_are_no_arrays_are_named():
     for f in (lambda x: "no", lambda x: "no" if x > 0 else "neither"):
         with pytest.raises(DtypeError, match=words):
             fg.vmap(f)(X)
-    words = r"vmap: a leaf of the arguments is no array: .*'no'; give it None in in_axes"
+    words = r"vmap: a leaf of the arguments is no array: .*'no'; give argument 1 None in in_axes, or bind it by a"
     with pytest.raises(DtypeError, match=words):
         fg.vmap(lambda x, name: x)(X, "no")
+    with pytest.raises(TreeError, match="in_axes must hold ints and None, not 'no'"):
+        fg.vmap(lambda x, name: x, "no")(X)
+
+    @dataclasses.dataclass
+    class Point:
+        x: object
+
+    with pytest.raises(DtypeError, match=r"fg.tree.register_dataclass\(Point\)"):
+        fg.vmap(Point)(X)
 
 
 def test_an_exception_names_the_examples_on_its_path():
