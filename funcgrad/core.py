@@ -244,6 +244,8 @@ class Call:
     """
 
     name: str
+    effect = False
+    """Does it do something that is seen outside? Then a function that runs again does not repeat it."""
     learned: list[Any] | tuple[()] = ()
     """What running it tells beyond the results, such as their structure; who skips a run gives it back.
 

@@ -213,6 +213,14 @@ def test_examples_that_have_parted_cannot_communicate():
         fg.vmap(f, axis_name="i")(X)
 
 
+def test_chunks_cannot_communicate():
+    f = fg.vmap(lambda x: x - fg.pmean(x, "i"), axis_name="i", chunk_size=4)
+    np.testing.assert_allclose(f(X), X - X.mean(0), rtol=1e-12)
+    for options in ({"chunk_size": 3}, {"max_bytes": 100}):
+        with pytest.raises(OptionError, match="the examples of one chunk cannot communicate with those of another"):
+            fg.vmap(lambda x: x - fg.pmean(x, "i"), axis_name="i", **options)(X)
+
+
 def test_no_batch_of_that_name():
     for call in (
         lambda: fg.psum(1.0, "i"),

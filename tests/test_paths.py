@@ -805,8 +805,12 @@ def test_a_function_that_does_something_else_on_its_second_run_is_found_out():
 
 
 def test_tracers_are_unhashable():
-    with pytest.raises(TypeError, match="unhashable"):
+    with pytest.raises(TypeError, match=r"unhashable: a batch's float64\[\] .*write float\(x\)"):
         fg.vmap(lambda x: {x: 1})(X)
+    table = {0: 5.0, 1: 7.0}
+    with pytest.raises(TypeError, match=r"unhashable: a batch's int64\[\] .*write int\(i\)"):
+        fg.vmap(lambda i: table[i])(np.array([0, 1]))
+    assert fg.vmap(lambda i: table[int(i)])(np.array([0, 1])).tolist() == [5, 7]
 
 
 def test_a_leaked_batch_is_told_at_the_decision():
