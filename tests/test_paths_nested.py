@@ -330,6 +330,44 @@ def test_what_a_rule_or_a_callback_raises_for_some_is_theirs(f):
         np.testing.assert_allclose(fg.grad(lambda x: fg.vmap(f)(x).sum())(fg.asarray(X)), slopes, rtol=1e-12)
 
 
+def caught_twice(x, y):
+    try:
+        z = careful(x * y)
+    except ValueError:
+        z = x * y * 10
+    try:
+        return careful(z * 0.5 + y)
+    except ValueError:
+        return z * x
+
+
+def test_rules_that_raise_in_two_batches_around_and_inside_of_derivatives():
+    expected = [[float(caught_twice(fg.asarray(a), fg.asarray(b))) for b in B] for a in A]
+    slopes = [sum(float(fg.grad(caught_twice)(fg.asarray(a), fg.asarray(b))) for b in B) for a in A]
+
+    def rows(x):
+        return fg.vmap(lambda y: caught_twice(x, y))(B)
+
+    np.testing.assert_allclose(fg.vmap(rows)(A), expected, rtol=1e-12)
+    np.testing.assert_allclose(fg.vmap(fg.grad(lambda x: rows(x).sum()))(A), slopes, rtol=1e-12)
+    np.testing.assert_allclose(fg.grad(lambda x: fg.vmap(rows)(x).sum())(fg.asarray(A)), slopes, rtol=1e-12)
+    of_each = fg.vmap(fg.vmap(fg.grad(caught_twice), (None, 0)), (0, None))(A, B)
+    np.testing.assert_allclose(of_each.sum(axis=1), slopes, rtol=1e-12)
+
+
+def test_what_two_runs_skipped_a_third_may_compute():
+    def f(x):
+        y = fg.while_loop(lambda s: s < 1, lambda s: s + 0.4, x * 0.1)
+        if x > 0:
+            y = y * 2
+        try:
+            return y * careful(x - 1 if x > 0 else x + 1)
+        except ValueError:
+            return y - x
+
+    np.testing.assert_allclose(fg.vmap(f)(X), one_by_one(f, X), rtol=1e-13)
+
+
 def test_a_function_that_catches_everything_does_not_catch_what_is_ours():
     def bare(a, b):
         try:

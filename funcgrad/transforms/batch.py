@@ -37,7 +37,7 @@ from .paths import (
     narrow,
     partition,
 )
-from .raising import failure, leave_call
+from .raising import again, failure, leave_call, notes_of
 
 __all__ = ["BatchTrace", "BatchTracer"]
 
@@ -238,7 +238,7 @@ class BatchTrace(Trace):
         entry = self.entry(what)
         if isinstance(entry[2], Exception):
             self.log.append(entry)
-            raise entry[2].with_traceback(None)
+            raise again(entry[2])
         _, _, dim, shape, dtype = entry
         if kept is None:
             return None
@@ -267,19 +267,23 @@ class BatchTrace(Trace):
         if old is not None and old.ends_by(self.group.until) and (strong or old.error or self.group.kept is not None):
             self.at, self.effects = old.end, old.effects
             mark.end, mark.info, mark.kept, mark.error = len(self.log), old.info, old.kept, old.error
-            mark.effects = old.effects
+            mark.effects, mark.notes, mark.skipped = old.effects, old.notes, True
             if old.error is not None:
-                raise old.error.with_traceback(None)
+                raise again(old.error, old.notes)
             return [self.again(x) for x in old.kept], old.info
+        afresh = old is not None and old.skipped  # the earlier run skipped it too, and its log has nothing to repeat
+        if afresh:
+            self.replaying = False
         self.starts.append(len(self.log) - 1)
         try:
             results, dims, mark.info = compute()
         except Exception as error:
-            mark.end, mark.error = len(self.log), error
+            mark.end, mark.error, mark.notes = len(self.log), error, notes_of(error)
             raise
         finally:
             self.starts.pop()
             mark.effects = self.effects
+            self.replaying |= afresh
         mark.end = len(self.log)
         outs: list[Any] = []
         for x, dim in zip(results, dims, strict=True):

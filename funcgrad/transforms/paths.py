@@ -151,13 +151,15 @@ class Queue(list[Group]):
 class Section:
     """A part of a run with results of its own, as its log has it: a call, a loop, or one branch of a fork."""
 
-    __slots__ = ("effects", "end", "error", "info", "kept", "name")
+    __slots__ = ("effects", "end", "error", "info", "kept", "name", "notes", "skipped")
 
     def __init__(self, name: str):
         self.name, self.info = name, None
-        self.error: Exception | None = None  # what it raised
+        self.error: Exception | None = None  # what it raised,
+        self.notes: tuple[Any, ...] = ()  # and whose that was (`raising.py`)
         self.kept: list[Any] = []  # its results: shared ones; (rows, axis, ids); None for one that the log knows of
         self.end: int | None = None
+        self.skipped = False  # taken from an earlier run, without anything of what happened in it
         self.effects: Any = None  # how many calls with effects each example had made by its end
 
     def ends_by(self, place: int) -> bool:

@@ -30,7 +30,7 @@ from .batch import BatchTrace, BatchTracer
 from .chunks import in_chunks, most_examples
 from .pairs import in_pairs
 from .paths import Effects, Flatten, Group, Queue, join, line_of, listed, same, table
-from .raising import leave, raised_by
+from .raising import Pairs, leave, raised_by
 
 __all__ = ["BatchTrace", "BatchTracer", "vmap"]
 
@@ -242,17 +242,18 @@ class _Run:
 
 def _blame(error: Exception, trace: BatchTrace) -> None:
     """Say on an exception whose examples' it is; those of an outer batch that have no part in it leave."""
-    if (outer := trace.outer) is not None:  # an outer example raises where one of its pairs does
-        raising = np.unique(trace.ids // trace.inner)
-        leave(outer, np.delete(outer.ids, raising))
-        outer.ids = outer.ids[raising]
     if len(trace.ids) < trace.size:
         parted = line_of(trace.decisions[-1].origin)
         error.add_note(f"vmap: on the path of {listed(trace.ids, trace.size)}, parted at {parted}")
-    if outer is None:
+    if (outer := trace.outer) is None:
         raised_by(error, trace.ids, trace.size)
-    else:
-        raised_by(error, None, trace.inner)
+        return
+    pairs = np.zeros((len(outer.ids), trace.inner), bool)
+    pairs.flat[trace.ids] = True
+    raising = pairs.any(axis=1)  # an outer example raises where one of its pairs does
+    raised_by(error, Pairs(outer, outer.starts[-1], pairs[raising]), trace.inner)
+    leave(outer, outer.ids[~raising])
+    outer.ids = outer.ids[raising]
 
 
 def joined_outputs(done: Sequence[tuple[BatchTrace, Any]], axes: Sequence[int | None]) -> list[Any]:
