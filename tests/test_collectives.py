@@ -213,14 +213,27 @@ def test_examples_that_have_parted_cannot_communicate():
         fg.vmap(f, axis_name="i")(X)
 
 
+def test_chunks_cannot_communicate():
+    f = fg.vmap(lambda x: x - fg.pmean(x, "i"), axis_name="i", chunk_size=4)
+    np.testing.assert_allclose(f(X), X - X.mean(0), rtol=1e-12)
+    for options in ({"chunk_size": 3}, {"max_bytes": 100}):
+        with pytest.raises(OptionError, match="the examples of one chunk cannot communicate with those of another"):
+            fg.vmap(lambda x: x - fg.pmean(x, "i"), axis_name="i", **options)(X)
+
+
 def test_no_batch_of_that_name():
     for call in (
         lambda: fg.psum(1.0, "i"),
-        lambda: fg.vmap(lambda x: fg.psum(x, "j"), axis_name="i")(X),
         lambda: fg.vmap(lambda x: fg.axis_index("j"))(X),
     ):
-        with pytest.raises(AxisNameError, match=r"no vmap with axis_name='.' is running here"):
+        with pytest.raises(
+            AxisNameError, match=r"no vmap with axis_name='.' is running here, none that runs has a name"
+        ):
             call()
+    with pytest.raises(AxisNameError, match="here, those that run have the names 'k', 'i': give"):
+        fg.vmap(fg.vmap(lambda x: fg.psum(x, "j"), axis_name="k"), axis_name="i")(X)
+    with pytest.raises(AxisNameError, match=r"an axis of the array itself write fnp.sum\(x, 0\)"):
+        fg.vmap(lambda x: fg.psum(x, 0))(X)
     with pytest.raises(NameError):
         PRIMITIVES["psum"](fnp.ones(3), axis_name="i")
 

@@ -458,7 +458,7 @@ def test_more_paths_than_allowed():
 
     text = message(PathError, decide)
     assert "the examples take more than max_paths=1 paths; 1 groups still wait" in text
-    assert "keep examples together by where" in text
+    assert "keep examples together by where, or by cond and while_loop" in text
 
 
 # ---- errors in rules and in implementations ----------------------------------------------------

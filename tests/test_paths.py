@@ -3,6 +3,7 @@
 The expected values are those of the same function called once an example, by plain floats where it takes them.
 """
 
+import dataclasses
 import itertools
 import math
 
@@ -14,7 +15,7 @@ import funcgrad.numpy as fnp
 import funcgrad.transforms.paths as paths
 from funcgrad import random
 from funcgrad.core import PRIMITIVES
-from funcgrad.errors import AxisError, DtypeError, PathError, ShapeError
+from funcgrad.errors import AxisError, DtypeError, PathError, ShapeError, TreeError
 
 X = np.array([-1.5, 0.3, 2.0, -0.2, 0.9, 3.1, -2.2])
 N = np.array([3, 0, 5, 1, 3, 2, 0])
@@ -733,9 +734,18 @@ def test_results_that_are_no_arrays_are_named():
     for f in (lambda x: "no", lambda x: "no" if x > 0 else "neither"):
         with pytest.raises(DtypeError, match=words):
             fg.vmap(f)(X)
-    words = r"vmap: a leaf of the arguments is no array: .*'no'; give it None in in_axes"
+    words = r"vmap: a leaf of the arguments is no array: .*'no'; give argument 1 None in in_axes, or bind it by a"
     with pytest.raises(DtypeError, match=words):
         fg.vmap(lambda x, name: x)(X, "no")
+    with pytest.raises(TreeError, match="in_axes must hold ints and None, not 'no'"):
+        fg.vmap(lambda x, name: x, "no")(X)
+
+    @dataclasses.dataclass
+    class Point:
+        x: object
+
+    with pytest.raises(DtypeError, match=r"fg.tree.register_dataclass\(Point\)"):
+        fg.vmap(Point)(X)
 
 
 def test_an_exception_names_the_examples_on_its_path():
@@ -795,8 +805,12 @@ def test_a_function_that_does_something_else_on_its_second_run_is_found_out():
 
 
 def test_tracers_are_unhashable():
-    with pytest.raises(TypeError, match="unhashable"):
+    with pytest.raises(TypeError, match=r"unhashable: a batch's float64\[\] .*write float\(x\)"):
         fg.vmap(lambda x: {x: 1})(X)
+    table = {0: 5.0, 1: 7.0}
+    with pytest.raises(TypeError, match=r"unhashable: a batch's int64\[\] .*write int\(i\)"):
+        fg.vmap(lambda i: table[i])(np.array([0, 1]))
+    assert fg.vmap(lambda i: table[int(i)])(np.array([0, 1])).tolist() == [5, 7]
 
 
 def test_a_leaked_batch_is_told_at_the_decision():

@@ -267,6 +267,304 @@ def test_a_checkpoint_whose_result_no_example_has_a_part_in():
     np.testing.assert_allclose(fg.grad(lambda x: fg.vmap(g)(x).sum())(fg.asarray(X)), slopes, rtol=1e-14)
 
 
+def callback_that_raises(x):
+    def root(v):
+        if v < 0:
+            raise ValueError("negative")
+        return np.sqrt(v)
+
+    try:
+        return fg.pure_callback(root, x, x, vmap_method="sequential")
+    except ValueError:
+        return x * 100
+
+
+@fg.custom_jvp
+def careful(x):
+    if x < 0:
+        raise ValueError("negative")
+    return x**0.5
+
+
+careful.defjvp(lambda primals, tangents: (careful(*primals), tangents[0] * 0.5 / careful(*primals)))
+
+
+@fg.custom_vjp
+def careful_too(x):
+    return careful(x)
+
+
+careful_too.defvjp(lambda x: (careful_too(x), x), lambda x, ct: (ct * 0.5 / careful(x),))
+
+
+def caught(rule):
+    def f(x):
+        y = fnp.sin(x)
+        try:
+            y = y * rule(x)
+            if x > 1:
+                y = y * rule(1.5 - x)
+            return y
+        except ValueError:
+            return y * 100
+
+    return f
+
+
+CALLS = (caught(careful), caught(careful_too), caught(fg.checkpoint(careful)))
+
+
+@pytest.mark.parametrize("f", [*CALLS, callback_that_raises], ids=["jvp", "vjp", "checkpoint", "callback"])
+def test_what_a_rule_or_a_callback_raises_for_some_is_theirs(f):
+    np.testing.assert_allclose(fg.vmap(f)(X), one_by_one(f, X), rtol=1e-13)
+
+    def pair(x, y):
+        z = f(x * y) + f(y)
+        return z if z * x > 0.1 else z - f(x)
+
+    expected = [[float(pair(fg.asarray(a), fg.asarray(b))) for b in B] for a in A]
+    np.testing.assert_allclose(fg.vmap(lambda a: fg.vmap(lambda b: pair(a, b))(B))(A), expected, rtol=1e-12)
+    if f is not callback_that_raises:
+        slopes = one_by_one(fg.grad(f), X)
+        np.testing.assert_allclose(fg.vmap(fg.grad(f))(X), slopes, rtol=1e-12)
+        np.testing.assert_allclose(fg.grad(lambda x: fg.vmap(f)(x).sum())(fg.asarray(X)), slopes, rtol=1e-12)
+
+
+def caught_twice(x, y):
+    try:
+        z = careful(x * y)
+    except ValueError:
+        z = x * y * 10
+    try:
+        return careful(z * 0.5 + y)
+    except ValueError:
+        return z * x
+
+
+def test_rules_that_raise_in_two_batches_around_and_inside_of_derivatives():
+    expected = [[float(caught_twice(fg.asarray(a), fg.asarray(b))) for b in B] for a in A]
+    slopes = [sum(float(fg.grad(caught_twice)(fg.asarray(a), fg.asarray(b))) for b in B) for a in A]
+
+    def rows(x):
+        return fg.vmap(lambda y: caught_twice(x, y))(B)
+
+    np.testing.assert_allclose(fg.vmap(rows)(A), expected, rtol=1e-12)
+    np.testing.assert_allclose(fg.vmap(fg.grad(lambda x: rows(x).sum()))(A), slopes, rtol=1e-12)
+    np.testing.assert_allclose(fg.grad(lambda x: fg.vmap(rows)(x).sum())(fg.asarray(A)), slopes, rtol=1e-12)
+    of_each = fg.vmap(fg.vmap(fg.grad(caught_twice), (None, 0)), (0, None))(A, B)
+    np.testing.assert_allclose(of_each.sum(axis=1), slopes, rtol=1e-12)
+
+
+def test_what_two_runs_skipped_a_third_may_compute():
+    def f(x):
+        y = fg.while_loop(lambda s: s < 1, lambda s: s + 0.4, x * 0.1)
+        if x > 0:
+            y = y * 2
+        try:
+            return y * careful(x - 1 if x > 0 else x + 1)
+        except ValueError:
+            return y - x
+
+    np.testing.assert_allclose(fg.vmap(f)(X), one_by_one(f, X), rtol=1e-13)
+
+
+def test_a_function_that_catches_everything_does_not_catch_what_is_ours():
+    def bare(a, b):
+        try:
+            return a if a * b > 0 else b
+        except:  # noqa: E722
+            return 0.0 * a
+
+    def returns_anyway(a, b):
+        found = 0.0 * a
+        try:
+            found = a if a * b > 0 else b
+        finally:
+            return found  # noqa: B012
+
+    def raises_another(a, b):
+        try:
+            return a if a * b > 0 else b
+        except BaseException as error:
+            raise ValueError from error
+
+    def asks_again(a, b):
+        try:
+            return a if a * b > 0 else b
+        except BaseException:
+            return a * 2 if a - b > 0 else b * 3
+
+    expected = np.where(A[:, None] * B > 0, A[:, None], B)
+    for f in (bare, returns_anyway, raises_another, asks_again):
+        np.testing.assert_array_equal(fg.vmap(fg.vmap(f, (None, 0)), (0, None))(A, B), expected)
+        deep = fg.vmap(lambda a, f=f: fg.vmap(lambda b: fg.vmap(lambda c: f(a, b) + f(b, c) * f(c, a))(C))(B))(A)
+        sides = np.where(B[:, None] * C > 0, B[:, None], C) * np.where(C * A[:, None] > 0, C, A[:, None])[:, None]
+        np.testing.assert_allclose(deep, expected[:, :, None] + sides, rtol=1e-13)
+
+
+# ---- effects -------------------------------------------------------------------------------------
+
+
+def test_effects_happen_once_a_pair_though_a_run_is_given_up(capsys):
+    seen = []
+
+    def f(a, b):
+        y = fg.io_callback(lambda a, b: seen.append((float(a), float(b))) or np.asarray(len(seen) * 1.0), a, a, b)
+        fg.debug.print("{:.3f} {:.3f}", a, b)
+        z = y - y + (a if b > 0 else -a)  # the inner batch alone parts here,
+        z = z if z * b > 0.1 else z * 2  # and here both
+        fg.debug.callback(lambda z: seen.append(float(z)), z)
+        return y, z
+
+    y, z = fg.vmap(fg.vmap(f, (None, 0)), (0, None))(A, B)
+    pairs = [(float(a), float(b)) for a in A for b in B]
+    assert sorted(x for x in seen if isinstance(x, tuple)) == sorted(pairs)
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted(f"{a:.3f} {b:.3f}" for a, b in pairs)
+    assert sorted(x for x in seen if isinstance(x, float)) == sorted(np.asarray(z).ravel().tolist())
+    called = [[seen.index((float(a), float(b))) + 1.0 for b in B] for a in A]
+    np.testing.assert_array_equal(y, called)  # each pair has what its own call returned
+
+
+def test_effects_three_deep_happen_once():
+    seen = []
+
+    def f(a, b, c):
+        fg.debug.callback(lambda *xs: seen.append(tuple(map(float, xs))), a, b, c)
+        return a if a * b * c > 0 else c
+
+    fg.vmap(lambda a: fg.vmap(lambda b: fg.vmap(lambda c: f(a, b, c))(C))(B))(A)
+    assert sorted(seen) == sorted((float(a), float(b), float(c)) for a in A for b in B for c in C)
+
+
+def test_an_effect_that_no_example_has_a_part_in_happens_once_before_they_part():
+    seen = []
+
+    def f(x):
+        count = fg.io_callback(lambda: seen.append(0) or np.asarray(len(seen)), fg.ShapeDtypeStruct((), "int64"))
+        y = x * count
+        if x > 0:
+            y = y * 2
+        fg.debug.callback(lambda: seen.append(1))
+        return y
+
+    np.testing.assert_allclose(fg.vmap(f)(X), np.where(X > 0, 2 * X, X))
+    assert seen == [0, 1, 1]  # once on each path after that
+
+
+def test_an_effect_that_raises_for_some_is_not_repeated_for_the_others():
+    seen = []
+
+    def log(x):
+        seen.append(float(x))
+        if x < 0:
+            raise ValueError("negative")
+        return x * 2
+
+    def f(x, y=1.0):
+        try:
+            return fg.io_callback(log, x, x * y) + 1
+        except ValueError:
+            return x * 100
+
+    np.testing.assert_allclose(fg.vmap(f)(X), np.where(X < 0, X * 100, X * 2 + 1))
+    assert sorted(seen) == sorted(X.tolist())
+    seen.clear()
+    expected = [[a * 100 if a * b < 0 else a * b * 2 + 1 for b in B] for a in A]
+
+    def g(a, b):
+        y = f(a, b)
+        return y if y * b > 0 else y + 0
+
+    np.testing.assert_allclose(fg.vmap(lambda a: fg.vmap(lambda b: g(a, b))(B))(A), expected)
+    assert sorted(seen) == sorted(float(a * b) for a in A for b in B)
+
+
+def test_effects_in_branches_and_loops_that_examples_leave_happen_once():
+    seen = []
+
+    def note(x, y):
+        fg.debug.callback(lambda *xs: seen.append(tuple(map(float, xs))), x, y)
+
+    def f(x):
+        def body(s):
+            note(x, s)
+            if s > 1.5:
+                raise ValueError
+            fg.cond(s > 0.5, lambda: note(x, -s), lambda: note(x, s + 100))
+            return s + 1
+
+        try:
+            y = fg.while_loop(lambda s: s < 3 - x, body, 0.25 * x)
+        except ValueError:
+            y = x * 10
+        note(x, y)
+        return y
+
+    found = fg.vmap(f)(X)
+    batched = sorted(seen)
+    seen.clear()
+    np.testing.assert_allclose(found, one_by_one(f, X))
+    assert batched == sorted(seen)
+
+
+def test_measuring_chunks_has_no_effect():
+    seen = []
+
+    def f(x):
+        fg.debug.callback(lambda x: seen.append(float(x)), x)
+        return x * 2
+
+    fg.vmap(f, max_bytes=100)(X)
+    assert seen == X.tolist()
+
+
+def test_a_look_on_one_run_alone_is_no_other_program(capsys):
+    first = []
+
+    def f(a, b):
+        y = fnp.sin(a) * b
+        if b > 0:  # the inner examples part
+            y = y + 1
+        if not first:
+            first.append(f"{y:.2f} {y} {y!r} {a:.1f}")
+        return y * 2
+
+    def g(a):
+        z = fg.vmap(lambda b: f(a, b))(B)
+        return z.sum() if a > 0 else z.mean()  # and the outer ones, of which some run all of it again
+
+    np.testing.assert_allclose(fg.vmap(g)(A), one_by_one(lambda a: first.append(0) or g(a), A), rtol=1e-13)
+    rows = [[np.sin(a) * b + (b > 0) for a in A] for b in B]
+    shown = " ".join("[" + " ".join(f"{y:.2f}" for y in row) + "]" for row, b in zip(rows, B, strict=True) if b > 0)
+    hidden = " ".join("[" + " ".join(f"{y:.2f}" for y in row) + "]" for row, b in zip(rows, B, strict=True) if b <= 0)
+    assert first[0].startswith((f"[{shown}] BatchTracer", f"[{hidden}] BatchTracer"))
+
+
+# ---- examples of an outer batch that communicate inside of an inner one ------------------------------
+
+
+def test_an_outer_batch_communicates_before_the_inner_examples_part():
+    def inner(a, y):
+        m = fg.pmean(a, "i") + 0 * fg.pmean(a * y, "i")
+        z = y * m if y * (a - m) > 0 else y
+        return z + fg.axis_index("i") if y > 0 else z  # which example one is needs no others
+
+    def plain(a, y, i):
+        m = A.mean()
+        z = y * m if y * (a - m) > 0 else y
+        return z + i if y > 0 else z
+
+    found = fg.vmap(lambda a: fg.vmap(lambda y: inner(a, y))(B), axis_name="i")(A)
+    np.testing.assert_allclose(found, [[plain(a, y, i) for y in B] for i, a in enumerate(A)], rtol=1e-12)
+
+    def late(a, y):
+        z = y if y * a > 0 else -y
+        return z * fg.pmean(a, "i")
+
+    with pytest.raises(PathError, match=r"sees \d of 3 examples: they parted at test_paths_nested.py"):
+        fg.vmap(lambda a: fg.vmap(lambda y: late(a, y))(B), axis_name="i")(A)
+
+
 # ---- no examples ---------------------------------------------------------------------------------
 
 

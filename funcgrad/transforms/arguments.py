@@ -38,9 +38,9 @@ def as_arrays(
     try:
         return [asarray(x) for x in leaves]
     except DtypeError as error:
-        kinds = {type(x).__name__: x for x in leaves if dataclasses.is_dataclass(x) and not isinstance(x, Array)}
-        if kinds:
-            advice = f"make the class a pytree by fg.tree.register_dataclass({next(iter(kinds))})"
+        for kind in {type(x) for x in leaves}:
+            if dataclasses.is_dataclass(kind):
+                advice = f"make the class a pytree by fg.tree.register_dataclass({kind.__name__})"
         raise DtypeError(f"{transform}: a leaf of the {what} is no array: {error.message}; {advice}") from None
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import tree
-from ..errors import AxisError, ShapeError, TreeError
+from ..errors import AxisError, DtypeError, ShapeError, TreeError
+from ..numpy.creation import asarray
 from .arguments import as_arrays
 
 __all__ = ["batch_size", "hidden_axes", "input_axes", "mapped_inputs", "output_axes"]
@@ -28,7 +29,9 @@ def input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> l
         ) from error
     for axis in found:
         if axis is not None and (not isinstance(axis, int) or isinstance(axis, bool)):
-            raise TreeError(f"vmap: in_axes must hold ints and None, not {axis!r}")
+            raise TreeError(
+                f"vmap: in_axes must hold ints and None, not {axis!r} (arguments go to the function that vmap returns)"
+            )
     return found
 
 
@@ -43,7 +46,11 @@ def mapped_inputs(
     for i, (x, axis) in enumerate(zip(leaves, axes, strict=True)):
         if axis is None or x is None:
             continue
-        values[i] = x = as_arrays([x], "vmap", advice="give it None in in_axes")[0]
+        try:
+            values[i] = x = asarray(x)
+        except DtypeError:  # said better
+            bound = "bind it by a closure or functools.partial"
+            as_arrays([x], "vmap", advice=f"give {_path(arguments, i)} None in in_axes, or {bound}")
         ndim = x.ndim - hidden[i]
         if not -ndim <= axis < ndim:
             what = f"keys of shape {x.shape[:-1]}" if hidden[i] else x.aval

@@ -14,20 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core import (
-    Array,
-    Call,
-    Params,
-    Primitive,
-    Trace,
-    bind,
-    bind_call,
-    use_trace,
-)
-from ..errors import ArrayIndexError, PathError, ShapeError
+from ..core import Array, Call, Params, Primitive, Trace, bind, bind_call, use_trace
+from ..errors import PathError
 from ..ops.collective import COLLECTIVES
 from ..provenance import Origin, here
 from .batch_tracer import BatchTracer
+from .effects import once
 from .paths import (
     AGREED,
     DECIDED,
@@ -37,13 +29,15 @@ from .paths import (
     Flatten,
     Group,
     Ids,
+    Queue,
     Section,
     hand_over,
+    line_of,
     listed,
     narrow,
     partition,
-    place,
 )
+from .raising import again, failure, leave_call, notes_of
 
 __all__ = ["BatchTrace", "BatchTracer"]
 
@@ -60,7 +54,7 @@ class BatchTrace(Trace):
 
     __slots__ = (  # noqa: RUF023  # in the order of __init__, which explains them
         "size", "ids", "group", "queue", "axis_name", "decisions", "replaying", "log", "at", "_live", "_seen",
-        "starts", "inside", "flat", "outer", "inner", "lifted",
+        "starts", "inside", "flat", "outer", "inner", "pairs", "effects",
     )  # fmt: skip
     name, carries, instead = "vmap", "batch", ""
 
@@ -69,7 +63,7 @@ class BatchTrace(Trace):
         parent: Trace | None,
         size: int,
         group: Group,
-        queue: list[Group],
+        queue: Queue,
         axis_name: Any = None,
         outer: BatchTrace | None = None,
         inner: int = 1,
@@ -77,7 +71,7 @@ class BatchTrace(Trace):
         super().__init__(parent)
         self.size, self.ids, self.group, self.queue, self.axis_name = size, group.ids, group, queue, axis_name
         self.decisions, self.replaying = group.decisions, group.until >= 0
-        self.log: list[Any] = []  # (weakref to the result, primitive or Section, dim, shape, dtype) an entry
+        self.log: list[Any] = []  # what happened, as `paths.py` lists it
         self.at = 0  # how far the earlier run is repeated
         self._live: list[int] = []  # places in the log whose results were alive at the last fork,
         self._seen = 0  # and how long the log was
@@ -85,15 +79,19 @@ class BatchTrace(Trace):
         self.inside: list[Origin] = []  # where the local forks are that we are in: narrowing ends with them
         self.flat: BatchTrace | None = None  # the flat run that stands for this one at the moment
         self.outer, self.inner = outer, inner
-        self.lifted: dict[int, tuple[BatchTracer, BatchTracer]] = {}
+        self.pairs: dict[int, tuple[BatchTracer, BatchTracer]] = {}  # by id: the outer batch's value, and that of pairs
+        self.effects = np.zeros(size, int)  # how many calls with effects each example has come to
 
     # ---- operations ----
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         if self.outer is not None:
-            args = [self.lift(x) for x in args]
-        if params and self.axis_name is not None and params.get("axis_name") == self.axis_name:
-            return self.collective(primitive, args, params)
+            args = [self.paired(x) for x in args]
+        if params and "axis_name" in params:
+            if params["axis_name"] == self.axis_name:
+                return self.collective(primitive, args, params)
+            if not any(type(x) is BatchTracer and x.trace is self for x in args):
+                return self.passed_on(primitive, args, params)
         ids = self.ids
         batched = False
         values: list[Any] = []
@@ -114,20 +112,30 @@ class BatchTrace(Trace):
             try:
                 out, dim = primitive.batch(len(ids), values, dims, params)
             except Exception as error:
-                raise self.failure(primitive, args, params, error)  # noqa: B904  # that one, or a better one of it
+                raise failure(self, primitive, args, params, error)  # noqa: B904  # that one, or a better one of it
         return self.keep(primitive, out, dim, ids)
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
-        args = [self.lift(x) for x in args]
-        if not any(type(x) is BatchTracer and x.trace is self for x in args):
-            return bind_call(self.parent, call, args)
+        args = [self.paired(x) for x in args]
+        batched = any(type(x) is BatchTracer and x.trace is self for x in args)
 
-        def compute() -> tuple[Sequence[Any], Sequence[int | None], Any]:
+        def compute() -> tuple[Sequence[Any], Sequence[int | None]]:
+            if not batched:
+                outs = bind_call(self.parent, call, args)
+                return outs, [None] * len(outs)
             values, dims = self.operands(args)
             with use_trace(self.parent):
-                return *call.batch(len(self.ids), values, dims), tuple(call.learned)
+                try:
+                    return call.batch(len(self.ids), values, dims)
+                except Exception as error:
+                    leave_call(self, error, call.effect)
+                    raise
 
-        outs, learned = self.section(call.name, compute)
+        if call.effect:
+            return self.section(call.name, lambda: (*once(self, compute), None), strong=True)[0]
+        if not batched:
+            return compute()[0]
+        outs, learned = self.section(call.name, lambda: (*compute(), tuple(call.learned)))
         if learned and not call.learned:
             call.learned += learned
         return outs
@@ -136,14 +144,29 @@ class BatchTrace(Trace):
         """An operation between the examples of this batch."""
 
         def compute() -> tuple[Sequence[Any], Sequence[int | None], None]:
-            if len(self.ids) < self.size:
+            if args and len(self.ids) < self.size:  # axis_index, without operands, needs nobody else
                 words = f"{primitive.name} over {self.axis_name!r} sees {len(self.ids)} of {self.size} examples"
                 parted = self.decisions[-1].origin if self.decisions else self.inside[-1]
-                raise PathError(f"{words}: they parted at {place(parted)}; communicate before, or use where(...) there")
+                raise PathError(
+                    f"{words}: they parted at {line_of(parted)}; communicate before, or use where(...) there"
+                )
             values, dims = self.operands(args)
             with use_trace(self.parent):
                 out, dim = COLLECTIVES[primitive.name](self.size, values, dims, params)
+                if len(self.ids) < self.size and dim is not None:
+                    out = narrow(out, dim, np.arange(self.size), self.ids)
             return [out], [dim], None
+
+        return self.section(primitive.name, compute, strong=True)[0][0]
+
+    def passed_on(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
+        """An operation between the examples of a batch around this one, done once for the paths that come after it.
+
+        When the next of them comes to it, the outer examples may have parted, and could communicate no more.
+        """
+
+        def compute() -> tuple[Sequence[Any], Sequence[int | None], None]:
+            return [bind(self.parent, primitive, args, params)], [None], None
 
         return self.section(primitive.name, compute, strong=True)[0][0]
 
@@ -169,20 +192,20 @@ class BatchTrace(Trace):
             x.inner, x.ids, x.view = rows, self.ids, None
         return rows
 
-    def lift(self, x: Any) -> Any:
+    def paired(self, x: Any) -> Any:
         """In a flat run, a value of the outer batch as one of all pairs."""
         if (outer := self.outer) is None or type(x) is not BatchTracer or x.trace is self:
             return x
-        x = outer.lift(x)  # where that is a flat run too
+        x = outer.paired(x)  # where that is a flat run too
         if x.trace is not outer:
             return x
-        found = self.lifted.get(id(x))
+        found = self.pairs.get(id(x))
         if found is None:
             rows = np.repeat(np.arange(len(outer.ids)), self.inner)
             with use_trace(self.parent):
                 wide = narrow(outer.read(x), x.dim, np.arange(len(outer.ids)), rows)
             every = np.arange(self.size)
-            self.lifted[id(x)] = found = x, BatchTracer(self, wide, x.dim, every)
+            self.pairs[id(x)] = found = x, BatchTracer(self, wide, x.dim, every)
         return found[1]
 
     # ---- the log, and repeating it ----
@@ -215,7 +238,7 @@ class BatchTrace(Trace):
         entry = self.entry(what)
         if isinstance(entry[2], Exception):
             self.log.append(entry)
-            raise entry[2].with_traceback(None)
+            raise again(entry[2])
         _, _, dim, shape, dtype = entry
         if kept is None:
             return None
@@ -242,19 +265,25 @@ class BatchTrace(Trace):
         self.log.append((None, mark))
         # a section that the examples parted in is gone into again
         if old is not None and old.ends_by(self.group.until) and (strong or old.error or self.group.kept is not None):
-            self.at = old.end
+            self.at, self.effects = old.end, old.effects
             mark.end, mark.info, mark.kept, mark.error = len(self.log), old.info, old.kept, old.error
+            mark.effects, mark.notes, mark.skipped = old.effects, old.notes, True
             if old.error is not None:
-                raise old.error.with_traceback(None)
+                raise again(old.error, old.notes)
             return [self.again(x) for x in old.kept], old.info
+        afresh = old is not None and old.skipped  # the earlier run skipped it too, and its log has nothing to repeat
+        if afresh:
+            self.replaying = False
         self.starts.append(len(self.log) - 1)
         try:
             results, dims, mark.info = compute()
         except Exception as error:
-            mark.end, mark.error = len(self.log), error
+            mark.end, mark.error, mark.notes = len(self.log), error, notes_of(error)
             raise
         finally:
             self.starts.pop()
+            mark.effects = self.effects
+            self.replaying |= afresh
         mark.end = len(self.log)
         outs: list[Any] = []
         for x, dim in zip(results, dims, strict=True):
@@ -305,13 +334,23 @@ class BatchTrace(Trace):
         if not len(self.ids):
             words = "use where, cond and while_loop instead of `if`, int(x), float(x) or x.item()"
             raise PathError(f"Python needs a value ({x.aval}) of a batch without examples: {words}")
-        nested = type(outer) is BatchTrace and type(value) is BatchTracer and value.trace is outer
-        named = self.axis_name is not None or (nested and outer.axis_name is not None)
-        if nested and not named and self.outer is None and not outer.agrees(value):
+        if self.queue.mixed:  # somebody has caught it
+            raise Flatten(self.queue)
+        nested = type(value) is BatchTracer and value.trace is outer
+        if nested and self.may_flatten() and not outer.agrees(value):
             # one row would decide for a whole batch of outer examples, and they disagree: run all pairs side by side
             raise Flatten(self.queue)
         with use_trace(outer):
             return value.concrete()  # type: ignore[no-any-return]
+
+    def may_flatten(self) -> bool:
+        """Is there a batch right around this one, so that a flat run over all pairs can stand for both?
+
+        Not where one has a name: its examples communicate, and then their number counts.
+        """
+        outer: Any = self.parent
+        named = self.axis_name is not None or (type(outer) is BatchTrace and outer.axis_name is not None)
+        return type(outer) is BatchTrace and not named and self.outer is None
 
     def agrees(self, x: BatchTracer) -> bool:
         """Have all examples on this path the same value? Nobody parts."""
@@ -321,44 +360,6 @@ class BatchTrace(Trace):
             agreed = len(partition(self.look(x), x.dim, self.ids)) == 1
         self.log.append((None, AGREED, agreed))
         return agreed  # type: ignore[no-any-return]
-
-    def failure(self, primitive: Primitive, args: Sequence[Any], params: Params, error: Exception) -> Exception:
-        """What an operation raises, noted for those who repeat it; the examples that it is no matter of leave."""
-        if isinstance(error, ShapeError):
-            try:  # what does not fit is better said by the shapes of one example, which the user's function sees
-                primitive.infer_of(args, params)
-            except ShapeError as better:
-                error = better
-        elif isinstance(error, ArrayIndexError):
-            raising = self.raising(primitive, args, params, self.ids)
-            self.leave(np.setdiff1d(self.ids, raising), len(self.log))
-            self.ids = raising
-        self.log.append((None, primitive, error))
-        return error
-
-    def raising(self, primitive: Primitive, args: Sequence[Any], params: Params, ids: Ids) -> Ids:
-        """Which of these examples an index is out of range for, found by halves."""
-        before, self.ids = self.ids, ids
-        self.inside.append(here())
-        try:
-            values, dims = self.operands(args)
-            primitive.batch(len(ids), values, dims, params)
-            return ids[:0]
-        except ArrayIndexError:
-            halves = [] if len(ids) == 1 else [ids[: len(ids) // 2], ids[len(ids) // 2 :]]
-            return np.concatenate([self.raising(primitive, args, params, half) for half in halves]) if halves else ids
-        finally:
-            self.ids = before
-            self.inside.pop()
-
-    def leave(self, ids: Ids, start: int | None = None) -> None:
-        """Let examples wait that have no part in the exception being raised, to go on where what raised it began."""
-        if len(ids):
-            origin = here()
-            start = self.starts[-1] if start is None else start
-            decisions = (*self.decisions, Decision(origin, "no exception"))
-            self.queue.append(Group(ids, self.log, start, decisions=decisions))
-            self.decisions = (*self.decisions, Decision(origin, "an exception"))
 
     def part(self, key: Array, ids: Ids, others: Sequence[tuple[Array, Ids]]) -> None:
         """Go on with some examples, and let the others wait with what they need."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core import Array, Aval, Tracer, is_running
+import numpy as np
+
+from ..core import Array, Aval, Tracer, is_running, use_trace
 from .closure import noticed, resolve
 from .paths import Ids
 
@@ -35,7 +37,7 @@ class BatchTracer(Tracer):
         """The one value that all examples on this path have from here on: others leave it."""
         x, trace = self, self.trace
         while trace.flat is not None:
-            x, trace = trace.flat.lift(x), trace.flat
+            x, trace = trace.flat.paired(x), trace.flat
         if not is_running(trace):
             if (value := resolve(self)) is not self:
                 return value.concrete()  # type: ignore[no-any-return]
@@ -45,9 +47,11 @@ class BatchTracer(Tracer):
         return trace.decide(x)  # type: ignore[no-any-return]
 
     def shown(self) -> Any:
-        """The rows to print: of the examples on this path; nobody parts for being looked at."""
-        live = self.ids is not None and self.trace.flat is None and is_running(self.trace)
-        return self.trace.read(self) if live else self.inner
+        """The rows to print: of the examples on this path; nobody parts for being looked at, and no log knows."""
+        trace = self.trace
+        if self.ids is None or self.ids is trace.ids or trace.flat is not None or not is_running(trace):
+            return self.inner
+        return _seen(self.inner, self.dim, np.searchsorted(self.ids, trace.ids))
 
     def __repr__(self) -> str:
         rows = self.shown()
@@ -59,4 +63,24 @@ class BatchTracer(Tracer):
         """Of numbers, every example's by the spec."""
         if not spec or self.shape or self.ids is None:
             return repr(self)
-        return "[" + " ".join(format(x, spec) for x in self.shown()) + "]"
+        rows = self.shown()
+        return "[" + " ".join(format(_seen(rows, self.dim, i), spec) for i in range(rows.shape[self.dim])) + "]"
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        example = "int(i)" if self.dtype.kind in "biu" else "float(x)"
+        raise TypeError(
+            f"unhashable: a batch's {self.aval} is no key of a dict or a set: write {example}, at which examples with "
+            "different numbers part"
+        )
+
+
+def _seen(x: Array, axis: int, rows: Any) -> Any:
+    """Rows along an axis (or one, by an int, without the axis), by no operation that a trace would have to repeat."""
+    if isinstance(x, BatchTracer):
+        dim = x.dim - (isinstance(rows, int) and axis < x.dim)
+        return BatchTracer(x.trace, _seen(x.inner, axis + (axis >= x.dim), rows), dim, x.ids)
+    while isinstance(x, Tracer):
+        if isinstance(x := x.inner, BatchTracer):
+            return _seen(x, axis, rows)
+    with use_trace(None):
+        return x[(slice(None),) * axis + (rows,)]

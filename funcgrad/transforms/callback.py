@@ -15,6 +15,7 @@ from ..numpy.manipulation import stack
 from ..placement import device_get
 from ..rules import move_axis
 from .arguments import as_arrays
+from .raising import raised_by
 
 __all__ = ["QuietTrace", "ShapeDtypeStruct", "io_callback", "observe", "pure_callback"]
 
@@ -69,6 +70,8 @@ def io_callback(
     callback: Callable[..., Any], result_shape_dtypes: Any, *args: Any, ordered: bool = False, **kwargs: Any
 ) -> Any:
     """The results of a Python function of NumPy arrays that reads or writes something; one call an example.
+
+    Of what no example of a batch has a part in it is one call for all that come to it together.
 
     Args, Returns, Raises: as for `pure_callback`.
         ordered: for programs written for JAX; calls are in the program's order anyway.
@@ -167,10 +170,16 @@ class Callback(Call):
             )
         rows = [x if d is None else move_axis(x, d, 0) for x, d in zip(args, dims, strict=True)]
         if self.method in ("sequential", "sequential_unrolled"):
-            found = [
-                bind_call(current_trace(), self, [x if d is None else x[i] for x, d in zip(rows, dims, strict=True)])
-                for i in range(size)
-            ]
+            found = []
+            for i in range(size):
+                row = [x if d is None else x[i] for x, d in zip(rows, dims, strict=True)]
+                try:
+                    found.append(bind_call(current_trace(), self, row))
+                except Exception as error:
+                    done = i if self.effect else 0
+                    columns = [stack(list(column)) for column in zip(*found[:done], strict=True)]
+                    raised_by(error, np.asarray([i]), size, columns, done)
+                    raise
             if not found:
                 return [zeros((0, *a.shape), a.dtype) for a in self.avals], [0] * len(self.avals)
             return [stack(list(column)) for column in zip(*found, strict=True)], [0] * len(self.avals)

@@ -12,6 +12,7 @@ from ..errors import AxisError, OptionError, PathError
 from ..numpy.manipulation import concat
 from .arguments import byte_count
 from .axes import hidden_axes, output_axes
+from .callback import QuietTrace
 from .paths import same
 
 __all__ = ["in_chunks", "most_examples"]
@@ -92,7 +93,7 @@ def _rows(values: Sequence[Any], dims: Sequence[int | None], start: int, stop: i
 
 def _peak(run: Run, values: Sequence[Any], size: int) -> int:
     """The most bytes that a run computes and holds at one time."""
-    meter = MeterTrace(current_trace())
+    meter = MeterTrace(QuietTrace(current_trace()))  # these examples' own run will have their effects
     with use_trace(meter):
         run(values, size)
     return meter.peak

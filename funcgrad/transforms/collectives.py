@@ -248,13 +248,21 @@ def axis_size(axis_name: Names) -> int:
             total *= axis_size(name)
         return total
     trace = current_trace()
+    running: list[Hashable] = []
     while trace is not None:
-        if isinstance(trace, BatchTrace) and trace.axis_name == axis_name:
-            return trace.size
+        if isinstance(trace, BatchTrace) and trace.axis_name is not None:
+            if trace.axis_name == axis_name:
+                return trace.size
+            running.append(trace.axis_name)
         trace = trace.parent
+    names = f"those that run have the names {', '.join(map(repr, running))}" if running else "none that runs has a name"
+    if axis_name is None or isinstance(axis_name, int):
+        advice = f"; to reduce an axis of the array itself write fnp.sum(x, {axis_name}), fnp.mean, fnp.max"
+    else:
+        advice = ""
     raise AxisNameError(
-        f"no vmap with axis_name={axis_name!r} is running here: give the name to the vmap whose examples communicate, "
-        f"vmap(f, axis_name={axis_name!r})"
+        f"no vmap with axis_name={axis_name!r} is running here, {names}: give the name to the vmap whose examples "
+        f"communicate, vmap(f, axis_name={axis_name or 'i'!r}){advice}"
     )
 
 

@@ -21,6 +21,7 @@ from ..placement import device_get
 from ..provenance import here
 from .batch import BatchTrace, BatchTracer
 from .paths import OBSERVED, Ids, Section, join
+from .raising import leave
 from .vmap import rows_of
 
 __all__ = ["choose", "deciding_batch", "repeat"]
@@ -82,7 +83,7 @@ def repeat(trace: BatchTrace, condition: Callable[[Any], Any], body: Callable[[A
                     trace.ids = trace.ids[going]
                 value = body(value)
         except Exception:
-            trace.leave(np.sort(np.concatenate([trace.ids[:0], *[part.ids for part in parts]])))
+            leave(trace, np.sort(np.concatenate([trace.ids[:0], *[part.ids for part in parts]])))
             raise
         finally:
             trace.inside.pop()
@@ -119,7 +120,7 @@ def branch(trace: BatchTrace, ids: Ids, run: Callable[[], Any]) -> Any:
         try:
             out = run()
         except Exception:
-            trace.leave(np.setdiff1d(before, ids))  # who does not take this branch has not raised
+            leave(trace, np.setdiff1d(before, ids))  # who does not take this branch has not raised
             raise
         finally:
             trace.inside.pop()

@@ -30,15 +30,17 @@ from ..provenance import Origin, location
 __all__ = [
     "Decision",
     "Dropped",
+    "Effects",
     "Flatten",
     "Group",
     "Ids",
+    "Queue",
     "Section",
     "join",
+    "line_of",
     "listed",
     "narrow",
     "partition",
-    "place",
     "same",
     "table",
 ]
@@ -93,19 +95,72 @@ class Group:
         self.beside: Any = None
 
 
+class Effects:
+    """What calls with effects returned to the examples of one vmap, so that no run of it makes them again.
+
+    An example's calls have numbers, in its own order: what it comes to depends on nothing but its values.
+    """
+
+    __slots__ = ("calls",)
+
+    def __init__(self) -> None:
+        self.calls: dict[int, list[tuple[Ids, Ids, Sequence[Any], Sequence[int | None]]]] = {}
+
+    def note(self, ids: Ids, numbers: Ids, results: Sequence[Any], dims: Sequence[int | None]) -> None:
+        """A call of these examples, of which it had these numbers, and what it returned with which batch axes."""
+        for number in np.unique(numbers).tolist():
+            self.calls.setdefault(number, []).append((ids, numbers, results, dims))
+
+    def find(self, ids: Ids, numbers: Ids) -> tuple[Ids, Sequence[Any], Sequence[int | None]] | None:
+        """The call that had these numbers for these examples: (its examples, results, batch axes)."""
+        for members, theirs, results, dims in self.calls.get(int(numbers[0]), ()) if len(ids) else ():
+            rows = np.searchsorted(members, ids).clip(max=len(members) - 1)
+            if (members[rows] == ids).all() and (theirs[rows] == numbers).all():
+                return members, results, dims
+        return None
+
+
+class Queue(list[Group]):
+    """The groups of one vmap that wait for their run.
+
+    Args:
+        before: the effects of the runs that a flat one stands for.
+
+    `mixed` says that this vmap has to run flat (`Flatten`), whatever a run of it returns.
+    """
+
+    __slots__ = ("before", "effects", "mixed")
+
+    def __init__(self, before: Effects | None = None):
+        self.mixed = False
+        self.effects, self.before = Effects(), before
+
+
 # ---- what a run notes ---------------------------------------------------------------------------
+#
+# A log is a list of tuples, whose first entry is a weak reference to a result, and whose second says what happened:
+#
+#     (result, primitive, dim, shape, dtype)     an operation on the batch, or RESULT, one of the section before it
+#     (None, primitive, exception)               an operation that failed
+#     (None, section)                            the beginning of a call, a loop, or a branch of a fork
+#     (None, DECIDED, value)                     Python asked, and went on with that value
+#     (None, AGREED, answer)                     an inner batch asked whether all examples here have one value
+#     (None, OBSERVED, rows, ids)                a fork looked at every example's value
 
 
 class Section:
     """A part of a run with results of its own, as its log has it: a call, a loop, or one branch of a fork."""
 
-    __slots__ = ("end", "error", "info", "kept", "name")
+    __slots__ = ("effects", "end", "error", "info", "kept", "name", "notes", "skipped")
 
     def __init__(self, name: str):
         self.name, self.info = name, None
-        self.error: Exception | None = None  # what it raised
+        self.error: Exception | None = None  # what it raised,
+        self.notes: tuple[Any, ...] = ()  # and whose that was (`raising.py`)
         self.kept: list[Any] = []  # its results: shared ones; (rows, axis, ids); None for one that the log knows of
         self.end: int | None = None
+        self.skipped = False  # taken from an earlier run, without anything of what happened in it
+        self.effects: Any = None  # how many calls with effects each example had made by its end
 
     def ends_by(self, place: int) -> bool:
         """Was it over at that place in the log?"""
@@ -132,10 +187,12 @@ class Dropped(Array):
 class Flatten(BaseException):
     """A decision inside of nested vmaps that is mixed both ways: the inner one must run over all pairs of examples.
 
-    It is raised through the user's function to the vmap whose queue this is, and is no error.
+    It is raised through the user's function to the vmap whose queue this is, and is no error. A function that catches
+    everything may keep it: `queue.mixed` says the same.
     """
 
-    def __init__(self, queue: list[Group]):
+    def __init__(self, queue: Queue):
+        queue.mixed = True
         self.queue = queue
 
 
@@ -236,7 +293,7 @@ def listed(ids: Ids, size: int) -> str:
     return f"example{'s' if len(ids) > 1 else ''} {shown} ({len(ids)} of {size})"
 
 
-def place(origin: Origin) -> str:
+def line_of(origin: Origin) -> str:
     """'train.py:12'"""
     file, line = location(origin)
     return f"{os.path.basename(file)}:{line}"
@@ -255,7 +312,7 @@ def _steps(decisions: Sequence[Decision]) -> str:
     """Decisions in order, repeated ones counted: 'newton.py:3 True x17, newton.py:3 False'."""
     runs: list[list[Any]] = []
     for decision in decisions:
-        text = f"{place(decision.origin)} {decision.text()}"
+        text = f"{line_of(decision.origin)} {decision.text()}"
         if runs and runs[-1][0] == text:
             runs[-1][1] += 1
         else:

@@ -21,14 +21,16 @@ import numpy as np
 from .. import tree
 from ..core import SCALARS, Array, Trace, backend_array, current_trace, use_trace
 from ..dtypes import weak
-from ..errors import AxisError, PathError
+from ..errors import AxisError, OptionError, PathError
 from ..numpy.creation import asarray
 from ..rules import move_axis
 from .arguments import as_arrays
 from .axes import batch_size, hidden_axes, input_axes, mapped_inputs, output_axes
 from .batch import BatchTrace, BatchTracer
 from .chunks import in_chunks, most_examples
-from .paths import Flatten, Group, join, listed, place, same, table
+from .pairs import in_pairs
+from .paths import Effects, Flatten, Group, Queue, join, line_of, listed, same, table
+from .raising import Pairs, leave, raised_by
 
 __all__ = ["BatchTrace", "BatchTracer", "vmap"]
 
@@ -50,7 +52,7 @@ def vmap(
     Python stays Python: where f asks for a value that the examples do not agree on (`if`, `while`, `int(x)`,
     `x[x > 0]`), f runs once for each group of examples that take the same path, each with its own rows, and the
     results come together in the examples' order. So f must do the same on each run: random numbers by keys, no
-    changes to what is outside. What f prints is printed on each run.
+    changes to what is outside. What f prints is printed on each run, what `debug.print` prints once an example.
 
     Args:
         f: a function of pytrees of arrays, written for one example.
@@ -75,6 +77,7 @@ def vmap(
         AxisError: an argument has no such axis.
         TreeError: `in_axes` or `out_axes` is not a prefix of the arguments or of the output.
         PathError: more than `max_paths` paths, or results of the paths that do not fit together.
+        OptionError: chunks of examples that have a name, by which they communicate.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> x, w = fnp.arange(6.0).reshape(3, 2), fnp.asarray([1.0, 10.0])
@@ -107,6 +110,11 @@ def vmap(
         chunk = size if chunk_size is None else chunk_size
         if max_bytes is not None:
             chunk = min(chunk, most_examples(run, values, dims, size, max_bytes))
+        if chunk < size and axis_name is not None:
+            raise OptionError(
+                f"vmap: axis_name={axis_name!r} with chunks of {chunk} of {size} examples: the examples of one chunk "
+                "cannot communicate with those of another; leave out chunk_size and max_bytes, or the name"
+            )
         return run(values, size) if chunk >= size else in_chunks(run, values, dims, size, chunk, out_axes)
 
     return mapped
@@ -123,14 +131,14 @@ class _Run:
     def all_paths(self, values: Sequence[Any], dims: Sequence[int | None], size: int) -> Any:
         """The results of all examples."""
         below = current_trace()
-        queue: list[Group] = []
+        queue = Queue()
         try:
             done = self.paths(below, values, dims, size, queue)
         except Flatten as flatten:
             if flatten.queue is not queue:
                 raise
             assert type(below) is BatchTrace
-            return self.pairs(below, values, dims, size)
+            return self.pairs(below, values, dims, size, queue.effects)
         return self.together(done, size)
 
     def paths(
@@ -139,7 +147,7 @@ class _Run:
         values: Sequence[Any],
         dims: Sequence[int | None],
         size: int,
-        queue: list[Group],
+        queue: Queue,
         outer: BatchTrace | None = None,
     ) -> list[tuple[BatchTrace, Any]]:
         """Every path's trace and output."""
@@ -153,7 +161,7 @@ class _Run:
                 last = queue[-1].decisions[-1].origin
                 raise PathError(
                     f"vmap: the examples take more than max_paths={self.max_paths} paths; {len(queue)} groups still "
-                    f"wait, and the last parted at {place(last)}: give a larger max_paths, or keep examples together "
+                    f"wait, and the last parted at {line_of(last)}: give a larger max_paths, or keep examples together "
                     "by where, or by cond and while_loop where vmap is the innermost transform (grad of vmap)",
                     last,
                 )
@@ -166,18 +174,17 @@ class _Run:
             try:
                 with use_trace(trace):
                     out = self.call(inputs)
-            except Exception as error:
-                if outer is not None:  # an outer example raises where one of its pairs does
-                    raising = np.unique(trace.ids // inner)
-                    outer.leave(np.delete(outer.ids, raising))
-                    outer.ids = outer.ids[raising]
-                if len(trace.ids) < size:
-                    parted = place(trace.decisions[-1].origin)
-                    error.add_note(f"vmap: on the path of {listed(trace.ids, size)}, parted at {parted}")
+            except BaseException as error:
+                if queue.mixed and not isinstance(error, Flatten | KeyboardInterrupt):
+                    raise Flatten(queue) from None  # the user's function caught it, and raised something else
+                if isinstance(error, Exception):
+                    _blame(error, trace)
                 raise
             finally:
                 if outer is not None:
                     outer.flat = None
+            if queue.mixed:  # the user's function caught what was thrown, and returned
+                raise Flatten(queue)
             if trace.replaying:
                 raise trace.impure("it returned before it came to where they had parted")
             done.append((trace, out))
@@ -191,7 +198,7 @@ class _Run:
         leaves, structure = tree.flatten(out)
         axes, hidden = output_axes(out, self.out_axes), hidden_axes(out)
         if len(done) == 1:
-            placed = [_place(x, axis, h, first) for x, axis, h in zip(leaves, axes, hidden, strict=True)]
+            placed = [_at_axis(x, axis, h, first) for x, axis, h in zip(leaves, axes, hidden, strict=True)]
             return tree.unflatten(structure, placed)
         joined = [
             x if axis is None else move_axis(x, 0, _counted(axis, x.ndim - h))
@@ -199,7 +206,9 @@ class _Run:
         ]
         return tree.unflatten(structure, joined)
 
-    def pairs(self, outer: BatchTrace, values: Sequence[Any], dims: Sequence[int | None], size: int) -> Any:
+    def pairs(
+        self, outer: BatchTrace, values: Sequence[Any], dims: Sequence[int | None], size: int, before: Effects
+    ) -> Any:
         """The results by one flat run over all pairs of an outer example and one of this batch.
 
         Where both batches are mixed at a decision, this makes as many paths as there are; one batch at a time would
@@ -208,20 +217,10 @@ class _Run:
         rows = len(outer.ids)
 
         def compute() -> tuple[list[Any], list[int | None], Any]:
-            flat = []
             with use_trace(outer.parent):
-                for v, d in zip(values, dims, strict=True):
-                    v = outer.lift(v)
-                    if d is None:
-                        flat.append(v)
-                    elif type(v) is BatchTracer and v.trace is outer:
-                        v = move_axis(move_axis(outer.read(v), v.dim, 0), d + 1, 1)
-                        flat.append(v.reshape((rows * size, *v.shape[2:])))
-                    else:
-                        v = move_axis(v, d, 0)
-                        flat.append(v.broadcast_to((rows, *v.shape)).reshape((rows * size, *v.shape[1:])))
+                flat = [in_pairs(outer, v, d, size) for v, d in zip(values, dims, strict=True)]
                 front = [None if d is None else 0 for d in dims]
-                done = self.paths(outer.parent, flat, front, rows * size, [], outer)
+                done = self.paths(outer.parent, flat, front, rows * size, Queue(before), outer)
                 first = done[0][1]
                 axes, hidden = output_axes(first, self.out_axes), hidden_axes(first)
                 outs: list[Any] = []
@@ -239,6 +238,22 @@ class _Run:
 
         outs, structure = outer.section("vmap", compute)
         return tree.unflatten(structure, outs)
+
+
+def _blame(error: Exception, trace: BatchTrace) -> None:
+    """Say on an exception whose examples' it is; those of an outer batch that have no part in it leave."""
+    if len(trace.ids) < trace.size:
+        parted = line_of(trace.decisions[-1].origin)
+        error.add_note(f"vmap: on the path of {listed(trace.ids, trace.size)}, parted at {parted}")
+    if (outer := trace.outer) is None:
+        raised_by(error, trace.ids, trace.size)
+        return
+    pairs = np.zeros((len(outer.ids), trace.inner), bool)
+    pairs.flat[trace.ids] = True
+    raising = pairs.any(axis=1)  # an outer example raises where one of its pairs does
+    raised_by(error, Pairs(outer, outer.starts[-1], pairs[raising]), trace.inner)
+    leave(outer, outer.ids[~raising])
+    outer.ids = outer.ids[raising]
 
 
 def joined_outputs(done: Sequence[tuple[BatchTrace, Any]], axes: Sequence[int | None]) -> list[Any]:
@@ -298,24 +313,27 @@ def shared_by_all(traces: Sequence[BatchTrace], path: str, column: Sequence[Any]
 def parted(one: BatchTrace, other: BatchTrace) -> str:
     """The first examples of two paths and where those went apart, for messages."""
     where = next(
-        (place(a.origin) for a, b in zip(one.decisions, other.decisions, strict=False) if a is not b), "a call"
+        (line_of(a.origin) for a, b in zip(one.decisions, other.decisions, strict=False) if a is not b), "a call"
     )
     return f"example {one.ids[0]} (the first) and of example {other.ids[0]} (the second), which parted at {where}"
 
 
 def rows_of(trace: BatchTrace, x: Any) -> Any:
     """A value as the parent knows it, with a row for each example on the path in front."""
-    x = _output(trace.lift(x))
+    x = _output(trace.paired(x))
     if type(x) is BatchTracer and x.trace is trace:
         return move_axis(trace.read(x), x.dim, 0)
     return x.broadcast_to((len(trace.ids), *x.shape))
 
 
-def _place(x: Any, axis: int | None, hidden: int, trace: BatchTrace) -> Any:
+def _at_axis(x: Any, axis: int | None, hidden: int, trace: BatchTrace) -> Any:
     mine = type(x) is BatchTracer and x.trace is trace
     if axis is None:
         if mine:
-            raise AxisError(f"vmap: out_axes is None for an output that differs between the examples ({x.aval})")
+            raise AxisError(
+                f"vmap: out_axes is None for an output that differs between the examples ({x.aval}): give it an axis "
+                "(0), or make it one value for all: y[0] of what vmap returns, or psum, pmean or pmax in f"
+            )
         return x
     value: Any = trace.read(x) if mine else _output(x)
     axis = _counted(axis, (value.ndim if mine else value.ndim + 1) - hidden)
