@@ -23,6 +23,7 @@ from ..core import Aval, Call, bind_call, current_trace
 from ..dtypes import is_inexact
 from ..errors import TreeError
 from ..numpy.creation import asarray, zeros, zeros_like
+from .closure import HoldsFunctions
 from .custom_arguments import (
     Arguments,
     as_outputs,
@@ -51,7 +52,7 @@ class SymbolicZero(Aval):
         return zeros(self.shape, self.dtype)
 
 
-class custom_jvp:  # noqa: N801  # a decorator, named as one
+class custom_jvp(HoldsFunctions):  # noqa: N801  # a decorator, named as one
     """A function whose derivative is given by a rule.
 
     Args:

@@ -26,6 +26,7 @@ from ..dtypes import is_inexact
 from ..errors import TreeError
 from ..numpy.creation import asarray, zeros_like
 from ..rules import move_axis
+from .closure import HoldsFunctions, frozen
 from .custom_arguments import (
     Arguments,
     as_outputs,
@@ -53,7 +54,7 @@ class CustomVJPPrimal:
     perturbed: bool
 
 
-class custom_vjp:  # noqa: N801  # a decorator, named as one
+class custom_vjp(HoldsFunctions):  # noqa: N801  # a decorator, named as one
     """A function whose reverse-mode derivative is given by a pair of rules.
 
     Args:
@@ -126,7 +127,7 @@ class custom_vjp:  # noqa: N801  # a decorator, named as one
             raise TreeError(f"{kind}: there are no rules for its derivative: declare them by `.defvjp(fwd, bwd)`")
         if current_trace() is None:
             return self.f(*args, **kwargs)
-        fwd, bwd = self.rules
+        fwd, bwd = self.rules[0], frozen(self.rules[1])
         symbolic = self.symbolic_zeros
         call = Arguments(self.f, [fwd, bwd], args, kwargs, (*self.numbers, *self.names), kind)
         if not call.traced:

@@ -23,7 +23,7 @@ from ..numpy.creation import asarray, zeros
 from ..numpy.elementwise import imag, real
 from ..numpy.manipulation import concat
 from .arguments import split_aux
-from .closure import closed, held
+from .closure import closed, frozen, held
 from .grad import vjp
 from .jvp import jvp
 from .linear_solve import (
@@ -97,6 +97,7 @@ def root(
 ) -> Any:
     """`custom_root` under the name of the function that the user called."""
     guess = tree.map(asarray, initial_guess)
+    later, tangent_solve = (f, tangent_solve) if current_trace() is None else frozen((f, tangent_solve))
     (found, aux), _ = stopped(lambda x: split_aux(solve(f, x), has_aux), guess)
     x = same_shapes(found, guess, f"{name}: solve", "the initial guess")
     solution = tree.map(asarray, found)
@@ -110,7 +111,7 @@ def root(
     structure = tree.structure(solution)
     still = distinct(held(tangent_solve), moving)
     captured = [*still, *moving]
-    inner = closed(f, captured)
+    inner = closed(later, captured)
 
     def residual(values: Leaves, x: Leaves) -> Leaves:
         return tree.leaves(inner(values, tree.unflatten(structure, x)))

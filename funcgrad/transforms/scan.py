@@ -18,7 +18,8 @@ from ..errors import AxisError, DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros
 from ..numpy.indexing import take
 from ..numpy.manipulation import concat
-from .checkpoint import checkpoint
+from .checkpoint import run_again, tapes
+from .closure import frozen
 from .control import Carry
 from .rows import stacked, unstacked
 from .vmap import vmap
@@ -91,11 +92,14 @@ def scan(
             ys.append(y)
         return value, ys
 
-    again = checkpoint(steps)
-    value, ys = carry.first, []
+    differentiated = any(tapes())
+    later = frozen(steps) if differentiated else steps
+    value: Any = carry.first
+    ys: list[Any] = []
     order = rows[::-1] if reverse else rows
     for start in range(0, count, group):
-        value, found = again(value, order[start : start + group])
+        some = order[start : start + group]
+        value, found = run_again(steps, later, [value, some], None) if differentiated else steps(value, some)
         ys += found
     if reverse:
         ys.reverse()

@@ -23,7 +23,7 @@ from ..placement import device_get
 from ..rules import batch_to_front, broadcast_shapes
 from .batch import BatchTracer
 from .callback import QuietTrace
-from .closure import SubstitutionTrace, capture
+from .closure import SubstitutionTrace, capture, frozen
 from .custom_arguments import instantiate
 from .grad import vjp
 from .jvp import jvp
@@ -120,6 +120,7 @@ class WhereApply(Call):
         return both[:half], both[half:]
 
     def vjp(self, primals: Sequence[Any], wanted: Sequence[bool]) -> tuple[Sequence[Any], Callable[..., Sequence[Any]]]:
+        f, g = frozen((self.f, self.g))  # the first run may be long past when they run again
         outs = bind_call(current_trace(), self, primals)
         n = len(primals)
         places = [i for i in range(1, n) if wanted[i] and is_inexact(primals[i].dtype)]
@@ -139,7 +140,7 @@ class WhereApply(Call):
 
         def pullback(cts: Sequence[Any]) -> list[Any]:
             given = instantiate(cts, outs)
-            call = WhereApply(partial(pull, self.f), partial(pull, self.g))
+            call = WhereApply(partial(pull, f), partial(pull, g))
             columns = bind_call(current_trace(), call, [*primals, *[given[k] for k in smooth]])
             found: list[Any] = [None] * n
             for i, ct in zip(places, columns, strict=True):
