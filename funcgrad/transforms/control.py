@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import tree
 from ..core import Array
+from ..dtypes import kind, weak
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..numpy.elementwise import clip
@@ -77,7 +78,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     Args:
         cond_fun: value -> a boolean without dimensions.
         body_fun: value -> the next one, of the same structure, shapes and dtypes.
-        init_val: a pytree.
+        init_val: a pytree; a Python number takes the dtype that the first step gives it, which then runs again.
 
     Raises:
         TreeError, ShapeError, DtypeError: a step changes the structure, a shape or a dtype; the message names the leaf.
@@ -92,9 +93,10 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     batch = deciding_batch(flag)
     if batch:
         return repeat(batch, cond_fun, lambda value: carry.next(body_fun(value)), carry.first)
-    value = carry.first
+    value, first = carry.first, True
     while flag:
-        value = carry.next(body_fun(value))
+        value = carry.begin(body_fun) if first else carry.next(body_fun(value))
+        first = False
         flag = _scalar(cond_fun(value), "while_loop: cond_fun's value")
     return value
 
@@ -107,7 +109,7 @@ def fori_loop(
     Args:
         lower, upper: integers; values of the program too, also differentiated or batched ones.
         body_fun: (i, value) -> the next value, of the same structure, shapes and dtypes; i is an int64 array.
-        init_val: a pytree.
+        init_val: a pytree; a Python number takes the dtype that the first step gives it, which then runs again.
         unroll: for programs written for JAX; without effect.
 
     >>> import funcgrad as fg
@@ -127,12 +129,19 @@ def fori_loop(
     carry = Carry(init_val, "fori_loop")
     value = carry.first
     for i in range(int(lower), int(upper)):
-        value = carry.next(body_fun(asarray(i), value))
+        step = partial(body_fun, asarray(i))
+        value = carry.begin(step) if i == int(lower) else carry.next(step(value))
     return value
+
+
+class Retyped(Exception):  # noqa: N818  # no error: the first step is taken again
+    """The first step gave a Python number of the initial value another dtype."""
 
 
 class Carry:
     """What a loop hands from step to step: a pytree that keeps its structure, shapes and dtypes.
+
+    A Python number in the first one has no dtype of its own, and takes that which the first step gives it.
 
     Args:
         init: the first one; its leaves become arrays.
@@ -145,6 +154,41 @@ class Carry:
         arrays = [asarray(x) for x in leaves]
         self.forms = [(x.shape, x.dtype) for x in arrays]
         self.first = tree.unflatten(self.structure, arrays)
+        self.numbers: dict[int, Any] = {}  # by place, the Python numbers whose dtype is not settled
+
+    def begin(self, body: Callable[[Any], Any]) -> Any:
+        """The value after the first step, which `body` takes."""
+        return self.settle(lambda value: self.next(body(value)))
+
+    def settle(self, step: Callable[[Any], Any]) -> Any:
+        """step(the first value), where step calls `next`; once more where that has changed the first value's dtypes."""
+        leaves = tree.leaves(self.init)
+        self.numbers = {i: x for i, x in enumerate(leaves) if type(x) in (int, float, complex)}
+        while True:
+            try:
+                found = step(self.first)
+            except Retyped:
+                continue
+            self.numbers = {}
+            return found
+
+    def retype(self, leaves: Sequence[Any]) -> None:
+        """Give Python numbers among the first value the dtypes of a step's value, where these can hold them."""
+        found = tree.leaves(self.first)
+        changed = False
+        for i, x in enumerate(leaves):
+            shape, dtype = self.forms[i]
+            number = self.numbers.get(i)
+            if number is None or type(x) is bool or asarray(x).shape != shape:
+                continue
+            given = asarray(x).dtype
+            wider = isinstance(x, Array) or kind(given) > kind(dtype)  # a number in a step's value has no dtype either
+            if wider and given != dtype and weak(given, number) == given:
+                found[i], self.forms[i], changed = asarray(number, given), (shape, given), True
+                del self.numbers[i]
+        if changed:
+            self.first = tree.unflatten(self.structure, found)
+            raise Retyped
 
     def next(self, value: Any) -> Any:
         """A step's value, checked; Python numbers take the dtype of their place."""
@@ -152,6 +196,8 @@ class Carry:
         if structure != self.structure:
             words = tree.difference(self.init, value)
             raise TreeError(f"{self.name}: the first value (the first) and a step's (the second) differ: {words}")
+        if self.numbers:
+            self.retype(leaves)
         out = []
         for i, (x, (shape, dtype)) in enumerate(zip(leaves, self.forms, strict=True)):
             if not isinstance(x, Array):
