@@ -436,3 +436,25 @@ def test_a_python_number_takes_the_dtype_that_the_first_step_gives_it():
         fg.fori_loop(0, 3, lambda i, c: c + (np.ones((), "complex128") if i else np.ones(())), 0.0)
     with pytest.raises(DtypeError, match="and became bool"):
         fg.fori_loop(0, 3, lambda i, c: c > 1, 0)
+
+
+def test_operands_by_the_keyword_of_older_programs():
+    for flag in (True, False):
+        assert fg.cond(flag, lambda x: x + 1, lambda x: x - 1, operand=3) == (4 if flag else 2)
+        assert fg.cond(flag, lambda x: x, lambda x: x, operand=None) is None
+    rows = fnp.asarray([0, 1, 1])
+    assert fg.vmap(lambda i: fg.switch(i, [lambda x: x, lambda x: -x], operand=2.0))(rows).tolist() == [2, -2, -2]
+    assert fg.vmap(lambda i: fg.cond(i > 0, lambda x: x, lambda x: -x, operand=i))(rows).tolist() == [0, 1, 1]
+    with pytest.raises(OptionError, match="by position or by operand=, not both"):
+        fg.cond(True, lambda x: x, lambda x: x, 1, operand=1)
+
+
+def test_what_is_without_effect_and_integers_of_numpy():
+    x, one = fnp.arange(4.0), np.int64(1)
+    double = fg.custom_vjp(lambda x: 2 * x)
+    double.defvjp(lambda x: (2 * x, None), lambda _, ct: (2 * ct,), optimize_remat=True)
+    assert fg.vmap(fg.grad(double), spmd_axis_name="data", chunk_size=one)(x).tolist() == [2, 2, 2, 2]
+    assert fg.grad(lambda a, b: (a * b).sum(), argnums=one, memory=np.int32(10_000))(x, x).tolist() == x.tolist()
+    assert fg.fixed_point(lambda x: 0 * x, 0.0, max_iterations=one) == 0
+    assert fg.checkpoint_sequential([fnp.sin], one, 0.0) == 0
+    assert fg.grad(fg.checkpoint(lambda x, n: x * n, static_argnums=one))(1.0, 3) == 3

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from .. import tree
 from ..core import SCALARS, Array, Call, Trace, Tracer, bind_call, current_trace, is_running, use_trace
 from ..dtypes import is_inexact
@@ -86,7 +88,7 @@ def checkpoint(
         raise OptionError(
             f"checkpoint: the policy must be a function, such as fg.checkpoint_policies.dots_saveable, not {policy!r}"
         )
-    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    numbers = (static_argnums,) if isinstance(static_argnums, int | np.integer) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
 
     @functools.wraps(f)
@@ -133,7 +135,7 @@ def checkpoint_sequential(functions: Sequence[Callable[[Any], Any]], segments: i
     Source: torch.utils.checkpoint.checkpoint_sequential; Chen et al., arXiv:1604.06174 (2016).
     """
     functions = list(functions)
-    if isinstance(segments, bool) or not isinstance(segments, int) or segments < 1:
+    if isinstance(segments, bool) or not isinstance(segments, int | np.integer) or segments < 1:
         raise OptionError(f"checkpoint_sequential: segments must be a positive int, not {segments!r}")
     length = max(1, math.ceil(len(functions) / segments))
 

@@ -23,13 +23,19 @@ from .fork import choose, deciding_batch, repeat
 __all__ = ["Carry", "cond", "fori_loop", "switch", "while_loop"]
 
 
-def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+_ABSENT: Any = object()
+
+
+def cond(
+    pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any, operand: Any = _ABSENT
+) -> Any:
     """true_fun(*operands) if pred, else false_fun(*operands); only that one runs.
 
     Args:
         pred: a boolean, or a number, that is not zero for true.
         true_fun, false_fun: functions of the operands; under vmap their outputs must have one structure and shape.
         *operands: pytrees.
+        operand: for programs written for JAX: the one operand.
 
     Raises:
         ShapeError: pred has dimensions.
@@ -39,6 +45,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     >>> fg.vmap(fg.grad(f))(fnp.asarray([3.0, -2.0])).tolist()
     [6.0, -1.0]
     """
+    operands = _operands(operands, operand, "cond")
     pred = _scalar(pred, "cond: the predicate")
     if deciding_batch(pred):
         truth = pred if pred.dtype.kind == "b" else pred != 0
@@ -46,20 +53,21 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     return true_fun(*operands) if pred else false_fun(*operands)
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, operand: Any = _ABSENT) -> Any:
     """branches[index](*operands), the index clamped to the branches there are; only that one runs.
 
     Args:
         index: an integer without dimensions.
         branches: functions of the operands.
         *operands: pytrees.
+        operand: for programs written for JAX: the one operand.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> f = lambda i: fg.switch(i, [lambda: 10, lambda: 20, lambda: 30])
     >>> fg.vmap(f)(fnp.asarray([0, 2, 1, 7])).tolist()
     [10, 30, 20, 30]
     """
-    branches = list(branches)
+    operands, branches = _operands(operands, operand, "switch"), list(branches)
     if not branches:
         raise OptionError("switch: there are no branches")
     index = _scalar(index, "switch: the index")
@@ -213,6 +221,15 @@ class Carry:
                 )
             out.append(x)
         return tree.unflatten(structure, out)
+
+
+def _operands(operands: tuple[Any, ...], operand: Any, name: str) -> tuple[Any, ...]:
+    """The operands, given one by one or as the one `operand`."""
+    if operand is _ABSENT:
+        return operands
+    if operands:
+        raise OptionError(f"{name}: give operands by position or by operand=, not both")
+    return (operand,)
 
 
 def _scalar(x: Any, what: str) -> Any:

@@ -93,7 +93,13 @@ class custom_vjp(HoldsFunctions):  # noqa: N801  # a decorator, named as one
         if f is not None:
             functools.update_wrapper(self, f)
 
-    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any], symbolic_zeros: bool = False) -> None:
+    def defvjp(
+        self,
+        fwd: Callable[..., Any],
+        bwd: Callable[..., Any],
+        symbolic_zeros: bool = False,
+        optimize_remat: bool = False,
+    ) -> None:
         """Declare the rules: see the class.
 
         Args:
@@ -102,6 +108,7 @@ class custom_vjp(HoldsFunctions):  # noqa: N801  # a decorator, named as one
             symbolic_zeros: tell the rules what need not be computed. Each leaf of fwd's arguments, the nondiff ones
                 excepted, is then an object with the attributes `value` and `perturbed`, False where nobody asks for
                 its cotangent; and bwd gets a `SymbolicZero` for each cotangent that is known to be zero.
+            optimize_remat: for programs written for JAX; without effect.
 
         >>> import funcgrad as fg, funcgrad.numpy as fnp
         >>> @fg.custom_vjp

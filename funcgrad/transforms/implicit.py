@@ -195,7 +195,7 @@ def fixed_point(
     Simpler GMRES, Numerical Algorithms 53 (2010), 93-112.
     """
 
-    if isinstance(max_iterations, bool) or not isinstance(max_iterations, int) or max_iterations < 1:
+    if isinstance(max_iterations, bool) or not isinstance(max_iterations, int | np.integer) or max_iterations < 1:
         raise OptionError(f"fixed_point: max_iterations must be a positive int, not {max_iterations!r}")
     if tol is not None and (isinstance(tol, bool | str) or not tol >= 0):
         raise OptionError(f"fixed_point: tol must be a number that is not negative, not {tol!r}")
