@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import Array, Aval, Tracer, is_running
-from .closure import noticed, resolve
+from .closure import ValueAsked, noticed, resolve
 from .paths import Ids
 
 __all__ = ["BatchTracer"]
@@ -38,6 +38,8 @@ class BatchTracer(Tracer):
             x, trace = trace.flat.lift(x), trace.flat
         if not is_running(trace):
             if (value := resolve(self)) is not self:
+                if value.shape != self.shape:
+                    raise ValueAsked(self)
                 return value.concrete()  # type: ignore[no-any-return]
             raise self.leaked("reading a value")
         if trace is self.trace:

@@ -38,7 +38,17 @@ from ..core import (
     use_trace,
 )
 
-__all__ = ["HoldsFunctions", "SubstitutionTrace", "capture", "closed", "frozen", "held", "noticed", "resolve"]
+__all__ = [
+    "HoldsFunctions",
+    "SubstitutionTrace",
+    "ValueAsked",
+    "capture",
+    "closed",
+    "frozen",
+    "held",
+    "noticed",
+    "resolve",
+]
 
 
 class CaptureTracer(Tracer):
@@ -96,6 +106,13 @@ class CaptureTrace(Trace):
         if call.effect:
             self.effects.append([self.read(x) for x in outs])
         return [self.lift(x) for x in outs]
+
+
+class ValueAsked(Exception):  # noqa: N818  # no error: `where_apply` parts the elements and goes on
+    """Python asks for the one value of a scalar in whose place there is a vector."""
+
+    def __init__(self, tracer: Tracer):
+        self.tracer = tracer
 
 
 class SubstitutionTrace(Trace):

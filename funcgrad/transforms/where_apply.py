@@ -16,14 +16,14 @@ from .. import tree
 from ..core import SCALARS, Array, Call, Tracer, bind_call, current_trace, use_trace
 from ..dtypes import is_inexact, promote_types, weak
 from ..errors import DtypeError, ShapeError, TreeError
-from ..numpy.creation import asarray
+from ..numpy.creation import asarray, zeros
 from ..numpy.indexing import take
 from ..numpy.manipulation import concat
 from ..placement import device_get
 from ..rules import batch_to_front, broadcast_shapes
 from .batch import BatchTracer
 from .callback import QuietTrace
-from .closure import SubstitutionTrace, capture, frozen
+from .closure import SubstitutionTrace, ValueAsked, capture, frozen
 from .custom_arguments import instantiate
 from .grad import vjp
 from .jvp import jvp
@@ -248,9 +248,32 @@ def closed_over(branch: Branch, captured: Sequence[Tracer]) -> Branch:
         return branch
 
     def call(*operands: Any) -> list[Any]:
-        trace = SpreadTrace(captured, operands[:n])
-        with use_trace(trace):
-            outs = branch(*operands[n:])
-        return [trace.read(x) for x in outs]
+        return run(operands[:n], operands[n:])
+
+    def run(values: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+        trace = SpreadTrace(captured, values)
+        try:
+            with use_trace(trace):
+                outs = branch(*xs)
+            return [trace.read(x) for x in outs]
+        except ValueAsked as asked:
+            places = [i for i, x in enumerate(captured) if x is asked.tracer]
+            if not places:
+                raise
+            return by_value(places[0], values, xs)
+
+    def by_value(place: int, values: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+        """The branch once for each value that Python finds in the place, with the elements that have it."""
+        _, first, group = np.unique(device_get(values[place].concrete()), return_index=True, return_inverse=True)
+        parts, order = [], []
+        for k, start in enumerate(first):
+            where = np.flatnonzero(group.reshape(-1) == k)
+            given = [v[start] if i == place else take(v, where, axis=0) if v.shape else v for i, v in enumerate(values)]
+            parts.append(run(given, [take(x, where, axis=0) for x in xs]))
+            order.append(where)
+        if not parts:  # no elements: any value will do
+            return run([zeros((), v.dtype) if i == place else v for i, v in enumerate(values)], xs)
+        back = np.argsort(np.concatenate(order))
+        return [take(concat(list(column), axis=0), back, axis=0) for column in zip(*parts, strict=True)]
 
     return call
