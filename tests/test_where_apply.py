@@ -167,3 +167,8 @@ def test_a_branch_that_reads_a_closed_over_value_of_the_batch_by_python():
     np.testing.assert_array_equal(fg.vmap(fg.grad(lambda x, w: f(x, w).sum()))(x, w), by_x)
     np.testing.assert_array_equal(fg.grad(lambda x: fg.vmap(f)(x, w).sum())(x), by_x)
     assert fg.vmap(f)(-abs(x), w).shape == x.shape  # one branch has no elements
+    with pytest.raises(ShapeError, match="ambiguous") as caught:
+        fg.vmap(lambda x, w: fg.where_apply(x > 0, lambda x: x if w > 3 else -x, 0.0, x))(x, w)
+    assert "decide by Python's number, as in `if float(w) > 3`" in "".join(caught.value.__notes__)
+    found = fg.vmap(lambda x, w: fg.where_apply(x > 0, lambda x: x if float(w) > 3 else -x, 0.0, x))(x, w)
+    np.testing.assert_array_equal(found, np.where(x > 0, np.where(w > 3, 1, -1)[:, None] * x, 0))

@@ -261,6 +261,12 @@ def closed_over(branch: Branch, captured: Sequence[Tracer]) -> Branch:
             if not places:
                 raise
             return by_value(places[0], values, xs)
+        except ShapeError as error:
+            error.add_note(
+                "under vmap a branch of where_apply finds vectors, one value an element, for the scalars that it "
+                "closes over: decide by Python's number, as in `if float(w) > 3`, or element by element, by fnp.where"
+            )
+            raise
 
     def by_value(place: int, values: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
         """The branch once for each value that Python finds in the place, with the elements that have it."""
