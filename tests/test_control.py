@@ -325,7 +325,7 @@ def test_associative_scans(n, reverse):
 
 def test_a_carry_that_changes():
     for call, error, words in (
-        (lambda: fg.while_loop(lambda x: x < 3, lambda x: x + 0.5, 0), DtypeError, "start from a float"),
+        (lambda: fg.while_loop(lambda x: x < 3, lambda x: x + 0.5, fnp.asarray(0)), DtypeError, "start from a float"),
         (
             lambda: fg.scan(lambda c, x: (c[:1], None), fnp.ones(2), length=2),
             ShapeError,
@@ -333,7 +333,7 @@ def test_a_carry_that_changes():
         ),
         (lambda: fg.fori_loop(0, 2, lambda i, c: (c, c), 1.0), TreeError, "the first is a leaf, the second a tuple"),
         (
-            lambda: fg.scan(lambda c, x: ({"a": c["a"] * 1j}, 0), {"a": 1.0}, length=1),
+            lambda: fg.scan(lambda c, x: ({"a": c["a"] * 1j}, 0), {"a": fnp.ones(())}, length=1),
             DtypeError,
             r"\['a'\] was float32",
         ),
@@ -411,3 +411,50 @@ def test_numbers_and_counters_stay_what_they_are():
     assert fg.while_loop(lambda p: p[0] < 3, lambda p: (p[0] + 1, p[1] * 2), (0, 1.0))[1].dtype == np.float32
     assert int(fg.switch(1, (f for f in (abs, lambda x: -x)), 2)) == -2
     assert [int(n) for n in itertools.islice(fg.scan(lambda c, _: (c + 1, c), 0, length=4)[1], 4)] == [0, 1, 2, 3]
+
+
+def test_a_python_number_takes_the_dtype_that_the_first_step_gives_it():
+    for init, dtype, expected in (
+        (0.1, "float64", "float64"), (0, "float64", "float64"), (0, "int64", "int64"), (0.1, "float32", "float32"),
+        (0.1, "complex128", "complex128"), (0.1, "int64", "float32"), (0, "float32", "float32"),
+    ):  # fmt: skip
+        xs = np.arange(3).astype(dtype)
+        last, ys = fg.scan(lambda c, v: (c + v, c), init, xs)
+        assert last.dtype == ys.dtype == expected
+        assert (last, ys[0]) == (np.asarray(init, expected) + 3, np.asarray(init, expected))
+        last = fg.fori_loop(0, 3, lambda i, c, xs=xs: c + xs[i], init)
+        assert (last.dtype, last) == (expected, np.asarray(init, expected) + 3)
+        found = fg.while_loop(lambda p: p[0] < 3, lambda p, xs=xs: (p[0] + 1, p[1] + xs[p[0]]), (0, init))
+        assert (found[0].dtype, found[1].dtype) == ("int64", expected)
+    assert fg.scan(lambda c, v: (c + v, c), 0.0, np.zeros(0))[0].dtype == "float64"
+    total = lambda xs: fg.scan(lambda c, v: (c * c + v, None), 0.1, xs)[0]  # noqa: E731
+    plain = lambda xs: (0.1 * 0.1 + xs[0]) ** 2 + xs[1]  # noqa: E731
+    xs = fg.asarray([0.3, 0.4], dtype="float64")
+    np.testing.assert_allclose(fg.grad(total)(xs), fg.grad(plain)(xs), rtol=1e-12)
+    np.testing.assert_allclose(fg.vmap(fg.grad(total))(fnp.stack([xs, xs]))[1], fg.grad(plain)(xs), rtol=1e-12)
+    with pytest.raises(DtypeError, match="was float64"):  # settled by the first step
+        fg.fori_loop(0, 3, lambda i, c: c + (np.ones((), "complex128") if i else np.ones(())), 0.0)
+    with pytest.raises(DtypeError, match="and became bool"):
+        fg.fori_loop(0, 3, lambda i, c: c > 1, 0)
+
+
+def test_operands_by_the_keyword_of_older_programs():
+    for flag in (True, False):
+        assert fg.cond(flag, lambda x: x + 1, lambda x: x - 1, operand=3) == (4 if flag else 2)
+        assert fg.cond(flag, lambda x: x, lambda x: x, operand=None) is None
+    rows = fnp.asarray([0, 1, 1])
+    assert fg.vmap(lambda i: fg.switch(i, [lambda x: x, lambda x: -x], operand=2.0))(rows).tolist() == [2, -2, -2]
+    assert fg.vmap(lambda i: fg.cond(i > 0, lambda x: x, lambda x: -x, operand=i))(rows).tolist() == [0, 1, 1]
+    with pytest.raises(OptionError, match="by position or by operand=, not both"):
+        fg.cond(True, lambda x: x, lambda x: x, 1, operand=1)
+
+
+def test_what_is_without_effect_and_integers_of_numpy():
+    x, one = fnp.arange(4.0), np.int64(1)
+    double = fg.custom_vjp(lambda x: 2 * x)
+    double.defvjp(lambda x: (2 * x, None), lambda _, ct: (2 * ct,), optimize_remat=True)
+    assert fg.vmap(fg.grad(double), spmd_axis_name="data", chunk_size=one)(x).tolist() == [2, 2, 2, 2]
+    assert fg.grad(lambda a, b: (a * b).sum(), argnums=one, memory=np.int32(10_000))(x, x).tolist() == x.tolist()
+    assert fg.fixed_point(lambda x: 0 * x, 0.0, max_iterations=one) == 0
+    assert fg.checkpoint_sequential([fnp.sin], one, 0.0) == 0
+    assert fg.grad(fg.checkpoint(lambda x, n: x * n, static_argnums=one))(1.0, 3) == 3

@@ -7,7 +7,7 @@ import pytest
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
-from funcgrad.errors import DtypeError, LeakedTracerError, ShapeError, TreeError
+from funcgrad.errors import DtypeError, LeakedTracerError, OptionError, ShapeError, TreeError
 
 X, Y = np.linspace(0.2, 1.5, 4), np.linspace(-1.0, 2.0, 4)
 close = functools.partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-14)
@@ -477,3 +477,59 @@ def test_results_of_rules_that_do_not_fit_are_named():
     for wrong in (lambda x: x, lambda x: (x, x)):
         with pytest.raises(TreeError, match=r"custom_gradient <lambda>: the function must return \(output, pullback\)"):
             fg.grad(fg.custom_gradient(wrong))(1.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (lambda p, t: (p[0] * 2, t[0] ** 2), r"square depends on a tangent's value\n  at .*test_custom_rules"),
+        (lambda p, t: (p[0] * 2, fnp.maximum(t[0], 0)), "maximum depends on a tangent's value"),
+        (lambda p, t: (p[0] * 2, t[0] * fnp.abs(t[0])), "depends on a tangent's value"),
+        (lambda p, t: (p[0] * 2, 2.0 + 0 * p[0]), r"the tangent of output 0 does not depend on them .* slope \* t"),
+        (lambda p, t: (p[0] * 2, fnp.cos(p[0])), "does not depend on them and is not zero"),
+    ],
+)
+def test_a_rule_that_is_not_linear_has_no_reverse_mode(rule, words):
+    @fg.custom_jvp
+    def double(x):
+        return x * 2
+
+    double.defjvp(rule)
+    x = fnp.asarray([1.0, 2.0])
+    fg.jvp(double, (x,), (x,))
+    for run in (
+        lambda: fg.grad(lambda x: double(x).sum())(x),
+        lambda: fg.vmap(fg.grad(double))(x),
+        lambda: fg.grad(lambda x: fg.vmap(double)(x).sum())(x),
+        lambda: fg.jacrev(double)(x),
+    ):
+        with pytest.raises(
+            OptionError, match="custom_jvp double: its rule is not linear in the tangents(.|\n)*" + words
+        ):
+            run()
+
+
+def test_rules_that_are_linear_by_other_ways():
+    inner = fg.checkpoint(lambda x: fnp.sin(x) * x)
+    rules = [
+        lambda p, t: fg.jvp(lambda x: fnp.sin(x) * x, p, t),
+        lambda p, t: fg.jvp(inner, p, t),
+        lambda p, t: (inner(p[0]), fg.vjp(inner, p[0])[1](t[0])[0]),
+        lambda p, t: (inner(p[0]), fg.linearize(inner, *p)[1](*t)),
+        lambda p, t: (inner(p[0]), fnp.where(p[0] > 0, t[0], t[0] * 1) * (fnp.sin(p[0]) + p[0] * fnp.cos(p[0]))),
+        lambda p, t: (inner(p[0]), fg.custom_linear_solve(
+            lambda v: v / (fnp.sin(p[0]) + p[0] * fnp.cos(p[0])), t[0],
+            *[lambda _, b: b * (fnp.sin(p[0]) + p[0] * fnp.cos(p[0]))] * 2,
+        )),
+    ]  # fmt: skip
+    x = fnp.asarray([0.3, 1.2])
+    expected = fnp.sin(x) + x * fnp.cos(x)
+    for rule in rules:
+        f = fg.custom_jvp(lambda x: fnp.sin(x) * x)
+        f.defjvp(rule)
+        forward = fg.jvp(f, (x,), (fnp.ones(2),))[1]
+        for found in (forward, fg.grad(lambda x, f=f: f(x).sum())(x), fg.vmap(fg.grad(f))(x)):
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+    step = fg.custom_jvp(fnp.sign)
+    step.defjvp(lambda p, t: (fnp.sign(p[0]), fnp.zeros_like(p[0])))
+    assert fg.grad(lambda x: step(x).sum())(x).tolist() == [0, 0]

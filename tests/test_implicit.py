@@ -8,6 +8,7 @@ import pytest
 import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad.errors import ConvergenceError, DtypeError, LeakedTracerError, OptionError, ShapeError, TreeError
+from funcgrad.transforms import implicit
 
 RNG = np.random.default_rng(0)
 A, B, ROWS = RNG.normal(size=(3, 3)) + 3 * np.eye(3), RNG.normal(size=3), RNG.normal(size=(4, 3))
@@ -504,6 +505,35 @@ def test_a_large_slow_fixed_point_in_single_precision():
     f = lambda b: fg.fixed_point(lambda x: fg.asarray(w.astype("float32")) @ x + b, 0 * b)  # noqa: E731
     found = fg.grad(lambda b: f(b).sum())(fg.asarray(b.astype("float32")))
     np.testing.assert_allclose(found, np.linalg.solve(np.eye(200) - w.T, np.ones(200)), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_large_fixed_point_has_second_derivatives():
+    x = fg.asarray(np.random.default_rng(0).normal(size=(64, 64)))
+    solve = lambda x: fg.fixed_point(lambda y: 0.1 * fnp.sin(y) + x, x)  # noqa: E731
+    slope = fg.grad(lambda x: solve(x).sum())
+    y = solve(x)
+    g = 1 / (1 - 0.1 * fnp.cos(y))
+    np.testing.assert_allclose(slope(x), g, rtol=1e-13)
+    np.testing.assert_allclose(fg.grad(lambda x: (slope(x) ** 2).sum())(x), -0.2 * fnp.sin(y) * g**4, atol=1e-13)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_linear_solver_of_fixed_points(dtype):
+    """Contractions, fast and slow, and what is none: rotations, a shift that stands still until the last step."""
+    rng = np.random.default_rng(0)
+    for n in (1, 5, 60):
+        q = np.linalg.qr(rng.normal(size=(n, n)))[0]
+        spread = (q * np.linspace(-0.999, 0.999, n)) @ q.T
+        for j in (0.3 * q, 0.95 * q, spread, 0 * q, np.eye(n) - 5 * q, np.eye(n) - np.roll(np.eye(n), 1, 0)):
+            a = fg.asarray((np.eye(n) - j).astype(dtype))
+            for scale in (1, 1e-30, 1e25):
+                y = fg.asarray((rng.normal(size=n) * scale).astype(dtype))
+                x = implicit.least_residual(lambda v, a=a: a @ v, y, 10_000)
+                assert abs(a @ x - y).max() <= 50 * np.finfo(dtype).eps * (abs(x).max() + abs(y).max())
+    with pytest.raises(ConvergenceError, match="no derivative found"):
+        implicit.least_residual(lambda v: v * fnp.asarray([1.0, 0.0]), fnp.ones(2), 10_000)
 
 
 def test_a_fixed_point_of_a_tree():

@@ -147,3 +147,28 @@ def test_what_is_wrong_is_said():
     for run in (apart, fg.vmap(apart)):
         with pytest.raises(TreeError, match=r"the values of f \(the first\) and of g \(the second\) differ"):
             run(x)
+
+
+def test_a_branch_that_reads_a_closed_over_value_of_the_batch_by_python():
+    x = fnp.asarray([[1.0, -2.0, 3.0], [3.0, -1.0, -4.0], [1.0, 2.0, 3.0], [-1.0, -2.0, -3.0]])
+    w = fnp.asarray([2.0, 5.0, 2.0, 7.0])
+
+    def f(x, w):
+        return fg.where_apply(x > 0, lambda x: x * float(w), lambda x: x - w, x)
+
+    expected = np.where(x > 0, x * w[:, None], x - w[:, None])
+    np.testing.assert_array_equal(fg.vmap(f)(x, w), expected)
+    np.testing.assert_array_equal(fg.vmap(fg.vmap(f, in_axes=(0, None)))(x, w), expected)
+    np.testing.assert_array_equal(fg.vmap(lambda x: fg.vmap(f, in_axes=(None, 0))(x, w))(x)[1, 1], expected[1])
+    # to Python's number there is no derivative
+    assert fg.grad(lambda w: fg.vmap(f)(x, w).sum())(w).tolist() == [-1, -2, 0, -3]
+    assert fg.vmap(fg.grad(lambda w, x: f(x, w).sum()))(w, x).tolist() == [-1, -2, 0, -3]
+    by_x = np.where(x > 0, w[:, None], 1)
+    np.testing.assert_array_equal(fg.vmap(fg.grad(lambda x, w: f(x, w).sum()))(x, w), by_x)
+    np.testing.assert_array_equal(fg.grad(lambda x: fg.vmap(f)(x, w).sum())(x), by_x)
+    assert fg.vmap(f)(-abs(x), w).shape == x.shape  # one branch has no elements
+    with pytest.raises(ShapeError, match="ambiguous") as caught:
+        fg.vmap(lambda x, w: fg.where_apply(x > 0, lambda x: x if w > 3 else -x, 0.0, x))(x, w)
+    assert "decide by Python's number, as in `if float(w) > 3`" in "".join(caught.value.__notes__)
+    found = fg.vmap(lambda x, w: fg.where_apply(x > 0, lambda x: x if float(w) > 3 else -x, 0.0, x))(x, w)
+    np.testing.assert_array_equal(found, np.where(x > 0, np.where(w > 3, 1, -1)[:, None] * x, 0))

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tree
 from ..core import Array, Aval
 from ..dtypes import is_inexact
@@ -96,8 +98,8 @@ _UNITS = {"": 1, "b": 1} | {
 
 def byte_count(given: Any, name: str) -> int:
     """A number of bytes from what the user wrote: 1000000, "256MB", "1.5 GiB"."""
-    if isinstance(given, int) and not isinstance(given, bool) and given > 0:
-        return given
+    if isinstance(given, int | np.integer) and not isinstance(given, bool) and given > 0:
+        return int(given)
     match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([a-zA-Z]*)\s*", given) if isinstance(given, str) else None
     if match is None or match[2].lower() not in _UNITS or float(match[1]) <= 0:
         raise OptionError(f"{name} must be a number of bytes or a string such as '256MB' or '1.5 GiB', not {given!r}")
@@ -160,11 +162,12 @@ def select(argnums: int | Sequence[int] | None, argnames: str | Sequence[str] | 
     """The selection that the user's `argnums` and `argnames` mean."""
     if argnums is None and argnames is None:
         argnums = 0
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums or ())
+    one = isinstance(argnums, int | np.integer)
+    numbers: tuple[Any, ...] = (argnums,) if one else tuple(argnums or ())  # type: ignore[arg-type]
     names = (argnames,) if isinstance(argnames, str) else tuple(argnames or ())
-    if not all(isinstance(n, int) and not isinstance(n, bool) for n in numbers):
+    if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in numbers):
         raise DtypeError(f"{transform}: argnums must be an int or a sequence of ints, not {argnums!r}")
-    return Selection(transform, numbers, names, isinstance(argnums, int), isinstance(argnames, str))
+    return Selection(transform, tuple(map(int, numbers)), names, one, isinstance(argnames, str))
 
 
 class Selection:

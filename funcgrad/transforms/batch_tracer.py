@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Array, Aval, Tracer, is_running, use_trace
-from .closure import noticed, resolve
+from .closure import ValueAsked, noticed, resolve
 from .paths import Ids
 
 __all__ = ["BatchTracer"]
@@ -40,6 +40,8 @@ class BatchTracer(Tracer):
             x, trace = trace.flat.paired(x), trace.flat
         if not is_running(trace):
             if (value := resolve(self)) is not self:
+                if value.shape != self.shape:
+                    raise ValueAsked(self)
                 return value.concrete()  # type: ignore[no-any-return]
             raise self.leaked("reading a value")
         if trace is self.trace:

@@ -15,20 +15,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from .. import tree
 from ..core import SCALARS, Array, Call, Trace, Tracer, bind_call, current_trace, is_running, use_trace
 from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError
 from ..numpy.creation import asarray, zeros_like
 from .batch import BatchTrace, BatchTracer
-from .closure import capture, closed, resolve
+from .closure import capture, closed, frozen, resolve
 from .grad import vjp
 from .jvp import JVPTracer, jvp
 from .saving import Policy, Recording, Replay, checkpoint_policies
 from .tape import GradTrace
 from .vmap import vmap
 
-__all__ = ["checkpoint", "checkpoint_sequential", "remat"]
+__all__ = ["checkpoint", "checkpoint_sequential", "remat", "run_again", "tapes"]
 
 Flat = Callable[[Sequence[Any]], Sequence[Any]]
 """A function from a list of arrays to a list of arrays."""
@@ -47,6 +49,10 @@ def checkpoint(
     Its value and all of its derivatives are the same; reverse mode runs f twice, and between the passes keeps only
     f's arguments, what f closes over, and what the policy names. f must do the same on both runs: random numbers
     come from keys. `debug.print`, `debug.callback` and `io_callback` happen once; Python's own `print` twice.
+
+    Variables that f closes over have the values on the second run that they have at the call, whatever is assigned to
+    them in between, as in a loop. What changes itself does not: the second run sees what has been put into a list,
+    dict or object since, and the values that global variables have by then. Give those as arguments.
 
     Args:
         f: a function of pytrees; without it, a decorator with these options.
@@ -82,7 +88,7 @@ def checkpoint(
         raise OptionError(
             f"checkpoint: the policy must be a function, such as fg.checkpoint_policies.dots_saveable, not {policy!r}"
         )
-    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    numbers = (static_argnums,) if isinstance(static_argnums, int | np.integer) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
 
     @functools.wraps(f)
@@ -94,28 +100,17 @@ def checkpoint(
             [None if i in static else x for i, x in enumerate(args)],
             {k: None if k in names else x for k, x in kwargs.items()},
         )
-        leaves, structure = tree.flatten(dynamic)
-        places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or hasattr(x, "__array__")]
-        arrays = [asarray(leaves[i]) for i in places]
-        # what stays for the second run; the arrays are operands, and held here too they would outlive their transform
-        others = [x for i, x in enumerate(leaves) if i not in set(places)]
         static_args = {i: args[i] for i in static}
         static_kwargs = {k: kwargs[k] for k in kwargs if k in names}
-        out_structure: Any = None
 
-        def flat(arrays: Sequence[Any]) -> list[Any]:
-            nonlocal out_structure
-            whole = list(others)
-            for i, x in zip(places, arrays, strict=True):
-                whole.insert(i, x)
-            given, named = tree.unflatten(structure, whole)
-            given = [static_args.get(i, x) for i, x in enumerate(given)]
-            named = {**named, **static_kwargs}
-            outs, out_structure = tree.flatten(f(*given, **named))
-            return [_output(x) for x in outs]
+        def with_static(f: Any, static_args: dict[int, Any], static_kwargs: dict[str, Any]) -> Callable[..., Any]:
+            def call(given: list[Any], named: dict[str, Any]) -> Any:
+                return f(*[static_args.get(i, x) for i, x in enumerate(given)], **{**named, **static_kwargs})
 
-        outs = rematerialised(flat, arrays, policy)
-        return tree.unflatten(out_structure, outs)
+            return call
+
+        now = f, static_args, static_kwargs
+        return run_again(with_static(*now), with_static(*frozen(now)), dynamic, policy)
 
     return checkpointed
 
@@ -140,7 +135,7 @@ def checkpoint_sequential(functions: Sequence[Callable[[Any], Any]], segments: i
     Source: torch.utils.checkpoint.checkpoint_sequential; Chen et al., arXiv:1604.06174 (2016).
     """
     functions = list(functions)
-    if isinstance(segments, bool) or not isinstance(segments, int) or segments < 1:
+    if isinstance(segments, bool) or not isinstance(segments, int | np.integer) or segments < 1:
         raise OptionError(f"checkpoint_sequential: segments must be a positive int, not {segments!r}")
     length = max(1, math.ceil(len(functions) / segments))
 
@@ -158,13 +153,46 @@ def checkpoint_sequential(functions: Sequence[Callable[[Any], Any]], segments: i
 # ---- the call -----------------------------------------------------------------------------------
 
 
-def rematerialised(f: Flat, args: Sequence[Any], policy: Policy | None = None) -> Sequence[Any]:
-    """f(args), of which the tapes that are running keep the arguments alone."""
+def run_again(f: Callable[..., Any], later: Callable[..., Any], args: Sequence[Any], policy: Policy | None) -> Any:
+    """f(*args), of which the tapes that are running keep the arguments alone.
+
+    Args:
+        f: the function of pytrees that runs now.
+        later: what runs in the backward pass, f `frozen` at the call.
+        args: its arguments.
+        policy: which results to keep besides.
+    """
+    leaves, structure = tree.flatten(list(args))
+    places = [i for i, x in enumerate(leaves) if isinstance(x, Array) or hasattr(x, "__array__")]
+    arrays = [asarray(leaves[i]) for i in places]
+    # what stays for the second run; the arrays are operands, and held here too they would outlive their transform
+    others = [x for i, x in enumerate(leaves) if i not in set(places)]
+    out_structure: Any = None
+
+    def flat(f: Callable[..., Any], others: list[Any]) -> Flat:
+        def call(arrays: Sequence[Any]) -> list[Any]:
+            nonlocal out_structure
+            whole = list(others)
+            for i, x in zip(places, arrays, strict=True):
+                whole.insert(i, x)
+            outs, out_structure = tree.flatten(f(*tree.unflatten(structure, whole)))
+            return [_output(x) for x in outs]
+
+        return call
+
+    outs = rematerialised(flat(f, others), arrays, policy, flat(later, frozen(others)))
+    return tree.unflatten(out_structure, outs)
+
+
+def rematerialised(
+    f: Flat, args: Sequence[Any], policy: Policy | None = None, later: Flat | None = None
+) -> Sequence[Any]:
+    """f(args), of which the tapes that are running keep the arguments alone; `later` runs in the backward pass."""
     if not any(tapes()):
         return f(args)
     with recorded(policy) as records:
         outs, captured, effects = capture(f, list(args))
-    inner, n, operands = closed(f, captured, effects), len(captured), [*captured, *args]
+    inner, n, operands = closed(later or f, captured, effects), len(captured), [*captured, *args]
     if effects:  # the second run leaves them out, and what the policy kept is known by the place in the run
         records = {}
     outs = [asarray(x) for x in outs]

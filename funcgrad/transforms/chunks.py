@@ -6,6 +6,8 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tree
 from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
 from ..errors import AxisError, OptionError, PathError
@@ -23,7 +25,7 @@ Run = Callable[[Sequence[Any], int], Any]
 
 def in_chunks(run: Run, values: Sequence[Any], dims: Sequence[int | None], size: int, chunk: int, out_axes: Any) -> Any:
     """The outputs of a batch, run so many examples at a time."""
-    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+    if isinstance(chunk, bool) or not isinstance(chunk, int | np.integer) or chunk < 1:
         raise OptionError(f"vmap: chunk_size must be a positive int, not {chunk!r}")
     outs: list[Any] = []
     for start in range(0, size, chunk):

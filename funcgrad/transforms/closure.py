@@ -10,11 +10,15 @@ later runs find it, and the effect happens once.
     closed(lambda h: h @ w, captured)([other], h)         # h @ other
 
 Where there can be no first run, as of a rule for the backward pass, `held` looks for them in the function itself.
+
+Between the runs the variables that it closes over may get other values, as those of a loop do: what runs later is the
+function `frozen` as it was at the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy as shallow_copy
 from functools import partial
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -34,7 +38,17 @@ from ..core import (
     use_trace,
 )
 
-__all__ = ["SubstitutionTrace", "capture", "closed", "held", "noticed", "resolve"]
+__all__ = [
+    "HoldsFunctions",
+    "SubstitutionTrace",
+    "ValueAsked",
+    "capture",
+    "closed",
+    "frozen",
+    "held",
+    "noticed",
+    "resolve",
+]
 
 
 class CaptureTracer(Tracer):
@@ -92,6 +106,13 @@ class CaptureTrace(Trace):
         if call.effect:
             self.effects.append([self.read(x) for x in outs])
         return [self.lift(x) for x in outs]
+
+
+class ValueAsked(Exception):  # noqa: N818  # no error: `where_apply` parts the elements and goes on
+    """Python asks for the one value of a scalar in whose place there is a vector."""
+
+    def __init__(self, tracer: Tracer):
+        self.tracer = tracer
 
 
 class SubstitutionTrace(Trace):
@@ -209,4 +230,76 @@ def held(*roots: Any) -> list[Tracer]:
         names = [name for part in slots for name in ((part,) if isinstance(part, str) else part)]
         waiting += [getattr(x, name) for name in names if hasattr(x, name)]
         waiting += getattr(x, "__dict__", {}).values()
+    return found
+
+
+class HoldsFunctions:
+    """An object that is nothing but functions which are its attributes, as a function with rules is."""
+
+
+def frozen(x: Any) -> Any:
+    """A function, or a list, tuple or dict of them, as it is now, whatever is assigned to its variables later.
+
+        for w in weights:
+            x = checkpoint(lambda x: tanh(x * w))(x)        # the backward pass runs each with its own w
+
+    Copied are functions with a closure, and what leads to them: variables, defaults, bound methods, partials, functions
+    with rules, lists, tuples, dicts. All else stays itself, as do objects, other containers and global variables.
+    """
+    copies: dict[int, tuple[Any, Any]] = {}  # by id: what is copied, held so that its id stays its own, and its copy
+    cells: dict[int, CellType] = {}
+    waiting: list[tuple[CellType, CellType]] = []  # variables to fill: no recursion, as functions call each other
+
+    def variable(cell: CellType) -> CellType:
+        if id(cell) not in cells:
+            unset = cell == CellType()  # and stays the function's own, which may set it
+            cells[id(cell)] = mine = cell if unset else CellType()
+            if not unset:
+                waiting.append((cell, mine))
+        return cells[id(cell)]
+
+    def function(f: FunctionType) -> FunctionType:
+        defaults, named = copy(f.__defaults__), copy(f.__kwdefaults__)
+        if not f.__closure__ and defaults is f.__defaults__ and named is f.__kwdefaults__:
+            return f
+        closure = tuple(variable(cell) for cell in f.__closure__ or ())
+        mine = FunctionType(f.__code__, f.__globals__, f.__name__, defaults, closure)
+        mine.__kwdefaults__, mine.__qualname__, mine.__module__ = named, f.__qualname__, f.__module__
+        mine.__dict__.update(f.__dict__)
+        return mine
+
+    def copy(x: Any) -> Any:
+        kind = type(x)
+        if kind not in (FunctionType, MethodType, partial, list, tuple, dict) and not isinstance(x, HoldsFunctions):
+            return x
+        if id(x) in copies:
+            return copies[id(x)][1]
+        copies[id(x)] = x, x  # for a list that holds itself
+        made = x
+        if kind is FunctionType:
+            made = function(x)
+        elif kind is MethodType:
+            f = copy(x.__func__)
+            made = x if f is x.__func__ else MethodType(f, x.__self__)
+        elif kind is partial:
+            f, args, keywords = copy(x.func), copy(x.args), copy(x.keywords)
+            if not (f is x.func and args is x.args and keywords is x.keywords):
+                made = partial(f, *args, **keywords)
+        elif isinstance(x, HoldsFunctions):
+            attributes = copy(x.__dict__)
+            if attributes is not x.__dict__:
+                made = shallow_copy(x)
+                made.__dict__.update(attributes)
+        else:
+            old = x.values() if kind is dict else x
+            new = [copy(v) for v in old]
+            if any(a is not b for a, b in zip(old, new, strict=True)):
+                made = dict(zip(x, new, strict=True)) if kind is dict else kind(new)
+        copies[id(x)] = x, made
+        return made
+
+    found = copy(x)
+    while waiting:
+        cell, mine = waiting.pop()
+        mine.cell_contents = copy(cell.cell_contents)
     return found

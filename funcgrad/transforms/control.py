@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import tree
 from ..core import Array
+from ..dtypes import kind, weak
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..numpy.elementwise import clip
@@ -22,13 +23,19 @@ from .fork import choose, deciding_batch, repeat
 __all__ = ["Carry", "cond", "fori_loop", "switch", "while_loop"]
 
 
-def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any) -> Any:
+_ABSENT: Any = object()
+
+
+def cond(
+    pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any, operand: Any = _ABSENT
+) -> Any:
     """true_fun(*operands) if pred, else false_fun(*operands); only that one runs.
 
     Args:
         pred: a boolean, or a number, that is not zero for true.
         true_fun, false_fun: functions of the operands; under vmap their outputs must have one structure and shape.
         *operands: pytrees.
+        operand: for programs written for JAX: the one operand.
 
     Raises:
         ShapeError: pred has dimensions.
@@ -38,6 +45,7 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     >>> fg.vmap(fg.grad(f))(fnp.asarray([3.0, -2.0])).tolist()
     [6.0, -1.0]
     """
+    operands = _operands(operands, operand, "cond")
     pred = _scalar(pred, "cond: the predicate")
     if deciding_batch(pred):
         truth = pred if pred.dtype.kind == "b" else pred != 0
@@ -45,20 +53,21 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     return true_fun(*operands) if pred else false_fun(*operands)
 
 
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, operand: Any = _ABSENT) -> Any:
     """branches[index](*operands), the index clamped to the branches there are; only that one runs.
 
     Args:
         index: an integer without dimensions.
         branches: functions of the operands.
         *operands: pytrees.
+        operand: for programs written for JAX: the one operand.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> f = lambda i: fg.switch(i, [lambda: 10, lambda: 20, lambda: 30])
     >>> fg.vmap(f)(fnp.asarray([0, 2, 1, 7])).tolist()
     [10, 30, 20, 30]
     """
-    branches = list(branches)
+    operands, branches = _operands(operands, operand, "switch"), list(branches)
     if not branches:
         raise OptionError("switch: there are no branches")
     index = _scalar(index, "switch: the index")
@@ -77,7 +86,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     Args:
         cond_fun: value -> a boolean without dimensions.
         body_fun: value -> the next one, of the same structure, shapes and dtypes.
-        init_val: a pytree.
+        init_val: a pytree; a Python number takes the dtype that the first step gives it, which then runs again.
 
     Raises:
         TreeError, ShapeError, DtypeError: a step changes the structure, a shape or a dtype; the message names the leaf.
@@ -92,9 +101,10 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     batch = deciding_batch(flag)
     if batch:
         return repeat(batch, cond_fun, lambda value: carry.next(body_fun(value)), carry.first)
-    value = carry.first
+    value, first = carry.first, True
     while flag:
-        value = carry.next(body_fun(value))
+        value = carry.begin(body_fun) if first else carry.next(body_fun(value))
+        first = False
         flag = _scalar(cond_fun(value), "while_loop: cond_fun's value")
     return value
 
@@ -107,7 +117,7 @@ def fori_loop(
     Args:
         lower, upper: integers; values of the program too, also differentiated or batched ones.
         body_fun: (i, value) -> the next value, of the same structure, shapes and dtypes; i is an int64 array.
-        init_val: a pytree.
+        init_val: a pytree; a Python number takes the dtype that the first step gives it, which then runs again.
         unroll: for programs written for JAX; without effect.
 
     >>> import funcgrad as fg
@@ -127,12 +137,19 @@ def fori_loop(
     carry = Carry(init_val, "fori_loop")
     value = carry.first
     for i in range(int(lower), int(upper)):
-        value = carry.next(body_fun(asarray(i), value))
+        step = partial(body_fun, asarray(i))
+        value = carry.begin(step) if i == int(lower) else carry.next(step(value))
     return value
+
+
+class Retyped(Exception):  # noqa: N818  # no error: the first step is taken again
+    """The first step gave a Python number of the initial value another dtype."""
 
 
 class Carry:
     """What a loop hands from step to step: a pytree that keeps its structure, shapes and dtypes.
+
+    A Python number in the first one has no dtype of its own, and takes that which the first step gives it.
 
     Args:
         init: the first one; its leaves become arrays.
@@ -145,6 +162,41 @@ class Carry:
         arrays = [asarray(x) for x in leaves]
         self.forms = [(x.shape, x.dtype) for x in arrays]
         self.first = tree.unflatten(self.structure, arrays)
+        self.numbers: dict[int, Any] = {}  # by place, the Python numbers whose dtype is not settled
+
+    def begin(self, body: Callable[[Any], Any]) -> Any:
+        """The value after the first step, which `body` takes."""
+        return self.settle(lambda value: self.next(body(value)))
+
+    def settle(self, step: Callable[[Any], Any]) -> Any:
+        """step(the first value), where step calls `next`; once more where that has changed the first value's dtypes."""
+        leaves = tree.leaves(self.init)
+        self.numbers = {i: x for i, x in enumerate(leaves) if type(x) in (int, float, complex)}
+        while True:
+            try:
+                found = step(self.first)
+            except Retyped:
+                continue
+            self.numbers = {}
+            return found
+
+    def retype(self, leaves: Sequence[Any]) -> None:
+        """Give Python numbers among the first value the dtypes of a step's value, where these can hold them."""
+        found = tree.leaves(self.first)
+        changed = False
+        for i, x in enumerate(leaves):
+            shape, dtype = self.forms[i]
+            number = self.numbers.get(i)
+            if number is None or type(x) is bool or asarray(x).shape != shape:
+                continue
+            given = asarray(x).dtype
+            wider = isinstance(x, Array) or kind(given) > kind(dtype)  # a number in a step's value has no dtype either
+            if wider and given != dtype and weak(given, number) == given:
+                found[i], self.forms[i], changed = asarray(number, given), (shape, given), True
+                del self.numbers[i]
+        if changed:
+            self.first = tree.unflatten(self.structure, found)
+            raise Retyped
 
     def next(self, value: Any) -> Any:
         """A step's value, checked; Python numbers take the dtype of their place."""
@@ -152,6 +204,8 @@ class Carry:
         if structure != self.structure:
             words = tree.difference(self.init, value)
             raise TreeError(f"{self.name}: the first value (the first) and a step's (the second) differ: {words}")
+        if self.numbers:
+            self.retype(leaves)
         out = []
         for i, (x, (shape, dtype)) in enumerate(zip(leaves, self.forms, strict=True)):
             if not isinstance(x, Array):
@@ -167,6 +221,15 @@ class Carry:
                 )
             out.append(x)
         return tree.unflatten(structure, out)
+
+
+def _operands(operands: tuple[Any, ...], operand: Any, name: str) -> tuple[Any, ...]:
+    """The operands, given one by one or as the one `operand`."""
+    if operand is _ABSENT:
+        return operands
+    if operands:
+        raise OptionError(f"{name}: give operands by position or by operand=, not both")
+    return (operand,)
 
 
 def _scalar(x: Any, what: str) -> Any:

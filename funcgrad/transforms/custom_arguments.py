@@ -18,7 +18,7 @@ from ..errors import DtypeError, LeakedTracerError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros_like
 from ..ops.elementwise import stop_gradient as constant
 from .arguments import as_arrays
-from .closure import closed, held
+from .closure import closed, frozen, held
 from .grad import vjp
 from .jvp import jvp
 
@@ -86,7 +86,7 @@ class Arguments:
     def forget(self) -> None:
         """Keep the forms of the leaves alone: a pullback that lives on must not hold values that no rule reads."""
         self.leaves = [x.aval for x in self.leaves]
-        self.given, self.operands = self.tree(self.leaves), []
+        self.given, self.operands, self.fixed = self.tree(self.leaves), [], frozen(self.fixed)
 
 
 def _positional(f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], kind: str) -> tuple[Any, ...]:

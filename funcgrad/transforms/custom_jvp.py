@@ -18,11 +18,16 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tree
 from ..core import Aval, Call, bind_call, current_trace
 from ..dtypes import is_inexact
-from ..errors import TreeError
+from ..errors import OptionError, TreeError
 from ..numpy.creation import asarray, zeros, zeros_like
+from ..placement import device_get
+from ..provenance import describe
+from .closure import HoldsFunctions
 from .custom_arguments import (
     Arguments,
     as_outputs,
@@ -34,6 +39,7 @@ from .custom_arguments import (
     same_form,
 )
 from .grad import vjp
+from .tape import belongs, is_call, oldest_first, value_readers
 from .vmap import vmap
 
 __all__ = ["SymbolicZero", "custom_jvp"]
@@ -51,7 +57,7 @@ class SymbolicZero(Aval):
         return zeros(self.shape, self.dtype)
 
 
-class custom_jvp:  # noqa: N801  # a decorator, named as one
+class custom_jvp(HoldsFunctions):  # noqa: N801  # a decorator, named as one
     """A function whose derivative is given by a rule.
 
     Args:
@@ -64,6 +70,7 @@ class custom_jvp:  # noqa: N801  # a decorator, named as one
 
     Raises:
         TreeError: there is no rule, or its results do not have the structure of the output.
+        OptionError: reverse mode through a rule that is not linear in its tangents, as far as its operations tell.
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> @fg.custom_jvp
@@ -210,6 +217,8 @@ class CustomJVP(Call):
             for i, t in zip(places, ts, strict=True):
                 tangents[i] = t
             outs, found = self.rule(primals, tangents)
+            if ts:
+                check_linear(found, self.name)
             return [zeros_like(x) if t is None else t for x, t in zip(outs, found, strict=True)], outs
 
         _, pull, outs = vjp(push, *[zeros_like(primals[i]) for i in places], has_aux=True)
@@ -235,3 +244,26 @@ class CustomJVP(Call):
         call.learned = self.learned
         outs = bind_call(current_trace(), call, args)
         return outs, [0] * len(outs)
+
+
+def check_linear(tangents: Sequence[Any], name: str) -> None:
+    """What a rule returned on a tape of its tangents, which are zero there, must be a linear function of them."""
+    trace: Any = current_trace()
+    mine = [t is not None and belongs(t, trace) for t in tangents]
+    what = "its rule is not linear in the tangents, and so has no transpose, which reverse mode needs"
+    for i, (t, m) in enumerate(zip(tangents, mine, strict=True)):
+        if t is None or m:
+            continue
+        values = device_get(t.concrete())
+        if (np.isfinite(values) & (values != 0)).any():
+            raise OptionError(
+                f"{name}: {what}: the tangent of output {i} does not depend on them and is not zero; multiply the "
+                "derivative by the tangent, as in (f(x), slope * t)"
+            )
+    roots = [t.node for t, m in zip(tangents, mine, strict=True) if m]
+    readers = value_readers(roots)
+    # a call's results all count as depending on its tangents, those of the function itself too
+    if readers and not any(map(is_call, oldest_first(roots))):
+        node: Any = readers[0]
+        where = describe((node.code, node.lasti))
+        raise OptionError(f"{name}: {what}: {node.primitive.name} depends on a tangent's value\n  at {where}")

@@ -26,6 +26,7 @@ from ..dtypes import is_inexact
 from ..errors import TreeError
 from ..numpy.creation import asarray, zeros_like
 from ..rules import move_axis
+from .closure import HoldsFunctions, frozen
 from .custom_arguments import (
     Arguments,
     as_outputs,
@@ -53,7 +54,7 @@ class CustomVJPPrimal:
     perturbed: bool
 
 
-class custom_vjp:  # noqa: N801  # a decorator, named as one
+class custom_vjp(HoldsFunctions):  # noqa: N801  # a decorator, named as one
     """A function whose reverse-mode derivative is given by a pair of rules.
 
     Args:
@@ -92,7 +93,13 @@ class custom_vjp:  # noqa: N801  # a decorator, named as one
         if f is not None:
             functools.update_wrapper(self, f)
 
-    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any], symbolic_zeros: bool = False) -> None:
+    def defvjp(
+        self,
+        fwd: Callable[..., Any],
+        bwd: Callable[..., Any],
+        symbolic_zeros: bool = False,
+        optimize_remat: bool = False,
+    ) -> None:
         """Declare the rules: see the class.
 
         Args:
@@ -101,6 +108,7 @@ class custom_vjp:  # noqa: N801  # a decorator, named as one
             symbolic_zeros: tell the rules what need not be computed. Each leaf of fwd's arguments, the nondiff ones
                 excepted, is then an object with the attributes `value` and `perturbed`, False where nobody asks for
                 its cotangent; and bwd gets a `SymbolicZero` for each cotangent that is known to be zero.
+            optimize_remat: for programs written for JAX; without effect.
 
         >>> import funcgrad as fg, funcgrad.numpy as fnp
         >>> @fg.custom_vjp
@@ -126,7 +134,7 @@ class custom_vjp:  # noqa: N801  # a decorator, named as one
             raise TreeError(f"{kind}: there are no rules for its derivative: declare them by `.defvjp(fwd, bwd)`")
         if current_trace() is None:
             return self.f(*args, **kwargs)
-        fwd, bwd = self.rules
+        fwd, bwd = self.rules[0], frozen(self.rules[1])
         symbolic = self.symbolic_zeros
         call = Arguments(self.f, [fwd, bwd], args, kwargs, (*self.numbers, *self.names), kind)
         if not call.traced:

@@ -23,6 +23,7 @@ from ..errors import ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..numpy.manipulation import stack
 from ..rules import move_axis
+from .closure import HoldsFunctions
 from .custom_arguments import Arguments, as_outputs, instantiate, run_call
 from .grad import vjp
 from .jvp import jvp
@@ -32,7 +33,7 @@ __all__ = ["custom_vmap", "sequential_vmap"]
 Flat = Callable[..., Any]
 
 
-class custom_vmap:  # noqa: N801  # a decorator, named as one
+class custom_vmap(HoldsFunctions):  # noqa: N801  # a decorator, named as one
     """A function that says itself what it does to a batch.
 
     Args:

@@ -21,9 +21,9 @@ from ..dtypes import is_inexact
 from ..errors import ConvergenceError, DtypeError, OptionError
 from ..numpy.creation import asarray, zeros
 from ..numpy.elementwise import imag, real
-from ..numpy.manipulation import concat
+from ..numpy.manipulation import concat, stack
 from .arguments import split_aux
-from .closure import closed, held
+from .closure import closed, frozen, held
 from .grad import vjp
 from .jvp import jvp
 from .linear_solve import (
@@ -97,6 +97,7 @@ def root(
 ) -> Any:
     """`custom_root` under the name of the function that the user called."""
     guess = tree.map(asarray, initial_guess)
+    later, tangent_solve = (f, tangent_solve) if current_trace() is None else frozen((f, tangent_solve))
     (found, aux), _ = stopped(lambda x: split_aux(solve(f, x), has_aux), guess)
     x = same_shapes(found, guess, f"{name}: solve", "the initial guess")
     solution = tree.map(asarray, found)
@@ -110,7 +111,7 @@ def root(
     structure = tree.structure(solution)
     still = distinct(held(tangent_solve), moving)
     captured = [*still, *moving]
-    inner = closed(f, captured)
+    inner = closed(later, captured)
 
     def residual(values: Leaves, x: Leaves) -> Leaves:
         return tree.leaves(inner(values, tree.unflatten(structure, x)))
@@ -165,9 +166,9 @@ def fixed_point(
 ) -> Any:
     """A fixed point x = f(x) by iteration, differentiated by that equation.
 
-    dx = (1 - df/dx)^-1 df, by the solution of least residual in the span of y, Jy, J^2 y, ... (GMRES, J = df/dx). The
-    Neumann series y + Jy + J^2 y + ..., which is the linearised iteration and converges where the iteration itself
-    does, has its sums in these spans, so this converges in no more steps; and it needs no contraction.
+    dx = (1 - df/dx)^-1 df: the Neumann series y + Jy + J^2 y + ... (J = df/dx), which is the linearised iteration,
+    while each term at least halves what is left; then the solution of least residual in the span of y, Jy, J^2 y, ...
+    (GMRES), in which the series has its sums: it converges in no more steps, and needs no contraction.
 
     Args:
         f: a function from pytrees to pytrees of the same structure and shapes; it may close over what it depends on.
@@ -190,10 +191,11 @@ def fixed_point(
     (3.0, 0.1667)
 
     Source: Christianson, Reverse accumulation and attractive fixed points, Optimization Methods and Software 3 (1994);
-    Saad and Schultz, GMRES, SIAM J. Sci. Stat. Comput. 7 (1986), 856-869.
+    Saad and Schultz, GMRES, SIAM J. Sci. Stat. Comput. 7 (1986), 856-869; Jiranek and Rozloznik, Adaptive version of
+    Simpler GMRES, Numerical Algorithms 53 (2010), 93-112.
     """
 
-    if isinstance(max_iterations, bool) or not isinstance(max_iterations, int) or max_iterations < 1:
+    if isinstance(max_iterations, bool) or not isinstance(max_iterations, int | np.integer) or max_iterations < 1:
         raise OptionError(f"fixed_point: max_iterations must be a positive int, not {max_iterations!r}")
     if tol is not None and (isinstance(tol, bool | str) or not tol >= 0):
         raise OptionError(f"fixed_point: tol must be a number that is not negative, not {tol!r}")
@@ -236,12 +238,12 @@ def stands_still(x: Leaves, y: Leaves, tol: float | None) -> bool:
 # ---- linear systems, as one vector --------------------------------------------------------------
 
 
-def least_residual(g: Callable[[Any], Any], y: Any, most: int) -> Any:
-    """x with g(x) = y for a linear g: of least residual in ever larger Krylov spaces, in at most so many steps.
+_DIRECTIONS = 500
+"""How many directions a search keeps before it starts again from the residual that is left."""
 
-    Keeps directions p whose images q = g(p) are orthonormal (ORTHODIR; the next p is the last q, so no space stays
-    the same before x is found), and starts again from the true residual when rounding has made it another.
-    """
+
+def least_residual(g: Callable[[Any], Any], y: Any, most: int) -> Any:
+    """x with g(x) = y for a linear g = 1 - J, in at most so many applications of g."""
     leaves, structure = tree.flatten(y)
 
     def apply(v: Any) -> Any:
@@ -251,29 +253,26 @@ def least_residual(g: Callable[[Any], Any], y: Any, most: int) -> Any:
     size = norm(goal)
     x = goal * (0 * size)  # zeros, but NaN where the right-hand side is none
     residual, small = goal, 10 * precision(leaves)
-    while most > 0 and norm(residual) > small * size:
+    before = size
+    while most > 0 and before > small * size:  # the series y + Jy + J^2 y + ...: nothing is cheaper where it is fast
+        left = residual - apply(residual)
+        after, most = norm(left), most - 1
+        if not after < 0.5 * before:
+            break
+        x, residual, before = x + residual, left, after
+    residual = goal - apply(x)
+    while most > 0 and norm(residual) > small * size:  # from the true residual: rounding makes what is updated another
         before = norm(residual)
-        directions: list[tuple[Any, Any]] = []
-        p = residual
-        while norm(residual) > small * size and len(directions) < min(goal.size, most):
-            p = p / norm(p)
-            q = apply(p)
-            length = norm(q)
-            for _ in range(2):  # once leaves rounding errors of the size of what is taken off
-                for p_, q_ in directions:
-                    c = q_ @ q
-                    p, q = p - c * p_, q - c * q_
-            if not norm(q) > small * length:  # the space holds all of its images: nothing is left to find in it
-                break
-            scale = (q @ q) ** 0.5
-            p, q = p / scale, q / scale
-            step = q @ residual
-            x, residual = x + step * p, residual - step * q
-            directions.append((p, q))
-            p = q
-        most -= len(directions) + 1
-        residual = goal - apply(x)
-        if not norm(residual) < 0.5 * before:
+        longest = min(goal.size, most, _DIRECTIONS)
+        step, count = search(apply, residual / before, small * size / before, longest, small)
+        most -= count + 1
+        further = x + before * step
+        left = goal - apply(further)
+        after = norm(left)
+        if after >= before:  # all that is left is rounding
+            break
+        x, residual = further, left
+        if not after < (0.99 if count == _DIRECTIONS else 0.5) * before:
             break
     miss = norm(residual)
     if miss > precision(leaves) ** 0.5 * size:
@@ -284,27 +283,94 @@ def least_residual(g: Callable[[Any], Any], y: Any, most: int) -> Any:
     return tree.unflatten(structure, parted(x + 0 * miss, leaves))
 
 
+_DIRECTIONS = 500
+"""How many directions a search keeps before it starts again from the residual that is left."""
+
+
+def search(apply: Callable[[Any], Any], residual: Any, limit: Any, most: int, small: float) -> tuple[Any, int]:
+    """The x of least residual in a Krylov space, and how many directions span it.
+
+    Directions p are residuals while these fall, and else the last image, so that the space always grows and the p stay
+    far from dependent. Their images are an orthonormal basis q times a triangle: x is found from it at the end.
+
+    Args:
+        apply: the linear map.
+        residual: the right-hand side, whose largest element has the size 1.
+        limit: the size of its largest element at which to stop.
+        most: how many directions to take at most.
+        small: a part so small of an image is rounding.
+    """
+    directions: list[Any] = []
+    images: Any = None
+    triangle: list[tuple[Any, Any]] = []  # a column each: what is above the diagonal, and the diagonal
+    parts: list[Any] = []  # of the right-hand side, along each image
+    before = length(residual)
+    p = residual / before
+    while len(directions) < most:
+        q = apply(p)
+        scale = norm(q)
+        if not scale > 0:
+            break
+        q, above = q / scale, None
+        given = kept = length(q)
+        if directions:
+            above = q @ images.mT
+            q = q - above @ images
+            kept = length(q)
+            if not kept > 0.7 * given:  # or the rounding errors are of the size of what was taken off
+                again = q @ images.mT
+                above, q = above + again, q - again @ images
+                kept = length(q)
+        if not kept > small * given:  # the space holds all of its images: nothing is left to find in it
+            break
+        q = q / kept
+        triangle.append((None if above is None else scale * above[0], scale * kept))
+        parts.append((q * residual).sum())
+        residual = residual - parts[-1] * q
+        images = concat([images, q]) if directions else q
+        directions.append(p)
+        left = length(residual)
+        if not norm(residual) > limit:
+            break
+        p = residual / left if left < 0.9 * before else q
+        before = left
+    if not directions:
+        return 0 * residual, 0
+    rest, weights = stack(parts), []
+    for j in reversed(range(len(parts))):
+        above, diagonal = triangle[j]
+        weights.append(rest[j] / diagonal)
+        if j:
+            rest = rest[:j] - weights[-1] * above
+    return stack(weights[::-1])[None] @ concat(directions), len(directions)
+
+
 def distance(x: Leaves, y: Leaves) -> Any:
     """The largest difference between elements."""
     return norm(joined(x) - joined(y))
 
 
 def joined(leaves: Leaves) -> Any:
-    """All real and imaginary parts as one vector: a derivative is linear over the reals, if not the complex numbers."""
+    """All real and imaginary parts as one row: a derivative is linear over the reals, if not the complex numbers."""
     parts = [part for x in leaves for part in ((real(x), imag(x)) if x.dtype.kind == "c" else (x,))]
-    return concat([part.reshape((-1,)) for part in parts])
+    return concat([part.reshape((1, -1)) for part in parts], axis=1)
 
 
 def parted(vector: Any, pattern: Leaves) -> Leaves:
-    """The arrays that a vector is made of, by their pattern."""
+    """The arrays that a row is made of, by their pattern."""
     found, at = [], 0
     for x in pattern:
         parts = []
         for _ in range(2 if x.dtype.kind == "c" else 1):
-            parts.append(vector[at : at + x.size].reshape(x.shape))
+            parts.append(vector[0, at : at + x.size].reshape(x.shape))
             at += x.size
         found.append((parts[0] if len(parts) == 1 else parts[0] + 1j * parts[1]).astype(x.dtype))
     return found
+
+
+def length(vector: Any) -> Any:
+    """The Euclidean norm."""
+    return ((vector * vector).sum()) ** 0.5
 
 
 def norm(vector: Any) -> Any:

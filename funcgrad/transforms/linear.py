@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import Array, Aval, current_trace, use_trace
+from ..core import Aval, current_trace, use_trace
 from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError, TreeError
 from ..numpy.creation import arange, asarray, ones_like, zeros, zeros_like
 from ..provenance import describe
 from .arguments import as_arrays, directions, split_aux
 from .grad import vjp
-from .tape import GradTrace, GradTracer, backward, oldest_first
+from .tape import GradTrace, GradTracer, backward, value_readers
 
 __all__ = ["linear_transpose", "linearize"]
 
@@ -117,15 +117,10 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[[Any], An
     outs, out_structure = tree.flatten(out)
     nodes = [x.node if type(x) is GradTracer and x.trace is trace else None for x in outs]
     plain = [asarray(x.inner if node is not None else x) for x, node in zip(outs, nodes, strict=True)]
-    for node in oldest_first([n for n in nodes if n is not None]):
-        if node.primitive is None:
-            continue
-        reads = [x for x, parent in zip(node.args, node.parents, strict=False) if parent is not None]
-        if not isinstance(node.out, Array) and not any(isinstance(x, Array) for x in reads):
-            continue
-        # a value of a call counts as depending on all of its operands: only the numbers tell then
-        if _has_one_slope(f, forms, structure):
-            break
+    readers = value_readers([n for n in nodes if n is not None])
+    if readers and not _has_one_slope(f, forms, structure):  # of what a call returns only the numbers tell
+        node = readers[0]
+        assert node.primitive is not None
         raise OptionError(
             f"linear_transpose: the function is not linear: {node.primitive.name} depends on its argument's value\n"
             f"  at {describe((node.code, node.lasti))}"

@@ -27,7 +27,7 @@ from ..numpy.creation import zeros_like
 from ..ops.elementwise import stop_gradient as constant
 from ..rules import move_axis
 from .arguments import as_arrays, split_aux
-from .closure import CaptureTrace, closed, held
+from .closure import CaptureTrace, closed, frozen, held
 from .custom_arguments import instantiate
 from .grad import stop_gradient, vjp
 from .jvp import jvp
@@ -88,6 +88,8 @@ def custom_linear_solve(
     if not all(is_inexact(v.dtype) for v in vector):
         raise DtypeError(f"{name}: b must hold floats, not {[v.aval for v in vector]}: give 3.0 instead of 3")
     b = tree.unflatten(structure, vector)
+    now = matvec, solve, transpose_solve
+    later, solve_later, transpose_solve = now if current_trace() is None else frozen(now)
     (found, aux), read = stopped(lambda b: split_aux(solve(matvec, b), has_aux), b)
     x = like(found, b, f"{name}: solve", "b")
     product, moving = stopped(matvec, tree.unflatten(structure, x))
@@ -96,9 +98,9 @@ def custom_linear_solve(
         result = tree.unflatten(structure, x)
         return (result, aux) if has_aux else result
 
-    still = distinct([*read, *held(solve, transpose_solve)], moving)
+    still = distinct([*read, *held(solve_later, transpose_solve)], moving)
     captured = [*still, *moving]
-    inner, k = closed(matvec, captured), len(captured)
+    inner, k = closed(later, captured), len(captured)
 
     def operator(values: Leaves, x: Leaves) -> Callable[[Leaves], Leaves]:
         return lambda v: like(inner(values[:k], tree.unflatten(structure, v)), b, f"{name}: matvec", "b")
@@ -114,8 +116,8 @@ def custom_linear_solve(
     if transpose_solve is not None:
         backward = by(transpose_solve, vecmat, "transpose_solve")
     elif symmetric:
-        backward = by(solve, vecmat, "solve")
-    system = LinearSystem(applied(operator), by(solve, operator, "solve"), applied(vecmat), backward)
+        backward = by(solve_later, vecmat, "solve")
+    system = LinearSystem(applied(operator), by(solve_later, operator, "solve"), applied(vecmat), backward)
     outs = Solution(name, residual, system, len(still), len(x)).bind(x, [*captured, *vector])
     result = tree.unflatten(structure, outs)
     return (result, aux) if has_aux else result

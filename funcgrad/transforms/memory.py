@@ -2,7 +2,9 @@
 
 Every value of the function sits in a `Cell`, which knows the operation that made it and that operation's operands. When
 the cells that hold a value take more than the budget, those are emptied that are cheap to make again for their size and
-have not been used for long. A cell that is read while empty is made again, its operands first.
+have not been used for long. A cell that is read while empty is made again, its operands first. What an operation costs
+is estimated by its sizes, and time is the work done so far: by a clock each run would have a plan and a peak of
+its own.
 
     forward    x -> a -> b -> c -> y          full: x a . c y       b was emptied to make room
     backward                                   c's rule reads b: made again from a, and perhaps c is emptied for it
@@ -12,7 +14,7 @@ Source: Kirisame et al., Dynamic Tensor Rematerialization, ICLR 2021, arXiv:2006
 
 from __future__ import annotations
 
-import time
+import math
 import weakref
 from collections import Counter
 from collections.abc import Sequence
@@ -27,6 +29,19 @@ __all__ = ["BudgetTrace"]
 
 _FREE = frozenset(["reshape", "permute_dims", "broadcast_to", "slice_", "stop_gradient"])
 """Operations whose result shares its operand's memory: to empty it frees nothing, and to make it costs nothing."""
+
+_CONVOLUTIONS = frozenset(["conv", "conv_data", "conv_weights"])
+_PRODUCTS = _CONVOLUTIONS | {"matmul"}
+_SLOW = frozenset([
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "cumulative_sum", "erf", "erfc",
+    "erfinv", "exp", "expm1", "gather", "hypot", "log", "log10", "log1p", "log2", "logaddexp", "pow", "random_bits",
+    "random_normal", "random_uniform", "scatter_add", "sigmoid", "sin", "sinh", "softplus", "tan", "tanh",
+    "window_argmax", "window_gather", "window_scatter", "window_spread",
+])  # fmt: skip
+"""Operations that take several times as long as it takes to read and write their arrays."""
+
+_TILES = 8 << 20
+"""About what a convolution takes on its way: a tile of patches a thread."""
 
 
 class Cell:
@@ -82,10 +97,12 @@ class Budget:
         self.cells: dict[int, Any] = {}  # weak references to the cells that hold a value that can be made again
         self.awaited: Counter[int] = Counter()  # by id, how often a cell is still to be read for one that is made again
         self.evictions = 0
+        self.work = 0.0  # done so far: what the time is here
 
     def add(self, cell: Cell) -> None:
         """Count a value that has just been made."""
-        cell.used = time.perf_counter()
+        self.work += cell.cost
+        cell.used = self.work
         if cell.nbytes:
             self.live += cell.nbytes
             key, nbytes = id(cell), cell.nbytes
@@ -106,10 +123,10 @@ class Budget:
         """Empty cells until so many bytes fit in, as far as that is possible."""
         if self.live + self.extra + needed <= self.limit:
             return
-        now = time.perf_counter()
+        now = self.work
         found = [cell for ref in list(self.cells.values()) if (cell := ref()) is not None and not cell.pinned]
         awaited = self.awaited
-        found.sort(key=lambda c: (awaited[id(c)] > 0, (c.cost + self.again(c)) / (c.nbytes * (now - c.used + 1e-6))))
+        found.sort(key=lambda c: (awaited[id(c)] > 0, (c.cost + self.again(c)) / (c.nbytes * (now - c.used + 1))))
         for cell in found:
             if self.live + self.extra + needed <= self.limit:
                 return
@@ -117,7 +134,7 @@ class Budget:
             self.evictions += 1
 
     def again(self, cell: Cell) -> float:
-        """The time that the operands of a cell would take that are empty themselves."""
+        """The work that the operands of a cell would take that are empty themselves."""
         total, stack = 0.0, [cell]
         seen: set[int] = set()
         while stack and len(seen) < 64:  # long chains cost much, whatever their exact length
@@ -130,7 +147,7 @@ class Budget:
 
     def read(self, cell: Cell) -> Any:
         """The value of a cell, made again with all it needs if it is empty; no recursion, as chains are long."""
-        cell.used = time.perf_counter()
+        cell.used = self.work
         if cell.value is not None:
             return cell.value
         # who of them is still to be read for it: without, x -> f(x) + g(x) twenty times would make x a million times
@@ -155,12 +172,10 @@ class Budget:
                 )
             left -= 1
             self.pin(operands, 1)
-            self.make_room(top.nbytes)
-            start = time.perf_counter()
             assert top.primitive is not None
+            self.make_room(top.nbytes + self.tiles(top.primitive))
             values = [a.value if isinstance(a, Cell) else a for a in top.args]
             top.value = bind(current_trace(), top.primitive, values, top.params)
-            top.cost = time.perf_counter() - start
             self.pin(operands, -1)
             self.add(top)
             for a in operands if missing.pop(top, False) else ():
@@ -187,7 +202,11 @@ class Budget:
         for cell in cells:
             cell.pinned += by
 
-    def demand(self, needed: int, cells: Sequence[Cell], extra: int, what: str) -> None:
+    def tiles(self, primitive: Primitive) -> int:
+        """What an operation takes on its way, besides its operands and results."""
+        return min(_TILES, self.limit // 2) if primitive.name in _CONVOLUTIONS else 0
+
+    def demand(self, primitive: Primitive, needed: int, cells: Sequence[Cell], extra: int, what: str) -> None:
         """Make room for an operation's result beside its operands, or say that they cannot fit."""
         alone = needed + extra + sum({id(c): c.nbytes for c in cells}.values())
         if alone > 1.2 * self.limit:  # small arrays and Python's own objects come on top
@@ -195,7 +214,7 @@ class Budget:
                 f"{what} alone needs {alone:,} bytes for its operands and results, more than the budget "
                 f"memory={self.words!r}"
             )
-        self.make_room(needed)
+        self.make_room(needed + self.tiles(primitive))
 
 
 class BudgetTrace(GradTrace):
@@ -222,16 +241,14 @@ class BudgetTrace(GradTrace):
             with use_trace(self.parent):
                 primals = [budget.read(x) if isinstance(x, Cell) else x for x in operands]
             form = primitive.infer_of(primals, params)
-            budget.demand(form.size * form.dtype.itemsize, cells, 0, primitive.name)
-            start = time.perf_counter()
+            budget.demand(primitive, form.size * form.dtype.itemsize, cells, 0, primitive.name)
             out = bind(self.parent, primitive, primals, params)
-            cost = time.perf_counter() - start
         finally:
             budget.pin(cells, -1)
         if primitive.pull is None:
             return out
         cell = Cell(out, primitive, operands, params)
-        cell.cost = cost
+        cell.cost = work(primitive, primals, out)
         budget.add(cell)
         wanted = int("1" + "".join("01"[m] for m in mine), 2)
         reads_out, unread = primitive.unread[wanted]
@@ -270,7 +287,7 @@ class BudgetTrace(GradTrace):
                 out = budget.read(node.out) if isinstance(node.out, Cell) else node.out
                 sizes = [_bytes(x) for x, parent in zip(args, parents, strict=False) if parent is not None]
                 needed = sum(sizes) + max(sizes, default=0)  # the cotangents, and what a rule computes on its way
-                budget.demand(needed, cells, _bytes(ct), f"the backward pass of {primitive.name}")
+                budget.demand(primitive, needed, cells, _bytes(ct), f"the backward pass of {primitive.name}")
                 found = primitive.pull(ct, out, args, node.params, parents)
             except Exception as error:
                 error.add_note(f"in the backward pass of {primitive.name} at {describe((node.code, node.lasti))}")
@@ -295,6 +312,14 @@ class BudgetTrace(GradTrace):
                         budget.extra += _bytes(g)
             del found
         return [waiting.get(node) for node in inputs]
+
+
+def work(primitive: Primitive, args: Sequence[Any], out: Any) -> float:
+    """About what an operation costs, in bytes read and written."""
+    arrays = [x for x in (*args, out) if isinstance(x, Array)]
+    if primitive.name in _PRODUCTS:  # (m k)(k n)(m n) = (m k n)^2; each product takes as long as about half a byte
+        return 0.5 * math.prod(x.size for x in arrays) ** 0.5
+    return float(sum(map(_bytes, arrays))) * (4 if primitive.name in _SLOW else 1)
 
 
 def _bytes(x: Any) -> int:

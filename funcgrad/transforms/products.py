@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tree
 from ..errors import OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, eye, ones_like, zeros_like
@@ -160,7 +162,7 @@ def fisher_diag(f: Callable[..., Any], *, chunk_size: int | None = None) -> Call
         size: int = arrays[0].shape[0]
         examples = tree.unflatten(tree.structure(examples), arrays)
         chunk = size if chunk_size is None else chunk_size
-        if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+        if isinstance(chunk, bool) or not isinstance(chunk, int | np.integer) or chunk < 1:
             raise OptionError(f"fisher_diag: chunk_size must be a positive int, not {chunk_size!r}")
         total = None
         for start in range(0, size, chunk):

@@ -8,6 +8,7 @@ loop that it says.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,8 @@ from ..errors import AxisError, DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros
 from ..numpy.indexing import take
 from ..numpy.manipulation import concat
-from .checkpoint import checkpoint
+from .checkpoint import run_again, tapes
+from .closure import frozen
 from .control import Carry
 from .rows import stacked, unstacked
 from .vmap import vmap
@@ -42,7 +44,7 @@ def scan(
 
     Args:
         f: (carry, x) -> (next carry, y), pytrees; the carry keeps its structure, shapes and dtypes.
-        init: the first carry.
+        init: the first carry; a Python number takes the dtype that the first step gives it, which then runs again.
         xs: a pytree of arrays with one first axis; None to give f None as x, with `length`.
         length: how many steps; needed where xs has no arrays.
         reverse: begin with the last row; the results stay at their rows' places.
@@ -77,9 +79,8 @@ def scan(
         return carry.next(result[0]), tree.map(asarray, result[1])
 
     if not count:
-        y = step(
-            carry.first, tree.unflatten(structure, [zeros(x.shape[1:], x.dtype, device=x.device) for x in arrays])
-        )[1]
+        row = tree.unflatten(structure, [zeros(x.shape[1:], x.dtype, device=x.device) for x in arrays])
+        y = carry.settle(lambda value: step(value, row))[1]
         return carry.first, tree.map(lambda leaf: zeros((0, *leaf.shape), leaf.dtype), y)
     columns = [unstacked(x) for x in arrays]
     rows = [tree.unflatten(structure, [column[i] for column in columns]) for i in range(count)]
@@ -91,11 +92,18 @@ def scan(
             ys.append(y)
         return value, ys
 
-    again = checkpoint(steps)
-    value, ys = carry.first, []
+    differentiated = any(tapes())
+    later = frozen(steps) if differentiated else steps
+
+    def run(value: Any, rows: list[Any]) -> tuple[Any, list[Any]]:
+        return run_again(steps, later, [value, rows], None) if differentiated else steps(value, rows)
+
+    value: Any = carry.first
+    ys: list[Any] = []
     order = rows[::-1] if reverse else rows
     for start in range(0, count, group):
-        value, found = again(value, order[start : start + group])
+        some = order[start : start + group]
+        value, found = run(value, some) if start else carry.settle(partial(run, rows=some))
         ys += found
     if reverse:
         ys.reverse()

@@ -212,6 +212,24 @@ def oldest_first(roots: Sequence[Node] | dict[Node, Any]) -> list[Node]:
     return sorted(seen, key=attrgetter("serial"))
 
 
+def value_readers(roots: Sequence[Node]) -> list[Node]:
+    """The operations whose rules read a value that depends on the inputs: a linear function has none on its tape.
+
+    A value of a call counts as depending on all of the call's operands.
+    """
+    found = []
+    for node in oldest_first(roots):
+        reads = [x for x, parent in zip(node.args, node.parents, strict=False) if parent is not None]
+        if node.primitive is not None and any(isinstance(x, Array) for x in (node.out, *reads)):
+            found.append(node)
+    return found
+
+
+def is_call(node: Node) -> bool:
+    """Is this a call's node, not an operation's?"""
+    return isinstance(node.primitive, _Pulled)
+
+
 def belongs(x: Any, trace: Trace) -> bool:
     """Is x a tracer of that trace?"""
     return isinstance(x, Tracer) and x.trace is trace

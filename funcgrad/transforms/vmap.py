@@ -46,6 +46,7 @@ def vmap(
     max_bytes: int | str | None = None,
     max_paths: int = 1024,
     explain: bool = False,
+    spmd_axis_name: Any = None,
 ) -> Callable[..., Any]:
     """A function that maps f over an axis of its arguments, all examples at once.
 
@@ -68,6 +69,7 @@ def vmap(
             a number of bytes or a string, "256MB". The examples' need is found by running f on one and on two.
         max_paths: how many paths the examples may take before that is an error.
         explain: print the paths: how many examples took each, and what they decided at which line.
+        spmd_axis_name: for programs written for JAX; without effect.
 
     Returns:
         A function of the batched arguments.

@@ -16,14 +16,14 @@ from .. import tree
 from ..core import SCALARS, Array, Call, Tracer, bind_call, current_trace, use_trace
 from ..dtypes import is_inexact, promote_types, weak
 from ..errors import DtypeError, ShapeError, TreeError
-from ..numpy.creation import asarray
+from ..numpy.creation import asarray, zeros
 from ..numpy.indexing import take
 from ..numpy.manipulation import concat
 from ..placement import device_get
 from ..rules import batch_to_front, broadcast_shapes
 from .batch import BatchTracer
 from .callback import QuietTrace
-from .closure import SubstitutionTrace, capture
+from .closure import SubstitutionTrace, ValueAsked, capture, frozen
 from .custom_arguments import instantiate
 from .grad import vjp
 from .jvp import jvp
@@ -120,6 +120,7 @@ class WhereApply(Call):
         return both[:half], both[half:]
 
     def vjp(self, primals: Sequence[Any], wanted: Sequence[bool]) -> tuple[Sequence[Any], Callable[..., Sequence[Any]]]:
+        f, g = frozen((self.f, self.g))  # the first run may be long past when they run again
         outs = bind_call(current_trace(), self, primals)
         n = len(primals)
         places = [i for i in range(1, n) if wanted[i] and is_inexact(primals[i].dtype)]
@@ -139,7 +140,7 @@ class WhereApply(Call):
 
         def pullback(cts: Sequence[Any]) -> list[Any]:
             given = instantiate(cts, outs)
-            call = WhereApply(partial(pull, self.f), partial(pull, self.g))
+            call = WhereApply(partial(pull, f), partial(pull, g))
             columns = bind_call(current_trace(), call, [*primals, *[given[k] for k in smooth]])
             found: list[Any] = [None] * n
             for i, ct in zip(places, columns, strict=True):
@@ -247,9 +248,38 @@ def closed_over(branch: Branch, captured: Sequence[Tracer]) -> Branch:
         return branch
 
     def call(*operands: Any) -> list[Any]:
-        trace = SpreadTrace(captured, operands[:n])
-        with use_trace(trace):
-            outs = branch(*operands[n:])
-        return [trace.read(x) for x in outs]
+        return run(operands[:n], operands[n:])
+
+    def run(values: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+        trace = SpreadTrace(captured, values)
+        try:
+            with use_trace(trace):
+                outs = branch(*xs)
+            return [trace.read(x) for x in outs]
+        except ValueAsked as asked:
+            places = [i for i, x in enumerate(captured) if x is asked.tracer]
+            if not places:
+                raise
+            return by_value(places[0], values, xs)
+        except ShapeError as error:
+            error.add_note(
+                "under vmap a branch of where_apply finds vectors, one value an element, for the scalars that it "
+                "closes over: decide by Python's number, as in `if float(w) > 3`, or element by element, by fnp.where"
+            )
+            raise
+
+    def by_value(place: int, values: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+        """The branch once for each value that Python finds in the place, with the elements that have it."""
+        _, first, group = np.unique(device_get(values[place].concrete()), return_index=True, return_inverse=True)
+        parts, order = [], []
+        for k, start in enumerate(first):
+            where = np.flatnonzero(group.reshape(-1) == k)
+            given = [v[start] if i == place else take(v, where, axis=0) if v.shape else v for i, v in enumerate(values)]
+            parts.append(run(given, [take(x, where, axis=0) for x in xs]))
+            order.append(where)
+        if not parts:  # no elements: any value will do
+            return run([zeros((), v.dtype) if i == place else v for i, v in enumerate(values)], xs)
+        back = np.argsort(np.concatenate(order))
+        return [take(concat(list(column), axis=0), back, axis=0) for column in zip(*parts, strict=True)]
 
     return call
