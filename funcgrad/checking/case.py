@@ -15,7 +15,7 @@ from ..errors import DtypeError, FuncgradError, NanError
 from ..numpy.creation import asarray
 from ..numpy.manipulation import stack
 from ..placement import device_get
-from ..provenance import Origin, describe, is_internal
+from ..provenance import Origin, describe, is_foreign
 from ..transforms.grad import vjp
 from ..transforms.jvp import jvp
 from ..transforms.vmap import vmap
@@ -251,7 +251,7 @@ def _failure(kind: str, words: str, error: Exception) -> Finding:
         said, line = f"{type(error).__name__}: {error}", ""
         step = error.__traceback__
         while step is not None:
-            if not is_internal[step.tb_frame.f_code.co_filename]:
+            if not is_foreign[step.tb_frame.f_code.co_filename]:
                 line = describe((step.tb_frame.f_code, step.tb_lasti))
             step = step.tb_next
     notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", []))

@@ -23,7 +23,7 @@ from typing import Any
 
 from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call, use_trace
 from ..dtypes import is_inexact
-from ..provenance import describe, is_internal
+from ..provenance import describe, innermost, is_foreign
 
 __all__ = ["GradTrace", "GradTracer", "Node", "backward", "belongs", "call_nodes", "oldest_first"]
 
@@ -52,8 +52,11 @@ class Node:
         # `provenance.here`, without its call: this is on every operation's path. Frames 0 to 2 are this one,
         # `process`, and the operation
         frame: Any = sys._getframe(3)
-        while is_internal[frame.f_code.co_filename] and frame.f_back is not None:
+        while is_foreign[frame.f_code.co_filename]:
             frame = frame.f_back
+            if frame is None:  # libraries alone
+                frame = innermost(sys._getframe(3))
+                break
         self.code, self.lasti = frame.f_code, frame.f_lasti
 
 
