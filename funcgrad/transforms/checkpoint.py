@@ -13,12 +13,13 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any
 
 from .. import tree
-from ..core import SCALARS, Array, Call, Trace, Tracer, bind_call, current_trace, is_running, use_trace
+from ..core import SCALARS, Array, Aval, Call, Trace, Tracer, aval, bind_call, current_trace, is_running, use_trace
 from ..dtypes import is_inexact
-from ..errors import DtypeError, OptionError
+from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy.creation import asarray, zeros_like
 from .batch import BatchTrace, BatchTracer
 from .closure import capture, closed, resolve
@@ -170,15 +171,24 @@ def rematerialised(f: Flat, args: Sequence[Any], policy: Policy | None = None) -
     outs = [asarray(x) for x in outs]
     given = {id(x) for x in operands}  # a result that is an operand itself needs no call, and is no known value
     made = [k for k, x in enumerate(outs) if id(x) not in given]
+    forms = [x.aval for x in outs]
 
     def run(xs: Sequence[Any]) -> list[Any]:
         found = inner(xs[:n], list(xs[n:]))
+        refuse_other_forms(found, forms)
         return [found[k] for k in made]
 
     results = bind_call(current_trace(), Rematerialised(run, [outs[k] for k in made], records), operands)
     for k, x in zip(made, results, strict=True):
         outs[k] = x
     return outs
+
+
+def refuse_other_forms(found: Sequence[Any], forms: Sequence[Aval]) -> None:
+    """An error for the results of a second run that are not like those of the first."""
+    for before, again in zip_longest(forms, map(aval, found), fillvalue="nothing"):
+        if before != again:
+            raise ShapeError(f"checkpoint: f returned {again}, before {before}; it must do the same on both runs")
 
 
 class Rematerialised(Call):
