@@ -122,13 +122,17 @@ class Tracer(Array):
             f"  the {name} was called at {describe(self.trace.origin)}\n  and the value is used"
         )
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def not_for_numpy(self, use: str, advice: str) -> LeakedTracerError | TracedConversionError:
+        """The error for a NumPy function, or another one, that asks for the values."""
         if not is_running(self.trace):
-            raise self.leaked("np.asarray")
-        raise TracedConversionError(
-            f"np.asarray of a value under {self.trace.name} ({self.aval}) would cut it off from its "
-            f"{self.trace.carries}: use the function of funcgrad.numpy{self.trace.instead}"
+            return self.leaked(use)
+        return TracedConversionError(
+            f"{use} of a value under {self.trace.name} ({self.aval}) would cut it off from its {self.trace.carries}: "
+            f"{advice}{self.trace.instead}"
         )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        raise self.not_for_numpy("np.asarray", "use the function of funcgrad.numpy")
 
     def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
         return self.__array__()  # refused alike
@@ -287,7 +291,7 @@ class Trace:
     name: ClassVar[str]
     carries: ClassVar[str]
     """What its tracers carry beside the value, for messages."""
-    instead: ClassVar[str] = ", or stop_gradient(x) first"
+    instead: ClassVar[str] = "; for the value as a constant, stop_gradient(x) first"
     """What else to write where a tracer cannot become a NumPy array."""
 
     def __init__(self, parent: Trace | None):

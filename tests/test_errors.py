@@ -42,7 +42,7 @@ def message(error, function):
         function()
     assert type(caught.value) is error
     text, _, where = str(caught.value).rpartition("\n  at ")
-    assert where.startswith(f"{__file__}:{line_of(function, 'here')}\n"), where
+    assert where.startswith(f"{function.__code__.co_filename}:{line_of(function, 'here')}\n"), where
     return text
 
 
