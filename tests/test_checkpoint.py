@@ -264,7 +264,7 @@ def test_what_is_no_policy_is_said():
 
 
 def test_what_is_no_array_cannot_be_returned():
-    with pytest.raises(DtypeError, match="the function returned object: return a pytree of arrays"):
+    with pytest.raises(DtypeError, match="the function returned an object: return a pytree of arrays"):
         fg.grad(lambda x: fg.checkpoint(lambda x: (x, object()))(x)[0])(1.0)
 
 

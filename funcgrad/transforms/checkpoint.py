@@ -21,6 +21,7 @@ from ..core import SCALARS, Array, Aval, Call, Trace, Tracer, aval, bind_call, c
 from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy.creation import asarray, zeros_like
+from .arguments import OMITTED, described, takes_function
 from .batch import BatchTrace, BatchTracer
 from .closure import capture, closed, resolve
 from .grad import vjp
@@ -35,8 +36,9 @@ Flat = Callable[[Sequence[Any]], Sequence[Any]]
 """A function from a list of arrays to a list of arrays."""
 
 
+@takes_function
 def checkpoint(
-    f: Callable[..., Any] | None = None,
+    f: Callable[..., Any] = OMITTED,
     *,
     prevent_cse: bool = True,
     policy: Policy | None = None,
@@ -71,18 +73,11 @@ def checkpoint(
 
     Source: Griewank, Optimization Methods and Software 1 (1992), 35-54; Chen et al., arXiv:1604.06174 (2016).
     """
-    if f is None:
-        return functools.partial(
-            checkpoint,
-            prevent_cse=prevent_cse,
-            policy=policy,
-            static_argnums=static_argnums,
-            static_argnames=static_argnames,
-        )
     if policy is not None and not callable(policy):
-        raise OptionError(
-            f"checkpoint: the policy must be a function, such as fg.checkpoint_policies.dots_saveable, not {policy!r}"
-        )
+        named = f"fg.checkpoint_policies.{policy}"
+        known = isinstance(policy, str) and hasattr(checkpoint_policies, policy)
+        advice = f"write policy={named}" if known else "such as fg.checkpoint_policies.dots_saveable"
+        raise OptionError(f"checkpoint: the policy must be a function, not {policy!r}: {advice}")
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
 
@@ -331,4 +326,4 @@ def recorded(policy: Policy | None) -> Iterator[dict[int, Any]]:
 def _output(x: Any) -> Any:
     if isinstance(x, Array) or type(x) in SCALARS or hasattr(x, "__array__"):
         return asarray(x)
-    raise DtypeError(f"checkpoint: the function returned {type(x).__name__}: return a pytree of arrays")
+    raise DtypeError(f"checkpoint: the function returned {described(x)}: return a pytree of arrays")

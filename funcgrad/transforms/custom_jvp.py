@@ -23,6 +23,7 @@ from ..core import Aval, Call, bind_call, current_trace
 from ..dtypes import is_inexact
 from ..errors import TreeError
 from ..numpy.creation import asarray, zeros, zeros_like
+from .arguments import described
 from .custom_arguments import (
     Arguments,
     as_outputs,
@@ -171,9 +172,7 @@ class custom_jvp:  # noqa: N801  # a decorator, named as one
         assert self.rule is not None
         result = call.run(self.rule, values, *call.nondiff(values).values(), call.tree(leaves), call.tree(given))
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TreeError(
-                f"{kind}: the rule must return (output, tangent of the output), not {type(result).__name__}"
-            )
+            raise TreeError(f"{kind}: the rule must return (output, tangent of the output), not {described(result)}")
         outs, structure = tree.flatten(result[0], none_is_leaf=True)
         found, other = tree.flatten(result[1], none_is_leaf=True)
         if other != structure:
