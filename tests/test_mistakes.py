@@ -288,3 +288,12 @@ def test_numpys_warnings_become_errors_with_the_users_line():
     with warnings.catch_warnings(), np.errstate(all="raise"), pytest.raises(FloatingPointError) as caught:
         fnp.sqrt(fnp.asarray([-1.0]))
     assert f"in sqrt(float32[1])\n  at {__file__}:" in caught.value.__notes__[0]
+
+
+def test_help_of_a_setting_says_what_it_does():
+    for name in fg.config.__all__:
+        setting = getattr(fg.config, name)
+        if isinstance(setting, fg.config.Switch):
+            assert f"config.{name}(value) sets it" in setting.__doc__
+            assert f"\n{name} " in fg.config.__doc__
+    assert "Raise NanError" in fg.config.debug_nans.__doc__
