@@ -1,9 +1,19 @@
-"""funcgrad differentiates, batches and compiles ordinary Python functions of arrays.
+"""funcgrad differentiates and batches ordinary Python functions of arrays.
 
 import funcgrad as fg, funcgrad.numpy as fnp, funcgrad.functional as F
 from funcgrad import data, layers, optim, random
 
 fg.grad(loss_fn)(params, batch)
+
+Derivatives       grad value_and_grad vjp jvp linearize jacfwd jacrev hessian hvp hessian_diag ggnvp
+Batches           vmap vectorize (in funcgrad.numpy), psum and the other collectives
+Control flow      Python's own, and scan map while_loop fori_loop cond switch associative_scan
+Rules of yours    custom_jvp custom_vjp custom_vmap custom_root custom_linear_solve pure_callback
+Memory            checkpoint checkpoint_policies, grad(f, memory="1GB")
+Looking inside    check tap checking_leaks saved_residuals config.debug_nans debug.print
+Packages          numpy functional layers optim random data tree errors testing
+
+`docs/conventions.md` has dtypes, trees, and tables for those who come from JAX, PyTorch or optax.
 """
 
 from __future__ import annotations

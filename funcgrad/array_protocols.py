@@ -13,7 +13,7 @@ import numpy as np
 from .device import namespace
 from .errors import DeviceError, DtypeError, ImmutableArrayError, ShapeError
 
-__all__ = ["ArrayProtocols"]
+__all__ = ["ArrayProtocols", "index_text"]
 
 
 class ArrayProtocols:
@@ -54,7 +54,8 @@ class ArrayProtocols:
         if self.size != 1:
             raise ShapeError(
                 f"the truth of an array of shape {self.shape} is ambiguous: use .any() or .all() (Python asks for "
-                "one truth value in `if`, `while`, `and`, `or`, `not`)"
+                "one truth value in `if`, `while`, `and`, `or`, `not`, `a < b < c`), or for one an element & | ~ in "
+                "place of and, or, not: (a < b) & (b < c)"
             )
         return bool(self.item())
 
@@ -73,7 +74,7 @@ class ArrayProtocols:
         return int(self.item())
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        shown = _index_text(key)
+        shown = index_text(key)
         raise ImmutableArrayError(
             f"arrays do not change in place; instead of `x[{shown}] = v` write `x = x.at[{shown}].set(v)` "
             f"(or .add, .multiply, .min, .max); here x has shape {self.shape}"
@@ -107,6 +108,8 @@ class ArrayProtocols:
         return f"Array({body}, dtype={self.dtype})"
 
     def __format__(self, spec: str) -> str:
+        if spec and self.size != 1:
+            raise ShapeError(f"the format {spec!r} is for one number, not for {self.aval}: format one element of it")
         return format(self.item(), spec) if spec else str(self)
 
     def __str__(self) -> str:
@@ -123,10 +126,10 @@ class ArrayProtocols:
         return self
 
 
-def _index_text(key: Any) -> str:
+def index_text(key: Any) -> str:
     """An index as the user would type it."""
     if isinstance(key, tuple):
-        return ", ".join(map(_index_text, key)) if key else "()"
+        return ", ".join(map(index_text, key)) if key else "()"
     if isinstance(key, slice):
         start, stop, step = ("" if v is None else str(v) for v in (key.start, key.stop, key.step))
         return f"{start}:{stop}" + (f":{step}" if step else "")

@@ -4,6 +4,11 @@ config.default_dtype()                    # dtype('float32')
 config.default_dtype("float64")           # set it from here on
 with config.default_dtype("float64"):     # set it inside the block only
     ...
+
+default_dtype      of floats that no array decides
+debug_nans         raise at the first operation that makes a NaN, with its line
+debug_infs         the same for infinities
+debug_key_reuse    warn where one random key is drawn from at two places
 """
 
 from __future__ import annotations
@@ -43,15 +48,18 @@ class Setting(Generic[T]):
 class Switch(Generic[T]):
     """A named setting: call it without arguments to read, with one to set (also as `with switch(value):`)."""
 
-    __slots__ = ("_parse", "_variable", "description", "install")
-
     def __init__(self, name: str, default: T, parse: Any, doc: str):
-        self._variable: ContextVar[T] = ContextVar(name, default=default)
-        self._parse, self.description = parse, doc
+        self._variable: ContextVar[T] = ContextVar(f"funcgrad_{name}", default=default)
+        self._name, self._parse = name, parse
+        uses = f"config.{name}() reads it, config.{name}(value) sets it, also as `with config.{name}(value):`."
+        self.__doc__ = f"{doc}\n\n{uses}"  # what `help(config.debug_nans)` shows
         self.install: Callable[[T], None] | None = None  # what else a change does, said by who does it
 
     def __call__(self, *value: Any) -> Any:
         return Setting(self._variable, self._parse(*value), self.install) if value else self._variable.get()
+
+    def __repr__(self) -> str:
+        return f"<config.{self._name}: {self()!r}>"
 
 
 def _float_dtype(dtype: Any) -> np.dtype[Any]:
@@ -62,25 +70,25 @@ def _float_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 default_dtype: Switch[np.dtype[Any]] = Switch(
-    "funcgrad_default_dtype",
+    "default_dtype",
     np.dtype(np.float32),
     _float_dtype,
     "The dtype of a float that no array decides: `fnp.zeros(3)`, `fnp.asarray(1.5)`, `sqrt` of integers.",
 )
 debug_nans: Switch[bool] = Switch(
-    "funcgrad_debug_nans",
+    "debug_nans",
     False,
     bool,
     "Raise NanError at the first operation that makes a NaN, forward or backward.",
 )
 debug_infs: Switch[bool] = Switch(
-    "funcgrad_debug_infs",
+    "debug_infs",
     False,
     bool,
     "Raise NanError at the first operation that makes an infinity, forward or backward.",
 )
 debug_key_reuse: Switch[bool] = Switch(
-    "funcgrad_debug_key_reuse",
+    "debug_key_reuse",
     False,
     bool,
     "Warn where a random key is drawn from at two places of the program, or beside the keys of its split.",

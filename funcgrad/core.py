@@ -1,9 +1,10 @@
 """The core: arrays, primitives, and the current trace that decides what an operation means.
 
 An operation on arrays is a `Primitive`. Calling one asks for the **current trace**: `None` means evaluate, which is
-`impl`; otherwise the trace interprets the operation in its own way, one class a transform (`transforms/grad.py`,
-`jvp.py`, `vmap.py`). A trace holds its `parent`, the trace that was current when it began, and runs its rules under
-it: so transforms nest in any order, each seeing the values of the one below as plain arrays.
+`impl`; otherwise the trace interprets the operation in its own way, one class a transform (`GradTrace` in
+`transforms/tape.py`, `JVPTrace` in `jvp.py`, `BatchTrace` in `batch.py`). A trace holds its `parent`, the trace that
+was current when it began, and runs its rules under it: so transforms nest in any order, each seeing the values of the
+one below as plain arrays.
 
     f(x)                        current trace None:            sin -> numpy.sin
     grad(f)(x)                  GradTrace(parent=None):        sin -> parent's sin, and a node on the tape
@@ -30,7 +31,29 @@ from .dtypes import DType, weak
 from .errors import LeakedTracerError, TracedConversionError
 from .provenance import Origin, describe, here
 
-__all__ = ["PRIMITIVES", "Array", "Aval", "Call", "Primitive", "Scalar", "Trace", "Tracer", "aval", "use_trace"]
+__all__ = [
+    "PRIMITIVES",
+    "SCALARS",
+    "Array",
+    "Aval",
+    "Call",
+    "Params",
+    "Primitive",
+    "Scalar",
+    "Trace",
+    "Tracer",
+    "array_namespace",
+    "aval",
+    "backend_array",
+    "bind",
+    "bind_call",
+    "current_trace",
+    "is_running",
+    "raw",
+    "set_trace",
+    "use_trace",
+    "wrap",
+]
 
 Scalar: TypeAlias = bool | int | float | complex
 Params: TypeAlias = Mapping[str, Any]
@@ -122,13 +145,17 @@ class Tracer(Array):
             f"  the {name} was called at {describe(self.trace.origin)}\n  and the value is used"
         )
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def not_for_numpy(self, use: str, advice: str) -> LeakedTracerError | TracedConversionError:
+        """The error for a NumPy function, or another one, that asks for the values."""
         if not is_running(self.trace):
-            raise self.leaked("np.asarray")
-        raise TracedConversionError(
-            f"np.asarray of a value under {self.trace.name} ({self.aval}) would cut it off from its "
-            f"{self.trace.carries}: use the function of funcgrad.numpy{self.trace.instead}"
+            return self.leaked(use)
+        return TracedConversionError(
+            f"{use} of a value under {self.trace.name} ({self.aval}) would cut it off from its {self.trace.carries}: "
+            f"{advice}{self.trace.instead}"
         )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        raise self.not_for_numpy("np.asarray", "use the function of funcgrad.numpy")
 
     def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
         return self.__array__()  # refused alike
@@ -171,10 +198,11 @@ class Primitive:
         batch: (size, operands, dims, params) -> (result, its batch dimension); dims are ints or None.
         jvp: (primals, tangents, out, params) -> tangent or None; a None tangent is zero.
         pull: (ct, out, operands, params, wanted) -> a cotangent or None for each operand, by which reverse mode
-            pulls the result's cotangent back; what it does not need of operands arrives as avals, and None stands
-            in `wanted` for operands that need no cotangent.
-        saves: (wanted) -> which of (out, *operands) `pull` needs the values of. With jvp and pull None the operation
-            has no derivative (comparisons, argmax): its result is a constant to grad and jvp.
+            pulls the result's cotangent back; what it does not need of operands arrives as avals. `wanted` is a
+            sequence with None for each operand that needs no cotangent (the tape passes its nodes).
+        saves: (wanted) -> which of (out, *operands) `pull` needs the values of; here `wanted` holds bools. With jvp
+            and pull None the operation has no derivative (comparisons, argmax): its result is a constant to grad and
+            jvp.
     """
 
     __slots__ = ("batch", "impl", "infer", "jvp", "name", "pull", "saves", "unread")
@@ -287,7 +315,7 @@ class Trace:
     name: ClassVar[str]
     carries: ClassVar[str]
     """What its tracers carry beside the value, for messages."""
-    instead: ClassVar[str] = ", or stop_gradient(x) first"
+    instead: ClassVar[str] = "; for the value as a constant, stop_gradient(x) first"
     """What else to write where a tracer cannot become a NumPy array."""
 
     def __init__(self, parent: Trace | None):

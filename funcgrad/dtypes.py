@@ -42,7 +42,8 @@ def canonical(dtype: Any) -> DType:
     try:
         found = np.dtype(dtype)
     except TypeError as error:
-        raise DtypeError(f"not a dtype: {dtype!r}") from error
+        advice = " (a shape is one argument, a tuple such as (2, 3))" if isinstance(dtype, int | float) else ""
+        raise DtypeError(f"not a dtype: {dtype!r}{advice}") from error
     if found.kind not in _KINDS:
         raise DtypeError(f"arrays hold booleans, integers, floats or complex numbers, not {found}")
     return found

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Protocol
 
 from .core import Array, Params, Primitive, Tracer, aval, current_trace, is_running
 from .dtypes import DType
-from .errors import ArrayIndexError, DeviceError, FuncgradError
+from .errors import ArrayIndexError, DeviceError, FuncgradError, LeakedTracerError
 from .provenance import describe, here
 
 __all__ = ["Operation", "binary", "operation", "unary"]
@@ -119,6 +119,8 @@ def _fail(primitive: Primitive, args: Sequence[Any], params: Params, error: Exce
     clearest = _diagnose(primitive, args, params, error)
     if clearest is error:
         raise error
+    if isinstance(clearest, LeakedTracerError):  # a tracer has no `_data`, which would tell the user nothing
+        raise clearest from None
     raise clearest from error
 
 

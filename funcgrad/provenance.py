@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 import sys
-from types import CodeType
+from types import CodeType, FrameType
 from typing import TypeAlias
 
-__all__ = ["Origin", "describe", "here", "is_internal"]
+__all__ = ["Origin", "describe", "here", "innermost", "is_foreign", "is_internal"]
 
 Origin: TypeAlias = tuple[CodeType, int]
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]|<frozen ")
+_STANDARD = (
+    os.path.dirname(os.path.abspath(os.__file__)) + os.sep,
+    os.path.join(sys.prefix, "Scripts" if os.name == "nt" else "bin") + os.sep,  # what pip makes of entry points
+)
 
 
 class _Internal(dict[str, bool]):
@@ -27,20 +33,44 @@ class _Internal(dict[str, bool]):
         return answer
 
 
+class _Foreign(dict[str, bool]):
+    """Is this file not the user's: funcgrad's own, the standard library's, or an installed package's?"""
+
+    def __missing__(self, filename: str) -> bool:
+        self[filename] = answer = (
+            is_internal[filename] or filename.startswith(_STANDARD) or _INSTALLED.search(filename) is not None
+        )
+        return answer
+
+
 is_internal = _Internal()
+is_foreign = _Foreign()
 
 
-def here(inside: int = 1) -> Origin:
-    """The innermost running instruction that is not funcgrad's own: the user's line.
+def here(inside: int = 1, libraries: bool = False) -> Origin:
+    """The innermost running instruction that is the user's: not funcgrad's own, nor a library's that called it.
+
+    Where there are libraries alone, it is the innermost one that is not funcgrad's own.
 
     Args:
         inside: how many of the innermost frames are known to be funcgrad's, this function's included; each saves
             its look-up.
+        libraries: whether a library's instruction counts as the user's.
     """
-    frame = sys._getframe(inside)
+    foreign: dict[str, bool] = is_internal if libraries else is_foreign
+    start = sys._getframe(inside)
+    frame: FrameType | None = start
+    while frame is not None and (foreign[frame.f_code.co_filename] or _is_generated(frame.f_code)):
+        frame = frame.f_back
+    frame = innermost(start) if frame is None else frame
+    return frame.f_code, frame.f_lasti
+
+
+def innermost(frame: FrameType) -> FrameType:
+    """The first frame from there outwards that is not funcgrad's own."""
     while (is_internal[frame.f_code.co_filename] or _is_generated(frame.f_code)) and frame.f_back is not None:
         frame = frame.f_back
-    return frame.f_code, frame.f_lasti
+    return frame
 
 
 def _is_generated(code: CodeType) -> bool:

@@ -251,3 +251,13 @@ def test_reports_raise_on_request_and_print_their_lines():
     with pytest.raises(AssertionError):
         report.raise_if_any()
     assert repr(report) == str(report)
+
+
+def test_check_names_the_line_that_makes_a_constant_of_a_part():
+    def f(x):
+        return float(x) * x
+
+    (finding,) = fg.check(f)(3.0).findings
+    assert finding.kind == "derivative"
+    assert "a Python read of its value (if, float, int, item) makes a constant of a part" in finding.message
+    assert f"{__file__}:{f.__code__.co_firstlineno + 1}\n" in str(finding)

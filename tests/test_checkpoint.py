@@ -11,7 +11,7 @@ import funcgrad.functional as F
 import funcgrad.numpy as fnp
 from funcgrad import random
 from funcgrad.core import PRIMITIVES
-from funcgrad.errors import DtypeError, OptionError
+from funcgrad.errors import DtypeError, OptionError, ShapeError
 from funcgrad.transforms import saving
 
 RNG = np.random.default_rng(0)
@@ -264,7 +264,7 @@ def test_what_is_no_policy_is_said():
 
 
 def test_what_is_no_array_cannot_be_returned():
-    with pytest.raises(DtypeError, match="the function returned object: return a pytree of arrays"):
+    with pytest.raises(DtypeError, match="the function returned an object: return a pytree of arrays"):
         fg.grad(lambda x: fg.checkpoint(lambda x: (x, object()))(x)[0])(1.0)
 
 
@@ -375,3 +375,17 @@ def test_what_is_offloaded_waits_on_the_other_device_and_comes_back(monkeypatch)
 def test_a_name_is_saved_or_offloaded():
     with pytest.raises(OptionError, match="a cannot be both saved and offloaded"):
         P.save_and_offload_only_these_names(names_which_can_be_saved=["a", "b"], names_which_can_be_offloaded=["a"])
+
+
+@pytest.mark.parametrize("second", [lambda x: fnp.stack([x, x]), lambda x: x.astype("float64"), lambda x: (x, x)])
+def test_a_checkpoint_that_returns_something_else_on_its_second_run(second):
+    runs = []
+
+    @fg.checkpoint
+    def layer(x):
+        runs.append(x)
+        return x * 2.0 if len(runs) == 1 else second(x * 2.0)
+
+    words = r"checkpoint: f returned (float|nothing|2).*, before (float32\[3\]|nothing); it must do the same on both"
+    with pytest.raises(ShapeError, match=words):
+        fg.grad(lambda x: layer(x).sum())(fnp.ones(3))

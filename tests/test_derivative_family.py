@@ -163,7 +163,7 @@ def test_elementwise_derivatives():
     assert [g.tolist() for g in fg.elementwise_grad(lambda a, b: a * b, (0, 1))(2.0, 3.0)] == [3.0, 2.0]
     with pytest.raises(DtypeError):
         fg.elementwise_grad(fnp.sin)(3)
-    with pytest.raises(ShapeError, match="must return one array, not tuple"):
+    with pytest.raises(ShapeError, match="must return one array, not a tuple"):
         fg.elementwise_grad(lambda x: (x, x))(1.0)
 
 

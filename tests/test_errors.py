@@ -42,7 +42,7 @@ def message(error, function):
         function()
     assert type(caught.value) is error
     text, _, where = str(caught.value).rpartition("\n  at ")
-    assert where.startswith(f"{__file__}:{line_of(function, 'here')}\n"), where
+    assert where.startswith(f"{function.__code__.co_filename}:{line_of(function, 'here')}\n"), where
     return text
 
 
@@ -262,8 +262,8 @@ def test_a_gpu_without_cupy_says_what_to_install(function, monkeypatch):
         case(DtypeError, lambda: fg.jacrev(lambda x: x > 0)(V), "jacrev: an output is bool[3]", "has_aux"),
         case(DtypeError, lambda: fg.jacfwd(lambda x: x > 0)(V), "jacfwd: an output is bool[3]", "has_aux"),
         case(TreeError, lambda: fg.grad(lambda x: x, has_aux=True)(1.0), "has_aux=True", "(output, auxiliary data)"),
-        case(TreeError, lambda: fg.jvp(lambda x: (x,), (1.0,), (1.0,), has_aux=True), "has_aux=True", "not tuple"),
-        case(TreeError, lambda: fg.vjp(lambda x: [x, x], 1.0, has_aux=True), "has_aux=True", "not list"),
+        case(TreeError, lambda: fg.jvp(lambda x: (x,), (1.0,), (1.0,), has_aux=True), "has_aux=True", "not a tuple"),
+        case(TreeError, lambda: fg.vjp(lambda x: [x, x], 1.0, has_aux=True), "has_aux=True", "not a list"),
     ],
 )
 def test_outputs_that_have_no_gradient(error, function, words):

@@ -83,7 +83,7 @@ def test_errors_of_other_kinds_carry_a_note():
 def test_a_forgotten_state_is_told_from_the_input():
     model = layers.Sequential(layers.Linear(3, 2))
     params, _ = model.init(KEY)
-    text = "Sequential: the second argument of apply is the running state, not a Array: write y, state = model.apply("
+    text = "Sequential: the second argument of apply is the running state, not one array float32[3]: write y, state ="
     fails(TreeError, text, model.apply, params, fnp.ones(3))
 
 
@@ -163,7 +163,7 @@ def test_updates_must_fit():
 def test_a_layer_is_not_its_own_function():
     fails(
         TreeError,
-        "Linear(2, 3): the first argument of a layer is its params, not a Array",
+        "Linear(2, 3): the first argument of a layer is its params, not one array float32[2]",
         layers.Linear(2, 3),
         fnp.ones(2),
     )

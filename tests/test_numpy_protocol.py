@@ -52,7 +52,7 @@ def test_a_value_under_a_transform_is_refused_there() -> None:
     x = fg.asarray([[2.0, 1.0], [0.0, 1.0]])
     for f in (np.linalg.det, lambda v: np.add.reduce(v.ravel()), lambda v: special.gammaln(v).sum()):
         for transformed in (fg.grad(f), fg.vmap(f)):
-            with pytest.raises(TracedConversionError, match=r"use the function of funcgrad\.numpy"):
+            with pytest.raises(TracedConversionError, match=r"funcgrad\.numpy has no .*pure_callback"):
                 transformed(x)
 
 

@@ -78,9 +78,9 @@ def test_states_that_belong_elsewhere() -> None:
         TreeError, match=r"named_chain.update: the state must be a dict of the states of a, not a dict of b"
     ):
         optim.named_chain(("a", optim.identity())).update(grads, {"b": optim.EmptyState()})
-    with pytest.raises(TreeError, match=r"masked.update: the state must be a MaskedState, not a EmptyState"):
+    with pytest.raises(TreeError, match=r"masked.update: the state must be a MaskedState, not an EmptyState"):
         optim.masked(optim.clip(1.0), True).update(grads, optim.EmptyState())
-    with pytest.raises(TreeError, match=r"trace.update: the state must be a TraceState, not a EmptyState"):
+    with pytest.raises(TreeError, match=r"trace.update: the state must be a TraceState, not an EmptyState"):
         optim.trace(0.9).update(grads, optim.EmptyState())
     with pytest.raises(TreeError, match="step_size is a schedule and the state was made for a number"):
         optim.scale(lambda count: 0.1).update(grads, optim.scale(0.1).init(grads))

@@ -686,7 +686,7 @@ def test_ragged_results_name_two_examples():
     with pytest.raises(PathError, match=r"the output\['b'\]\[0\] of example"):
         fg.vmap(lambda x: {"a": x, "b": [fnp.ones(int(abs(x)))]})(X)
     with pytest.raises(
-        PathError, match=r"branches that examples \d .* different structures: at the top: only the first"
+        PathError, match=r"branches return different structures: at the top: only that of example \d has \['b'\]"
     ):
         fg.vmap(lambda x: fg.cond(x > 1, lambda: {"a": x}, lambda: {"b": x}))(X)
 

@@ -15,12 +15,12 @@ from ..errors import DtypeError, FuncgradError, NanError
 from ..numpy.creation import asarray
 from ..numpy.manipulation import stack
 from ..placement import device_get
-from ..provenance import Origin, describe, is_internal
+from ..provenance import Origin, describe, is_foreign
 from ..transforms.grad import vjp
 from ..transforms.jvp import jvp
 from ..transforms.vmap import vmap
 from .report import Finding
-from .watch import WatchTrace, WatchTracer
+from .watch import COMPARISONS, WatchTrace, WatchTracer
 
 __all__ = ["Case"]
 
@@ -40,6 +40,7 @@ class Case:
         self.dead: set[int] = set()
         self.ties: list[str] = []  # lines that compare equal values
         self.rules: list[tuple[str, str]] = []  # calls of custom rules, by name and line
+        self.drops: list[tuple[str, str]] = []  # what ended a derivative, and its line
 
     def findings(self) -> Iterator[Finding]:
         """All that is found, in the order of looking; what makes the later ones meaningless ends it."""
@@ -81,6 +82,8 @@ class Case:
         self.dead = {i for i in self.smooth if i not in alive}
         self.ties = [describe(origin) for origin in dict.fromkeys(trace.ties)]
         self.rules = [(name, describe(origin)) for name, origin in dict.fromkeys(trace.rules)]
+        drops = [drop for i in self.smooth for drop in trace.drops.get(i, []) if drop[0] not in COMPARISONS]
+        self.drops = [(what, describe(origin)) for what, origin in dict.fromkeys(drops)]
         found = [Finding("not finite", what, describe(origin)) for what, origin in trace.wrong]
         for i in self.smooth:
             if i not in alive:
@@ -203,12 +206,14 @@ class Case:
         return [Finding("derivative", f"{words}{slope:.8g}{by}{self._rules()}", self._rule_line())]
 
     def _rules(self) -> str:
-        """The custom rules that the function uses, for a message."""
+        """What may be to blame, for a message: the custom rules that the function uses, or what ends a derivative."""
         names = list(dict.fromkeys(name for name, _ in self.rules))
-        return f"; it uses {', '.join(names)}" if names else ""
+        if names:
+            return f"; it uses {', '.join(names)}"
+        return f"; {self.drops[-1][0]} makes a constant of a part" if self.drops else ""
 
     def _rule_line(self) -> str:
-        return self.rules[0][1] if self.rules else ""
+        return self.rules[0][1] if self.rules else self.drops[-1][1] if self.drops else ""
 
     def batch(self) -> list[Finding]:
         """vmap against a loop over three copies, two of them moved a little."""
@@ -251,7 +256,7 @@ def _failure(kind: str, words: str, error: Exception) -> Finding:
         said, line = f"{type(error).__name__}: {error}", ""
         step = error.__traceback__
         while step is not None:
-            if not is_internal[step.tb_frame.f_code.co_filename]:
+            if not is_foreign[step.tb_frame.f_code.co_filename]:
                 line = describe((step.tb_frame.f_code, step.tb_lasti))
             step = step.tb_next
     notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", []))

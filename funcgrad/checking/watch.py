@@ -13,7 +13,7 @@ from ..placement import device_get
 from ..provenance import Origin, here
 from ..transforms.reuse import KeyUses, draws
 
-__all__ = ["WatchTrace", "WatchTracer"]
+__all__ = ["COMPARISONS", "WatchTrace", "WatchTracer"]
 
 Values = Any
 

@@ -32,6 +32,7 @@ from typing import Any, ClassVar, dataclass_transform
 from ..errors import FuncgradError, LayerError, ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..random import fold_in
+from ..transforms.arguments import described
 from . import text
 
 __all__ = ["Layer", "Run"]
@@ -162,7 +163,7 @@ class Layer:
         """
         if state is not None and not isinstance(state, _TREES):
             raise TreeError(
-                f"{label(self)}: the second argument of apply is the running state, not a {type(state).__name__}: "
+                f"{label(self)}: the second argument of apply is the running state, not {described(state)}: "
                 "write y, state = model.apply(params, state, x), with the state that init gave"
             )
         run = Run(self, params, state, key, bool(train))
@@ -181,7 +182,7 @@ class Layer:
         """
         if not isinstance(params, _TREES):
             raise TreeError(
-                f"{label(self)}: the first argument of a layer is its params, not a {type(params).__name__}: "
+                f"{label(self)}: the first argument of a layer is its params, not {described(params)}: "
                 "write model(params, x), and inside of forward run.<name>(x)"
             )
         return Run(self, params, None, None, False)(*inputs, **options)
@@ -293,7 +294,7 @@ class Run:
             if tree is None and what == "state":
                 continue
             if not isinstance(tree, Sequence) or len(tree) != len(value):
-                found = f"{len(tree)} entries" if isinstance(tree, Sequence) else f"a {type(tree).__name__}"
+                found = f"{len(tree)} entries" if isinstance(tree, Sequence) else described(tree)
                 raise TreeError(f"{self._place(what, name)} must be a tuple of {len(value)} entries, not {found}")
         states = [None] * len(value) if state is None else state
         return tuple(self._enter(value[i], params[i], states[i], f"{name}[{i}]") for i in range(len(value)))
@@ -435,7 +436,7 @@ def _frozen(value: Any) -> Any:
 
 def _expect_mapping(tree: Any, what: str, run: Run) -> Mapping[str, Any]:
     if not isinstance(tree, Mapping):
-        raise TreeError(f"{run._place(what)} must be a dict, not a {type(tree).__name__}")
+        raise TreeError(f"{run._place(what)} must be a dict, not {described(tree)}")
     return tree
 
 

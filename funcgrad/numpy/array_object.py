@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import Array
+from ..core import Array, Tracer
 from ..device import Device
 from ..errors import ShapeError
 from ..ops.create import to_device
@@ -141,7 +141,13 @@ def _array_ufunc(self: Array, ufunc: Any, method: str, *inputs: Any, **options: 
     function = _NUMPY_FUNCTIONS.get(ufunc.__name__)
     if method == "__call__" and not options and function is not None:
         return function(*inputs)
-    return getattr(ufunc, method)(*_as_numpy(inputs), **options)
+    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+    if options and name in _NUMPY_FUNCTIONS:
+        advice = f"call it without {', '.join(options)}"
+    else:
+        advice = _missing(name)
+    known = getattr(np, ufunc.__name__, None) is ufunc
+    return getattr(ufunc, method)(*_as_numpy(inputs, f"np.{name}" if known else name, advice), **options)
 
 
 def _array_function(self: Array, function: Any, types: Any, args: Any, options: Any) -> Any:
@@ -152,12 +158,30 @@ def _array_function(self: Array, function: Any, types: Any, args: Any, options: 
     name = function.__name__
     if name in _NUMPY_FUNCTIONS and function is getattr(np, name, None):  # not np.linalg.trace, which has other axes
         return _NUMPY_FUNCTIONS[name](*args, **options)
-    return function(*_as_numpy(args), **_as_numpy(options))
+    name = f"{function.__module__}.{name}".removeprefix("numpy.")  # linalg.solve
+    both = _as_numpy([list(args), options], f"np.{name}", _missing(name))
+    return function(*both[0], **both[1])
 
 
-def _as_numpy(arguments: Any) -> Any:
-    """Arguments with NumPy's read-only views of the arrays in them; a tracer among them raises."""
-    return tree.map(lambda x: np.asarray(x) if isinstance(x, Array) else x, arguments)
+def _as_numpy(arguments: Any, name: str, advice: str) -> Any:
+    """Arguments with NumPy's read-only views of the arrays in them; a tracer among them raises.
+
+    Args:
+        arguments: a tree.
+        name, advice: what that message calls the function, and what it says to write.
+    """
+
+    def view(x: Any) -> Any:
+        if isinstance(x, Tracer):
+            raise x.not_for_numpy(name, advice)
+        return np.asarray(x) if isinstance(x, Array) else x
+
+    return tree.map(view, arguments)
+
+
+def _missing(name: str) -> str:
+    """What to write where `funcgrad.numpy` has no function of that name."""
+    return f"funcgrad.numpy has no {name}: call this one by fg.pure_callback, with a derivative by fg.custom_jvp"
 
 
 _NUMPY_FUNCTIONS: dict[str, Any] = {}

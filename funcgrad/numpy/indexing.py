@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..array_protocols import index_text
 from ..core import SCALARS, Array, aval
 from ..dtypes import kind
-from ..errors import DtypeError, ShapeError
+from ..errors import ArrayIndexError, DtypeError, ImmutableArrayError, ShapeError
 from ..ops import index as ops
 from ..ops.create import asarray
 from ..ops.elementwise import astype
@@ -32,7 +33,10 @@ class At:
         self._x = x
 
     def __getitem__(self, key: Any) -> Update:
-        return Update(self._x, parse(key, self._x))
+        return Update(self._x, parse(key, self._x), key)
+
+    def __setitem__(self, key: Any, values: Any) -> None:
+        raise _in_place(self._x, key, "=", "set")
 
 
 class Update:
@@ -48,10 +52,10 @@ class Update:
     Array([2., 0., 1.], dtype=float32)
     """
 
-    __slots__ = ("_key", "_x")
+    __slots__ = ("_given", "_key", "_x")
 
-    def __init__(self, x: Array, key: Key):
-        self._x, self._key = x, key
+    def __init__(self, x: Array, key: Key, given: Any):
+        self._x, self._key, self._given = x, key, given
 
     def _values(self, values: Any) -> Any:
         """The values in x's dtype; what x cannot hold is an error, not a silent 1.5 -> 1."""
@@ -115,6 +119,38 @@ class Update:
     def apply(self, function: Callable[[Array], Any]) -> Array:
         """x with x[key] = function(x[key])."""
         return self.set(function(self.get()))
+
+    def __iadd__(self, values: Any) -> Update:
+        raise _in_place(self._x, self._given, "+=", "add")
+
+    def __isub__(self, values: Any) -> Update:
+        raise _in_place(self._x, self._given, "-=", "subtract")
+
+    def __imul__(self, values: Any) -> Update:
+        raise _in_place(self._x, self._given, "*=", "multiply")
+
+    def __itruediv__(self, values: Any) -> Update:
+        raise _in_place(self._x, self._given, "/=", "divide")
+
+
+def _in_place(x: Array, key: Any, operator: str, method: str) -> ImmutableArrayError:
+    """The error for an assignment to `x.at[key]`."""
+    place = f"x.at[{index_text(key)}]"
+    return ImmutableArrayError(
+        f"arrays do not change in place; instead of `{place} {operator} v` write `x = {place}.{method}(v)`; here x "
+        f"has shape {x.shape}"
+    )
+
+
+def _without_place(method: str) -> Callable[..., Any]:
+    def refuse(self: At, values: Any = None) -> Any:
+        raise ArrayIndexError(f"x.at.{method}(v) names no place: write `x = x.at[index].{method}(v)`")
+
+    return refuse
+
+
+for _method in ("set", "add", "subtract", "multiply", "divide", "min", "max", "power", "apply", "get"):
+    setattr(At, _method, _without_place(_method))
 
 
 def take(x: Any, indices: Any, /, axis: int | None = None) -> Array:

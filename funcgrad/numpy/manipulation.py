@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import prod
 from typing import Any
 
 from ..core import Array, Aval
-from ..errors import AxisError, OptionError, ShapeError
+from ..errors import AxisError, DtypeError, OptionError, ShapeError
 from ..ops import shape as ops
 from ..ops.create import asarray, promote_all
 from ..ops.elementwise import where
@@ -135,8 +135,10 @@ def broadcast_arrays(*arrays: Any) -> list[Array]:
     return [broadcast_to(x, shape) for x in found]
 
 
-def _meet(arrays: Sequence[Any]) -> list[Array]:
+def _meet(arrays: Sequence[Any], axis: Any, name: str) -> list[Array]:
     """Arrays in one dtype."""
+    if getattr(axis, "shape", ()) or isinstance(axis, list | tuple) or not isinstance(arrays, Iterable):
+        raise DtypeError(f"{name} takes a sequence of arrays: {name}([a, b])")
     found = list(arrays)
     if not found:
         raise ShapeError("there must be at least one array to join")
@@ -154,7 +156,7 @@ def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Array:
     >>> fnp.concat([fnp.zeros((1, 2)), fnp.ones((2, 2))]).shape
     (3, 2)
     """
-    found = _meet(arrays)
+    found = _meet(arrays, axis, "concat")
     if axis is None:
         found, axis = [ravel(x) for x in found], 0
     return ops.concat(*found, axis=normalize_axis(axis, found[0].ndim, "concat"))
@@ -167,7 +169,7 @@ def stack(arrays: Sequence[Any], /, axis: int = 0) -> Array:
     >>> fnp.stack([fnp.arange(2), fnp.arange(2)], axis=1).tolist()
     [[0, 0], [1, 1]]
     """
-    found = _meet(arrays)
+    found = _meet(arrays, axis, "stack")
     return ops.stack(found, normalize_axis(axis, found[0].ndim + 1, "stack"))
 
 

@@ -26,6 +26,7 @@ from ..numpy import asarray
 from ..ops.create import to_inexact
 from ..ops.elementwise import astype
 from ..rules import zeros
+from ..transforms.arguments import described
 from .schedules import Schedule
 from .transformation import GradientTransformation, floating_leaves
 
@@ -80,8 +81,8 @@ class Tunable(GradientTransformation):
         """The hyper-parameters of this update, in the order of `tunable`: arrays without dimensions."""
         if not isinstance(state, self.state_type):
             raise TreeError(
-                f"{type(self).__name__}.update: the state must be a {self.state_type.__name__}, not a "
-                f"{type(state).__name__}: pass what init or the last update returned"
+                f"{type(self).__name__}.update: the state must be a {self.state_type.__name__}, not "
+                f"{described(state)}: pass what init or the last update returned"
             )
         values = []
         for name, field in self.tunable.items():

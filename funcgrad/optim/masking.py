@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from .. import tree
 from ..errors import DtypeError, TreeError
+from ..transforms.arguments import described
 from .transformation import GradientTransformation, aligned, floating_leaves, set_to_zero
 
 __all__ = ["Mask", "MaskedState", "flags_of", "freeze", "masked"]
@@ -99,7 +100,7 @@ class masked(GradientTransformation):  # noqa: N801
         )
         if not isinstance(state, MaskedState):
             raise TreeError(
-                f"masked.update: the state must be a MaskedState, not a {type(state).__name__}: pass what init or the "
+                f"masked.update: the state must be a MaskedState, not {described(state)}: pass what init or the "
                 "last update returned"
             )
         flags = flags_of(self.mask, updates)

@@ -7,7 +7,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,32 +18,107 @@ from ..errors import DtypeError, FuncgradError, NonScalarError, OptionError, Sha
 from ..numpy.creation import asarray
 
 __all__ = [
+    "OF_ARGNUMS",
+    "OMITTED",
     "Selection",
     "as_arrays",
     "byte_count",
+    "described",
     "directions",
     "refuse_complex",
     "refuse_reals",
+    "refuse_value",
     "scalar_output",
     "select",
     "split_aux",
+    "takes_function",
 ]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Omitted:
+    def __repr__(self) -> str:
+        return "OMITTED"
+
+
+OMITTED: Any = _Omitted()
+"""In place of the function where a transform is called without it, to be a decorator."""
+
+
+def takes_function(make: F) -> F:
+    """A function that makes one of another, checked: it is also a decorator, `@grad(argnums=1)`.
+
+    Its first parameter is the function, `OMITTED` by default.
+    """
+    name = make.__name__
+
+    @functools.wraps(make)
+    def checked(f: Any = OMITTED, *args: Any, **options: Any) -> Any:
+        if f is OMITTED:
+            return functools.partial(checked, **options)
+        refuse_value(f, name)
+        try:
+            return make(f, *args, **options)
+        except FuncgradError:
+            raise
+        except TypeError as error:
+            raise DtypeError(f"{error}; {name}(f) returns a function: {name}(f)(x)") from None
+
+    return checked  # type: ignore[return-value]
+
+
+def refuse_value(f: Any, transform: str, advice: str = "") -> None:
+    """An error for what is not a function."""
+    if not callable(f):
+        raise DtypeError(f"{transform} takes a function, not {described(f)}{advice}")
+
+
+def described(x: Any) -> str:
+    """A value of the user's in few words, as messages call what is of the wrong kind."""
+    if isinstance(x, Array):
+        return f"one array {x.aval}"
+    if type(x) in (bool, int, float, complex, str, type(None)):
+        return repr(x)
+    name = type(x).__name__
+    return f"{'an' if name[0] in 'AEIOUaeiou' else 'a'} {name}"
+
+
+OF_ARGNUMS = "bind what is not differentiated by a closure or functools.partial, or leave it out of argnums"
 
 
 def as_arrays(
     leaves: Sequence[Any],
     transform: str,
     what: str = "arguments",
-    advice: str = "bind what is not differentiated by a closure or functools.partial, or leave it out of argnums",
+    advice: str | Callable[[int], str] = "bind it by a closure or functools.partial",
 ) -> list[Array]:
-    """Each leaf as an array; what is none is refused by name."""
+    """Each leaf as an array; what is none is refused by name.
+
+    Args:
+        leaves: the values.
+        transform, what: what messages call it and them.
+        advice: what to write instead, or a function that says it of the leaf with that index.
+    """
     try:
         return [asarray(x) for x in leaves]
     except DtypeError as error:
-        for kind in {type(x) for x in leaves}:
-            if dataclasses.is_dataclass(kind):
-                advice = f"make the class a pytree by fg.tree.register_dataclass({kind.__name__})"
-        raise DtypeError(f"{transform}: a leaf of the {what} is no array: {error.message}; {advice}") from None
+        i = next(i for i, x in enumerate(leaves) if not _is_array(x))
+        found, words = leaves[i], advice(i) if callable(advice) else advice
+        if not isinstance(found, type) and type(found).__module__ != "builtins" and not callable(found):
+            name = type(found).__name__
+            plain = f"register_node({name}, flatten, unflatten)"
+            registered = f"register_dataclass({name})" if dataclasses.is_dataclass(found) else plain
+            words = f"make the class a pytree by fg.tree.{registered}, or {words}"
+        raise DtypeError(f"{transform}: a leaf of the {what} is no array: {error.message}; {words}") from None
+
+
+def _is_array(x: Any) -> bool:
+    try:
+        asarray(x)
+    except DtypeError:
+        return False
+    return True
 
 
 def directions(values: Any, given: Any, transform: str, value: str, direction: str) -> list[Array | None]:
@@ -111,7 +186,7 @@ def split_aux(out: Any, has_aux: bool) -> tuple[Any, Any]:
     if not has_aux:
         return out, None
     if not (isinstance(out, tuple) and len(out) == 2):
-        raise TreeError(f"has_aux=True: the function must return (output, auxiliary data), not {type(out).__name__}")
+        raise TreeError(f"has_aux=True: the function must return (output, auxiliary data), not {described(out)}")
     return out
 
 
@@ -154,6 +229,8 @@ def scalar_output(out: Any, holomorphic: bool = False) -> Any:
         refuse_reals([value], "grad", "the value")
     elif value.dtype.kind != "f":
         advice = ": take its real part, or say holomorphic=True" if value.dtype.kind == "c" else ""
+        if type(out) in (bool, int):
+            advice = f": return {float(out)} on this path, not {out}"
         raise DtypeError(f"grad needs a real floating value; this function returns {value.aval}{advice}")
     return value
 
@@ -162,11 +239,15 @@ def select(argnums: int | Sequence[int] | None, argnames: str | Sequence[str] | 
     """The selection that the user's `argnums` and `argnames` mean."""
     if argnums is None and argnames is None:
         argnums = 0
-    one = isinstance(argnums, int | np.integer)
-    numbers: tuple[Any, ...] = (argnums,) if one else tuple(argnums or ())  # type: ignore[arg-type]
+    one, several = isinstance(argnums, int | np.integer), isinstance(argnums, Sequence)
+    numbers: tuple[Any, ...] = (argnums,) if one else tuple(argnums) if several else ()  # type: ignore[arg-type]
+    fit = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in numbers)
+    if not fit or not (argnums is None or one or several):
+        raise DtypeError(
+            f"{transform}: argnums must be an int or a sequence of ints, not {described(argnums)}; {transform}(f) "
+            f"returns a function: {transform}(f)(x)"
+        )
     names = (argnames,) if isinstance(argnames, str) else tuple(argnames or ())
-    if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in numbers):
-        raise DtypeError(f"{transform}: argnums must be an int or a sequence of ints, not {argnums!r}")
     return Selection(transform, tuple(map(int, numbers)), names, one, isinstance(argnames, str))
 
 
@@ -181,8 +262,10 @@ class Selection:
         places: list[int | str] = []
         for n in self.numbers:
             if not -len(args) <= n < len(args):
+                advice = f": pass it by position, or say argnames={next(iter(kwargs))!r}" if kwargs else ""
                 raise TreeError(
-                    f"{self.transform}: argnums {n} is out of range for a call with {len(args)} positional arguments"
+                    f"{self.transform}: argnums {n} is out of range for a call with {len(args)} positional "
+                    f"arguments{advice}"
                 )
             places.append(n % len(args))
         for name in self.names:

@@ -8,9 +8,9 @@ from typing import Any
 from .. import tree
 from ..errors import AxisError, DtypeError, ShapeError, TreeError
 from ..numpy.creation import asarray
-from .arguments import as_arrays
+from .arguments import as_arrays, described
 
-__all__ = ["batch_size", "hidden_axes", "input_axes", "mapped_inputs", "output_axes"]
+__all__ = ["batch_size", "hidden_axes", "input_axes", "mapped_inputs", "output_axes", "refuse_other_axes"]
 
 
 def input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[int | None]:
@@ -27,12 +27,16 @@ def input_axes(in_axes: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> l
             f"vmap: in_axes (the first) does not fit the arguments (the second): {words}; it must be an int, None, or "
             "one entry an argument, each an int, None or a tree that matches the argument's"
         ) from error
-    for axis in found:
-        if axis is not None and (not isinstance(axis, int) or isinstance(axis, bool)):
-            raise TreeError(
-                f"vmap: in_axes must hold ints and None, not {axis!r} (arguments go to the function that vmap returns)"
-            )
     return found
+
+
+def refuse_other_axes(in_axes: Any) -> None:
+    """An error for what is no axis, such as the array that f is to be called with."""
+    for axis in tree.leaves(in_axes):
+        if not isinstance(axis, int) or isinstance(axis, bool):
+            raise TreeError(
+                f"vmap: in_axes must hold ints and None, not {described(axis)}; vmap(f) returns a function: vmap(f)(x)"
+            )
 
 
 def mapped_inputs(

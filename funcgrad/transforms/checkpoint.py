@@ -13,15 +13,17 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 
 from .. import tree
-from ..core import SCALARS, Array, Call, Trace, Tracer, bind_call, current_trace, is_running, use_trace
+from ..core import SCALARS, Array, Aval, Call, Trace, Tracer, aval, bind_call, current_trace, is_running, use_trace
 from ..dtypes import is_inexact
-from ..errors import DtypeError, OptionError
+from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy.creation import asarray, zeros_like
+from .arguments import OMITTED, described, takes_function
 from .batch import BatchTrace, BatchTracer
 from .closure import capture, closed, frozen, resolve
 from .grad import vjp
@@ -36,8 +38,9 @@ Flat = Callable[[Sequence[Any]], Sequence[Any]]
 """A function from a list of arrays to a list of arrays."""
 
 
+@takes_function
 def checkpoint(
-    f: Callable[..., Any] | None = None,
+    f: Callable[..., Any] = OMITTED,
     *,
     prevent_cse: bool = True,
     policy: Policy | None = None,
@@ -76,18 +79,11 @@ def checkpoint(
 
     Source: Griewank, Optimization Methods and Software 1 (1992), 35-54; Chen et al., arXiv:1604.06174 (2016).
     """
-    if f is None:
-        return functools.partial(
-            checkpoint,
-            prevent_cse=prevent_cse,
-            policy=policy,
-            static_argnums=static_argnums,
-            static_argnames=static_argnames,
-        )
     if policy is not None and not callable(policy):
-        raise OptionError(
-            f"checkpoint: the policy must be a function, such as fg.checkpoint_policies.dots_saveable, not {policy!r}"
-        )
+        named = f"fg.checkpoint_policies.{policy}"
+        known = isinstance(policy, str) and hasattr(checkpoint_policies, policy)
+        advice = f"write policy={named}" if known else "such as fg.checkpoint_policies.dots_saveable"
+        raise OptionError(f"checkpoint: the policy must be a function, not {policy!r}: {advice}")
     numbers = (static_argnums,) if isinstance(static_argnums, int | np.integer) else tuple(static_argnums)
     names = (static_argnames,) if isinstance(static_argnames, str) else tuple(static_argnames)
 
@@ -198,15 +194,24 @@ def rematerialised(
     outs = [asarray(x) for x in outs]
     given = {id(x) for x in operands}  # a result that is an operand itself needs no call, and is no known value
     made = [k for k, x in enumerate(outs) if id(x) not in given]
+    forms = [x.aval for x in outs]
 
     def run(xs: Sequence[Any]) -> list[Any]:
         found = inner(xs[:n], list(xs[n:]))
+        refuse_other_forms(found, forms)
         return [found[k] for k in made]
 
     results = bind_call(current_trace(), Rematerialised(run, [outs[k] for k in made], records), operands)
     for k, x in zip(made, results, strict=True):
         outs[k] = x
     return outs
+
+
+def refuse_other_forms(found: Sequence[Any], forms: Sequence[Aval]) -> None:
+    """An error for the results of a second run that are not like those of the first."""
+    for before, again in zip_longest(forms, map(aval, found), fillvalue="nothing"):
+        if before != again:
+            raise ShapeError(f"checkpoint: f returned {again}, before {before}; it must do the same on both runs")
 
 
 class Rematerialised(Call):
@@ -349,4 +354,4 @@ def recorded(policy: Policy | None) -> Iterator[dict[int, Any]]:
 def _output(x: Any) -> Any:
     if isinstance(x, Array) or type(x) in SCALARS or hasattr(x, "__array__"):
         return asarray(x)
-    raise DtypeError(f"checkpoint: the function returned {type(x).__name__}: return a pytree of arrays")
+    raise DtypeError(f"checkpoint: the function returned {described(x)}: return a pytree of arrays")

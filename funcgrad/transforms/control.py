@@ -13,11 +13,12 @@ from functools import partial
 from typing import Any
 
 from .. import tree
-from ..core import Array
+from ..core import Array, Aval
 from ..dtypes import kind, weak
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..numpy.elementwise import clip
+from .arguments import refuse_value
 from .fork import choose, deciding_batch, repeat
 
 __all__ = ["Carry", "cond", "fori_loop", "switch", "while_loop"]
@@ -45,6 +46,8 @@ def cond(
     >>> fg.vmap(fg.grad(f))(fnp.asarray([3.0, -2.0])).tolist()
     [6.0, -1.0]
     """
+    for f in (true_fun, false_fun):
+        refuse_value(f, "cond", ": where(pred, x, y) chooses between values")
     operands = _operands(operands, operand, "cond")
     pred = _scalar(pred, "cond: the predicate")
     if deciding_batch(pred):
@@ -70,6 +73,8 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
     operands, branches = _operands(operands, operand, "switch"), list(branches)
     if not branches:
         raise OptionError("switch: there are no branches")
+    for branch in branches:
+        refuse_value(branch, "switch", ": select_n(index, *values) chooses between values")
     index = _scalar(index, "switch: the index")
     if index.dtype.kind not in "iu":
         raise DtypeError(f"switch: the index must be an integer, not {index.aval}")
@@ -96,7 +101,9 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     >>> round(float(sqrt(4.0)), 4), round(float(fg.grad(sqrt)(4.0)), 4)
     (2.0, 0.25)
     """
-    carry = Carry(init_val, "while_loop")
+    refuse_value(cond_fun, "while_loop")
+    refuse_value(body_fun, "while_loop")
+    carry = Carry(init_val, "while_loop", ("init_val", "what body_fun returned"))
     flag = _scalar(cond_fun(carry.first), "while_loop: cond_fun's value")
     batch = deciding_batch(flag)
     if batch:
@@ -124,6 +131,7 @@ def fori_loop(
     >>> int(fg.fori_loop(1, 5, lambda i, x: x * i, 1))
     24
     """
+    refuse_value(body_fun, "fori_loop")
     lower, upper = _scalar(lower, "fori_loop: lower"), _scalar(upper, "fori_loop: upper")
     for bound in (lower, upper):
         if bound.dtype.kind not in "iu":
@@ -134,7 +142,7 @@ def fori_loop(
             lambda pair: (pair[0] + 1, body_fun(pair[0], pair[1])),
             (lower.astype("int64"), init_val),
         )[1]
-    carry = Carry(init_val, "fori_loop")
+    carry = Carry(init_val, "fori_loop", ("init_val", "what body_fun returned"), "body_fun takes (i, value)")
     value = carry.first
     for i in range(int(lower), int(upper)):
         step = partial(body_fun, asarray(i))
@@ -154,10 +162,12 @@ class Carry:
     Args:
         init: the first one; its leaves become arrays.
         name: of the loop, for messages.
+        names: what messages call the first one and a step's.
+        takes: what a step takes, for who has it the other way round.
     """
 
-    def __init__(self, init: Any, name: str):
-        self.name, self.init = name, init
+    def __init__(self, init: Any, name: str, names: tuple[str, str], takes: str = ""):
+        self.name, self.init, self.names, self.takes = name, init, names, f"; {takes}" if takes else ""
         leaves, self.structure = tree.flatten(init)
         arrays = [asarray(x) for x in leaves]
         self.forms = [(x.shape, x.dtype) for x in arrays]
@@ -202,8 +212,8 @@ class Carry:
         """A step's value, checked; Python numbers take the dtype of their place."""
         leaves, structure = tree.flatten(value)
         if structure != self.structure:
-            words = tree.difference(self.init, value)
-            raise TreeError(f"{self.name}: the first value (the first) and a step's (the second) differ: {words}")
+            words = tree.difference(self.init, value, names=self.names)
+            raise TreeError(f"{self.name}: every step must keep the structure: {words}{self.takes}")
         if self.numbers:
             self.retype(leaves)
         out = []
@@ -212,12 +222,13 @@ class Carry:
                 exact = (type(x) in (bool, int) and dtype.kind in "iufc") or (type(x) is float and dtype.kind in "fc")
                 x = asarray(x, dtype if exact else None)
             if x.shape != shape or x.dtype != dtype:
-                path = tree.flatten_with_path(self.init)[0][i][0] or "it"
+                path = tree.flatten_with_path(self.init)[0][i][0]
+                first, last = (f"{name} at {path}" if path else name for name in self.names)
                 error = ShapeError if x.shape != shape else DtypeError
                 advice = "; start from a float (0.0, not 0)" if dtype.kind in "iu" and x.dtype.kind in "fc" else ""
                 raise error(
-                    f"{self.name}: every step must keep the value's shapes and dtypes, and {path} was "
-                    f"{dtype.name}{list(shape)} and became {x.aval}{advice}"
+                    f"{self.name}: every step must keep shapes and dtypes, and {first} is {Aval(shape, dtype)}, "
+                    f"{last} {x.aval}{advice}{self.takes}"
                 )
             out.append(x)
         return tree.unflatten(structure, out)

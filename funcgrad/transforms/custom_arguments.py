@@ -53,11 +53,18 @@ class Arguments:
         self.fixed = {i: _without_derivative(args[i]) for i in sorted(places)}
         self.given = tuple(x for i, x in enumerate(args) if i not in places)
         leaves, self.structure = tree.flatten(self.given)
-        self.leaves: list[Any] = as_arrays(_in_one_precision(leaves), kind)
         self.count = len(args)
+        given = _in_one_precision(leaves)
+        self.leaves: list[Any] = as_arrays(given, kind) if rules is None else as_arrays(given, kind, advice=self.advice)
         self.traced = any(isinstance(x, Tracer) for x in self.leaves)
         self.read = held(f, *rules, *self.fixed.values()) if self.traced and rules is not None else []
         self.operands = [*self.read, *self.leaves]
+
+    def advice(self, leaf: int) -> str:
+        """What to write where that leaf is no array."""
+        index = int(tree.flatten_with_path(self.given)[0][leaf][0][1:].partition("]")[0])
+        place = [i for i in range(self.count) if i not in self.fixed][index]
+        return f"leave its argument out by nondiff_argnums={(*self.fixed, place)}"
 
     def parted(self, operands: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
         """The values of what is read from around the call, and the leaves."""

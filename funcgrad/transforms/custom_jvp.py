@@ -27,6 +27,7 @@ from ..errors import OptionError, TreeError
 from ..numpy.creation import asarray, zeros, zeros_like
 from ..placement import device_get
 from ..provenance import describe
+from .arguments import described
 from .closure import HoldsFunctions
 from .custom_arguments import (
     Arguments,
@@ -178,9 +179,7 @@ class custom_jvp(HoldsFunctions):  # noqa: N801  # a decorator, named as one
         assert self.rule is not None
         result = call.run(self.rule, values, *call.nondiff(values).values(), call.tree(leaves), call.tree(given))
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TreeError(
-                f"{kind}: the rule must return (output, tangent of the output), not {type(result).__name__}"
-            )
+            raise TreeError(f"{kind}: the rule must return (output, tangent of the output), not {described(result)}")
         outs, structure = tree.flatten(result[0], none_is_leaf=True)
         found, other = tree.flatten(result[1], none_is_leaf=True)
         if other != structure:

@@ -26,6 +26,7 @@ from ..dtypes import is_inexact
 from ..errors import TreeError
 from ..numpy.creation import asarray, zeros_like
 from ..rules import move_axis
+from .arguments import described
 from .closure import HoldsFunctions, frozen
 from .custom_arguments import (
     Arguments,
@@ -156,7 +157,7 @@ class custom_vjp(HoldsFunctions):  # noqa: N801  # a decorator, named as one
             given = list(map(CustomVJPPrimal, leaves, call.parted(perturbed)[1])) if symbolic else leaves
             result = call.run(fwd, values, *call.whole(values, given))
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise TreeError(f"{kind}: fwd must return (output, residuals), not {type(result).__name__}")
+                raise TreeError(f"{kind}: fwd must return (output, residuals), not {described(result)}")
             return learn(result[0]), (values, result[1])
 
         def backward(residuals: Any, cts: Sequence[Any]) -> list[Any]:
@@ -202,7 +203,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     def both(args: Sequence[Any]) -> tuple[Any, Any]:
         found = f(*args)
         if not (isinstance(found, tuple) and len(found) == 2 and callable(found[1])):
-            raise TreeError(f"{kind}: the function must return (output, pullback), not {type(found).__name__}")
+            raise TreeError(f"{kind}: the function must return (output, pullback), not {described(found)}")
         return found
 
     def value(*args: Any) -> Any:

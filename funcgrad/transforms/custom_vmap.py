@@ -23,6 +23,7 @@ from ..errors import ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..numpy.manipulation import stack
 from ..rules import move_axis
+from .arguments import described
 from .closure import HoldsFunctions
 from .custom_arguments import Arguments, as_outputs, instantiate, run_call
 from .grad import vjp
@@ -88,7 +89,7 @@ class custom_vmap(HoldsFunctions):  # noqa: N801  # a decorator, named as one
             assert self.rule is not None
             result = self.rule(size, call.tree(batched), *call.tree(leaves))
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise TreeError(f"{kind}: the rule must return (output, out_batched), not {type(result).__name__}")
+                raise TreeError(f"{kind}: the rule must return (output, out_batched), not {described(result)}")
             outs, structure = tree.flatten(result[0])
             try:
                 flags = tree.broadcast_prefix(result[1], result[0])

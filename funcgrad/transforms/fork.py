@@ -152,11 +152,9 @@ def _together(trace: BatchTrace, before: Ids, parts: Sequence[_Part]) -> Any:
     first = parts[0]
     for part in parts[1:]:
         if part.structure != first.structure:
-            words = tree.difference(*[tree.unflatten(p.structure, p.rows) for p in (first, part)])
-            raise PathError(
-                f"vmap: the branches that examples {first.ids[0]} (the first) and {part.ids[0]} (the second) take "
-                f"return different structures: {words}"
-            )
+            one, other = (tree.unflatten(p.structure, p.rows) for p in (first, part))
+            words = tree.difference(one, other, names=[f"that of example {p.ids[0]}" for p in (first, part)])
+            raise PathError(f"vmap: the branches return different structures: {words}")
     ids = np.sort(np.concatenate([part.ids for part in parts]))
     trace.ids = before if len(ids) == len(before) else ids
     with use_trace(trace.parent):

@@ -11,14 +11,18 @@ from ..dtypes import is_inexact
 from ..numpy.creation import asarray, ones_like, zeros_like
 from ..ops.elementwise import stop_gradient as constant
 from .arguments import (
+    OF_ARGNUMS,
+    OMITTED,
     Selection,
     as_arrays,
     byte_count,
     directions,
     refuse_reals,
+    refuse_value,
     scalar_output,
     select,
     split_aux,
+    takes_function,
 )
 from .memory import BudgetTrace
 from .tape import GradTrace, GradTracer, backward, belongs
@@ -52,6 +56,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
     Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., 2008, chapter 3.
     """
+    refuse_value(f, "vjp")
     leaves, structure = tree.flatten(primals)
     leaves = as_arrays(leaves, "vjp")
     trace = GradTrace(current_trace())
@@ -78,8 +83,9 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     return (value, pullback, _drop(aux, trace)) if has_aux else (value, pullback)
 
 
+@takes_function
 def value_and_grad(
-    f: Callable[..., Any],
+    f: Callable[..., Any] = OMITTED,
     argnums: int | Sequence[int] | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
@@ -106,7 +112,7 @@ def value_and_grad(
     def value_and_gradient(*args: Any, **kwargs: Any) -> Any:
         call = selection.bind(f, args, kwargs)
         leaves, structure = tree.flatten(call.chosen)
-        leaves = as_arrays(leaves, "grad")
+        leaves = as_arrays(leaves, "grad", advice=OF_ARGNUMS)
         smooth = [is_inexact(x.dtype) for x in leaves]
         if not allow_int:
             call.refuse_integers(leaves)
@@ -135,8 +141,9 @@ def value_and_grad(
     return selection.named(value_and_gradient, f, "value_and_grad")
 
 
+@takes_function
 def grad(
-    f: Callable[..., Any],
+    f: Callable[..., Any] = OMITTED,
     argnums: int | Sequence[int] | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
@@ -148,7 +155,8 @@ def grad(
     """A function that returns the gradient of f, a function with one real number as its value.
 
     Args:
-        f: a function of pytrees of arrays, whose output is an array of one element and no dimensions.
+        f: a function of pytrees of arrays, whose output is an array of one element and no dimensions; without it, a
+            decorator with the other arguments.
         argnums: which positional arguments to differentiate by: an int gives that gradient, a sequence a tuple of
             them. The first one where neither this nor `argnames` is given.
         has_aux: f returns (output, auxiliary data), and the new function (gradient, auxiliary data).

@@ -14,7 +14,7 @@ from ..core import Array
 from ..dtypes import is_inexact
 from ..errors import DtypeError
 from ..numpy.creation import eye
-from .arguments import as_arrays, refuse_complex, refuse_reals, select, split_aux
+from .arguments import OF_ARGNUMS, OMITTED, as_arrays, refuse_complex, refuse_reals, select, split_aux, takes_function
 from .grad import vjp
 from .jvp import jvp
 from .vmap import vmap
@@ -25,8 +25,9 @@ Argnums = int | Sequence[int] | None
 Argnames = str | Sequence[str] | None
 
 
+@takes_function
 def jacfwd(
-    f: Callable[..., Any],
+    f: Callable[..., Any] = OMITTED,
     argnums: Argnums = None,
     has_aux: bool = False,
     holomorphic: bool = False,
@@ -61,8 +62,9 @@ def jacfwd(
     return _jacobian(f, argnums, argnames, has_aux, "jacfwd", _columns, holomorphic, chunk_size)
 
 
+@takes_function
 def jacrev(
-    f: Callable[..., Any],
+    f: Callable[..., Any] = OMITTED,
     argnums: Argnums = None,
     has_aux: bool = False,
     holomorphic: bool = False,
@@ -83,8 +85,9 @@ def jacrev(
     return _jacobian(f, argnums, argnames, has_aux, "jacrev", _rows, holomorphic, chunk_size, allow_int)
 
 
+@takes_function
 def hessian(
-    f: Callable[..., Any],
+    f: Callable[..., Any] = OMITTED,
     argnums: Argnums = None,
     has_aux: bool = False,
     holomorphic: bool = False,
@@ -107,6 +110,7 @@ def hessian(
     Array([[6., 2.],
            [2., 0.]], dtype=float32)
     """
+    select(argnums, argnames, "hessian")  # an error in its own words
     first = jacrev(f, argnums, has_aux, holomorphic, argnames=argnames, chunk_size=chunk_size)
     return _jacobian(first, argnums, argnames, has_aux, "hessian", _columns, holomorphic, chunk_size)
 
@@ -130,7 +134,7 @@ def _jacobian(
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
         call = selection.bind(f, args, kwargs)
         leaves, structure = tree.flatten(call.chosen)
-        arrays = as_arrays(leaves, name)
+        arrays = as_arrays(leaves, name, advice=OF_ARGNUMS)
         if not allow_int:
             call.refuse_integers(arrays)
         smooth = [i for i, x in enumerate(arrays) if is_inexact(x.dtype)]
@@ -214,7 +218,7 @@ def _rows(
 
 def _refuse_integers(outs: Sequence[Any], name: str, holomorphic: bool) -> list[Array]:
     """The outputs as arrays that have a derivative."""
-    arrays = as_arrays(outs, name)
+    arrays = as_arrays(outs, name, "outputs", "return it by has_aux=True")
     for y in arrays:
         if not is_inexact(y.dtype):
             raise DtypeError(f"{name}: an output is {y.aval}, which has no derivative; return it by has_aux=True")

@@ -14,7 +14,7 @@ from .. import tree
 from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, use_trace
 from ..errors import TreeError
 from ..numpy.creation import zeros_like
-from .arguments import as_arrays, directions, split_aux
+from .arguments import as_arrays, directions, refuse_value, split_aux
 
 __all__ = ["JVPTrace", "JVPTracer", "jvp"]
 
@@ -84,6 +84,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
 
     Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., 2008, chapter 3.
     """
+    refuse_value(f, "jvp")
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
         raise TreeError("jvp takes the primals and the tangents as tuples: jvp(f, (x,), (t,))")
     leaves, structure = tree.flatten(tuple(primals))

@@ -18,7 +18,7 @@ from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError, TreeError
 from ..numpy.creation import arange, asarray, ones_like, zeros, zeros_like
 from ..provenance import describe
-from .arguments import as_arrays, directions, split_aux
+from .arguments import as_arrays, directions, refuse_value, split_aux
 from .grad import vjp
 from .tape import GradTrace, GradTracer, backward, value_readers
 
@@ -50,6 +50,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> An
 
     Source: Townsend, A new trick for calculating Jacobian vector products, 2017.
     """
+    refuse_value(f, "linearize")
     leaves, structure = tree.flatten(primals)
     leaves = as_arrays(leaves, "linearize")
     smooth = [i for i, x in enumerate(leaves) if is_inexact(x.dtype)]
@@ -105,6 +106,7 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[[Any], An
     >>> transpose(fnp.asarray([1.0, 10.0]))[0].tolist()
     [1.0, 31.0]
     """
+    refuse_value(f, "linear_transpose")
     leaves, structure = tree.flatten(primals, is_leaf=_has_form)
     forms = [x if _has_form(x) else asarray(x) for x in leaves]
     for x in forms:

@@ -10,7 +10,7 @@ import numpy as np
 from .. import tree
 from ..errors import OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, eye, ones_like, zeros_like
-from .arguments import Selection, as_arrays, select
+from .arguments import OF_ARGNUMS, OMITTED, Selection, as_arrays, described, refuse_value, select, takes_function
 from .grad import grad, vjp
 from .jvp import jvp
 from .vmap import vmap
@@ -43,6 +43,7 @@ def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
 
     Source: Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6 (1994).
     """
+    refuse_value(f, "hvp")
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
         raise TreeError("hvp takes the primals and the tangents as tuples: hvp(f, (x,), (v,))")
     gradient = grad(f, argnums=tuple(range(len(primals))), has_aux=has_aux)
@@ -73,6 +74,8 @@ def ggnvp(
 
     Source: Schraudolph, Fast curvature matrix-vector products, Neural Computation 14 (2002).
     """
+    refuse_value(f, "ggnvp")
+    refuse_value(loss, "ggnvp")
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
         raise TreeError("ggnvp takes the primals and the tangents as tuples: ggnvp(f, loss, (x,), (v,))")
     out, pushed = jvp(f, tuple(primals), tuple(tangents))
@@ -80,7 +83,8 @@ def ggnvp(
     return vjp(f, *primals)[1](curved)  # type: ignore[no-any-return]
 
 
-def hessian_diag(f: Callable[..., Any], *, chunk_size: int | None = None) -> Callable[[Any], Any]:
+@takes_function
+def hessian_diag(f: Callable[..., Any] = OMITTED, *, chunk_size: int | None = None) -> Callable[[Any], Any]:
     """A function that returns the diagonal of f's Hessian, one product a number, without the matrix.
 
     Args:
@@ -175,8 +179,9 @@ def fisher_diag(f: Callable[..., Any], *, chunk_size: int | None = None) -> Call
     return Selection.named(diagonal, f, "fisher_diag")
 
 
+@takes_function
 def elementwise_grad(
-    f: Callable[..., Any],
+    f: Callable[..., Any] = OMITTED,
     argnums: int | Sequence[int] | None = None,
     *,
     argnames: str | Sequence[str] | None = None,
@@ -200,10 +205,10 @@ def elementwise_grad(
 
     def derivative(*args: Any, **kwargs: Any) -> Any:
         call = selection.bind(f, args, kwargs)
-        call.refuse_integers(as_arrays(tree.leaves(call.chosen), "elementwise_grad"))
+        call.refuse_integers(as_arrays(tree.leaves(call.chosen), "elementwise_grad", advice=OF_ARGNUMS))
         out, pull = vjp(lambda *chosen: call(chosen), *call.chosen)
         if not tree.structure(out).is_leaf():
-            raise ShapeError(f"elementwise_grad: the function must return one array, not {type(out).__name__}")
+            raise ShapeError(f"elementwise_grad: the function must return one array, not {described(out)}")
         return call.result(pull(ones_like(asarray(out))))
 
     return Selection.named(derivative, f, "elementwise_grad")

@@ -66,7 +66,7 @@ class KeyTrace(DebugTrace):
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         if draws(primitive.name) and debug_key_reuse():
-            origin = here()
+            origin = here(libraries=True)  # two draws of a library's function are two places
             for k0, k1 in device_get(args[0].concrete()).reshape(-1, 2).tolist():
                 before = self.uses.found.get((k0, k1))
                 if before == (primitive.name, origin):

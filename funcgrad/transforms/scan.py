@@ -19,6 +19,7 @@ from ..errors import AxisError, DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros
 from ..numpy.indexing import take
 from ..numpy.manipulation import concat
+from .arguments import described, refuse_value
 from .checkpoint import run_again, tapes
 from .closure import frozen
 from .control import Carry
@@ -26,6 +27,8 @@ from .rows import stacked, unstacked
 from .vmap import vmap
 
 __all__ = ["associative_scan", "map", "scan"]
+
+_TAKES = "f takes (carry, x) and returns (next carry, y)"
 
 
 def scan(
@@ -41,6 +44,9 @@ def scan(
         carry = init
         for x in rows of xs:
             carry, y = f(carry, x)
+
+    Reverse mode keeps the carries alone and computes each step again on its way back, so f runs twice there, and must
+    do the same on both runs.
 
     Args:
         f: (carry, x) -> (next carry, y), pytrees; the carry keeps its structure, shapes and dtypes.
@@ -64,10 +70,11 @@ def scan(
     >>> float(last), sums.tolist()
     (6.0, [1.0, 3.0, 6.0])
     """
+    refuse_value(f, "scan")
     leaves, structure = tree.flatten(xs)
     arrays = [asarray(x) for x in leaves]
     count = _steps(xs, arrays, length)
-    carry = Carry(init, "scan")
+    carry = Carry(init, "scan", ("the initial carry", "the carry that f returned"), _TAKES)
     if not isinstance(unroll, bool) and (not isinstance(unroll, int | np.integer) or unroll < 1):
         raise OptionError(f"scan: unroll must be a positive int or a bool, not {unroll!r}")
     group = count if unroll is True else int(unroll) or 1
@@ -75,7 +82,7 @@ def scan(
     def step(value: Any, x: Any) -> tuple[Any, Any]:
         result = f(value, x)
         if not (isinstance(result, tuple) and len(result) == 2):
-            raise TreeError(f"scan: f must return (next carry, y), not {type(result).__name__}")
+            raise TreeError(f"scan: f must return a pair, not {described(result)}; {_TAKES}")
         return carry.next(result[0]), tree.map(asarray, result[1])
 
     if not count:
@@ -168,8 +175,8 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
         found = fn(given, tree.unflatten(structure, b))
         outs, out_structure = tree.flatten(found)
         if out_structure != structure:
-            words = tree.difference(given, found)
-            raise TreeError(f"associative_scan: what fn got (the first) and returned (the second) differ: {words}")
+            words = tree.difference(given, found, names=("what fn got", "what it returned"))
+            raise TreeError(f"associative_scan: fn must keep the structure: {words}")
         outs = [asarray(x) for x in outs]
         for x, y in zip(a, outs, strict=True):
             if x.shape != y.shape or x.dtype != y.dtype:
@@ -222,7 +229,9 @@ def _steps(xs: Any, arrays: list[Array], length: int | None) -> int:
     paths = [path for path, _ in tree.flatten_with_path(xs)[0]]
     for path, x in zip(paths, arrays, strict=True):
         if not x.ndim:
-            raise ShapeError(f"scan: xs{path} is {x.aval} and has no axis to scan along")
+            numbers = isinstance(xs, list | tuple) and all(a.aval == x.aval for a in arrays)
+            advice = "; a list is a tree: write fnp.asarray([...]) for its rows" if numbers else ""
+            raise ShapeError(f"scan: xs{path} is {x.aval} and has no axis to scan along{advice}")
     sizes = {x.shape[0] for x in arrays}
     if len(sizes) > 1:
         listed = "; ".join(f"xs{path} has {x.shape[0]}" for path, x in zip(paths, arrays, strict=True))

@@ -18,6 +18,10 @@ __all__ = ["tap"]
 def tap(x: Any, fn: Callable[[Any], Any], when: str = "backward") -> Any:
     """x itself, with a function called on its cotangent in the backward pass, or on its value now.
 
+    The result stands for x: a tap whose result is not used has no cotangent, and fn is never called. What fn gets with
+    `when="forward"` belongs to the transforms that are running, so it can be looked at and printed, not stored; to
+    store values, `debug.callback` gets NumPy arrays.
+
     Args:
         x: a pytree of arrays.
         fn: called with each leaf's cotangent (or value). What it returns takes the cotangent's place in the backward
@@ -25,7 +29,7 @@ def tap(x: Any, fn: Callable[[Any], Any], when: str = "backward") -> Any:
         when: "backward", or "forward".
 
     Returns:
-        x.
+        x, to be used in its place.
 
     Raises:
         OptionError: another `when`.

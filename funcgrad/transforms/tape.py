@@ -9,8 +9,8 @@ Backward, `backward` visits the nodes from the youngest to the oldest, so that e
 passes it on. The rules are ordinary operations, so the backward pass is itself differentiable and batchable: `grad` of
 `grad` needs no code.
 
-    y = f(x)             x --> sin --> mul --> y                 nodes 0, 1, 2
-    pull(ct)             x <-- cos(x) * . <-- z * . <-- ct       rules, 2, 1, 0
+    y = sin(x) * z       x --> sin --> mul --> y                 nodes 0, 1, 2; z is a constant
+    pull(ct)             x <-- cos(x) * . <-- z * . <-- ct       the rules of 2 and 1
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call, use_trace
 from ..dtypes import is_inexact
-from ..provenance import describe, is_internal
+from ..provenance import describe, innermost, is_foreign
 
 __all__ = ["GradTrace", "GradTracer", "Node", "backward", "belongs", "call_nodes", "oldest_first"]
 
@@ -52,8 +52,11 @@ class Node:
         # `provenance.here`, without its call: this is on every operation's path. Frames 0 to 2 are this one,
         # `process`, and the operation
         frame: Any = sys._getframe(3)
-        while is_internal[frame.f_code.co_filename] and frame.f_back is not None:
+        while is_foreign[frame.f_code.co_filename]:
             frame = frame.f_back
+            if frame is None:  # libraries alone
+                frame = innermost(sys._getframe(3))
+                break
         self.code, self.lasti = frame.f_code, frame.f_lasti
 
 
@@ -98,7 +101,7 @@ class GradTrace(Trace):
             return GradTracer(self, out, Node(primitive, (saved,), params, out if reads_out else None, (x.node,)))
         primals: list[Any] = []
         parents: list[Node | None] = []
-        wanted = 1
+        wanted = 1  # a leading 1 and a bit an operand, set where it is differentiated: the cheapest key of `unread`
         for x in args:
             wanted += wanted
             if type(x) is GradTracer and x.trace is self:
@@ -172,6 +175,7 @@ class _Cotangents:
         self.found = found
 
     def __add__(self, other: _Cotangents) -> _Cotangents:
+        """Those of both, in this one, which the walk alone holds: a copy a result would be quadratic in them."""
         self.found.update(other.found)  # each result has one node, which sends its whole cotangent once
         return self
 
@@ -189,7 +193,7 @@ def backward(roots: Sequence[Node], cts: Sequence[Any], inputs: Sequence[Node], 
         if primitive is None or (ct := waiting.pop(node, None)) is None:
             continue
         try:
-            found = primitive.pull(ct, node.out, node.args, node.params, parents)
+            found = primitive.pull(ct, node.out, node.args, node.params, parents)  # None in `parents`: not wanted
         except Exception as error:
             error.add_note(f"in the backward pass of {primitive.name} at {describe((node.code, node.lasti))}")
             raise

@@ -24,8 +24,8 @@ from ..dtypes import weak
 from ..errors import AxisError, OptionError, PathError
 from ..numpy.creation import asarray
 from ..rules import move_axis
-from .arguments import as_arrays
-from .axes import batch_size, hidden_axes, input_axes, mapped_inputs, output_axes
+from .arguments import OMITTED, as_arrays, takes_function
+from .axes import batch_size, hidden_axes, input_axes, mapped_inputs, output_axes, refuse_other_axes
 from .batch import BatchTrace, BatchTracer
 from .chunks import in_chunks, most_examples
 from .pairs import in_pairs
@@ -35,8 +35,9 @@ from .raising import Pairs, leave, raised_by
 __all__ = ["BatchTrace", "BatchTracer", "vmap"]
 
 
+@takes_function
 def vmap(
-    f: Callable[..., Any],
+    f: Callable[..., Any] = OMITTED,
     in_axes: Any = 0,
     out_axes: Any = 0,
     axis_name: Any = None,
@@ -56,7 +57,7 @@ def vmap(
     changes to what is outside. What f prints is printed on each run, what `debug.print` prints once an example.
 
     Args:
-        f: a function of pytrees of arrays, written for one example.
+        f: a function of pytrees of arrays, written for one example; without it, a decorator with the other arguments.
         in_axes: which axis of the positional arguments runs over the examples: an int (negative ones count from the
             back), None for an argument that all examples share, or a tuple with one entry an argument, each an int,
             None or a pytree prefix of the argument. Keyword arguments are mapped along axis 0.
@@ -94,6 +95,9 @@ def vmap(
     >>> fg.vmap(collatz)(fnp.arange(1, 9))
     Array([ 0,  1,  7,  2,  5,  8, 16,  3], dtype=int64)
     """
+
+    if type(in_axes) is not int:
+        refuse_other_axes(in_axes)
 
     @functools.wraps(f)
     def mapped(*args: Any, **kwargs: Any) -> Any:

@@ -7,7 +7,7 @@ import builtins
 import dataclasses
 import functools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import optree
@@ -438,40 +438,55 @@ def same_structure(a: Any, b: Any) -> bool:
     return structure(a) == structure(b)
 
 
-def difference(a: Any, b: Any, *, prefix: bool = False, none_is_leaf: bool = False) -> str:
+def difference(
+    a: Any,
+    b: Any,
+    *,
+    prefix: bool = False,
+    none_is_leaf: bool = False,
+    names: Sequence[str] = ("the first", "the second"),
+) -> str:
     """The first place where two trees differ in structure, in words.
 
     Args:
-        a, b: the trees, which the words call the first and the second.
+        a, b: the trees.
         prefix: whether a leaf of the first fits any tree of the second at its place.
         none_is_leaf: whether None is a leaf, and not a node without children.
+        names: what the words call them.
     """
-    found = _difference(a, b, "", prefix, none_is_leaf)
-    return found or f"the first is {structure(a)}, the second {structure(b)}"
+    found = _difference(a, b, "", prefix, none_is_leaf, names)
+    return found or f"{names[0]} is {_shown(a)}, {names[1]} {_shown(b)}"
 
 
-def _difference(a: Any, b: Any, path: str, prefix: bool, none_is_leaf: bool) -> str:
+def _shown(tree: Any) -> str:
+    """A structure as the user would type it, a * for each leaf: {'w': *}."""
+    return (
+        str(structure(tree)).removeprefix("PyTreeSpec(").removesuffix(")").removesuffix(f", namespace={_NAMESPACE!r}")
+    )
+
+
+def _difference(a: Any, b: Any, path: str, prefix: bool, none_is_leaf: bool, names: Sequence[str]) -> str:
     (names_a, kind_a, children_a), (names_b, kind_b, children_b) = (_children(x, none_is_leaf) for x in (a, b))
     if prefix and kind_a is None:
         return ""
     at = f"at {path or 'the top'}:"
     if kind_a is not kind_b:
-        return f"{at} the first is {_name(a, kind_a)}, the second {_name(b, kind_b)}"
+        return f"{at} {names[0]} is {_name(a, kind_a)}, {names[1]} {_name(b, kind_b)}"
     if names_a != names_b:
         only = [
-            f"only the {which} has {', '.join(n for n in mine if n not in others)}"
-            for which, mine, others in (("first", names_a, names_b), ("second", names_b, names_a))
+            f"only {which} has {', '.join(n for n in mine if n not in others)}"
+            for which, mine, others in ((names[0], names_a, names_b), (names[1], names_b, names_a))
             if not set(mine) <= set(others)
         ]
         return f"{at} {' and '.join(only) or 'the keys have another order'}"
     pairs = zip(names_a, children_a, children_b, strict=True)
-    return next(filter(None, (_difference(x, y, path + n, prefix, none_is_leaf) for n, x, y in pairs)), "")
+    return next(filter(None, (_difference(x, y, path + n, prefix, none_is_leaf, names) for n, x, y in pairs)), "")
 
 
 def _name(tree: Any, kind: type | None) -> str:
     if tree is None:
         return "None"
-    return "a leaf" if kind is None else f"a {kind.__name__}"
+    return "a leaf" if kind is None else f"{'an' if kind.__name__[:1] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
 def _children(tree: Any, none_is_leaf: bool) -> tuple[list[str], type | None, list[Any]]:
