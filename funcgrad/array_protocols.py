@@ -82,7 +82,7 @@ class ArrayProtocols:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         """A read-only view for NumPy (`np.array(x)` makes a copy that you may change)."""
-        data = self._data
+        data = self.concrete()._data
         if not isinstance(data, np.ndarray):
             raise DeviceError(f"np.asarray of an array on {self.device}: use funcgrad.device_get(x)")
         if copy or (dtype is not None and np.dtype(dtype) != data.dtype):
@@ -95,7 +95,7 @@ class ArrayProtocols:
 
     def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
         """For another library: a copy, since torch writes to read-only memory too; `copy=False` shares this one."""
-        data = self._data
+        data = self.concrete()._data
         return (data if copy is False else namespace(data).asarray(data, copy=True)).__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -113,7 +113,7 @@ class ArrayProtocols:
         return format(self.item(), spec) if spec else str(self)
 
     def __str__(self) -> str:
-        return str(self.concrete()._data)
+        return str(self._data)
 
     def __reduce__(self) -> Any:
         plain = self.concrete()

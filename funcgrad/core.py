@@ -16,7 +16,7 @@ trace needs (a tangent, a tape node, a batch axis).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextvars import ContextVar
 from math import prod
 from operator import attrgetter
@@ -42,6 +42,7 @@ __all__ = [
     "Scalar",
     "Trace",
     "Tracer",
+    "WeakNumber",
     "array_namespace",
     "aval",
     "backend_array",
@@ -50,6 +51,7 @@ __all__ = [
     "current_trace",
     "is_running",
     "raw",
+    "seen",
     "set_trace",
     "use_trace",
     "wrap",
@@ -113,8 +115,13 @@ class Array(ArrayProtocols, ArrayMethods):
         return device_of(backend_array(self))
 
     def concrete(self) -> Array:
-        """The plain array behind any stack of tracers: the value that `bool`, `int` and `print` look at."""
-        return self
+        """The plain array behind any stack of tracers: the value that `bool`, `int` and `np.asarray` look at."""
+        known = seen(self)
+        return self if known is self else known.concrete()
+
+    def rows(self, dim: int) -> Array:
+        """The same of a batch along that axis, whose examples Python may be about to tell apart."""
+        return self.concrete()
 
 
 class Tracer(Array):
@@ -136,6 +143,9 @@ class Tracer(Array):
     def concrete(self) -> Array:
         return self.inner.concrete()
 
+    def rows(self, dim: int) -> Array:
+        return self.inner.rows(dim)
+
     def leaked(self, use: str) -> LeakedTracerError:
         """The error for a value that is used outside of its transform."""
         name = self.trace.name
@@ -155,10 +165,20 @@ class Tracer(Array):
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        raise self.not_for_numpy("np.asarray", "use the function of funcgrad.numpy")
+        return self.for_numpy("np.asarray", "use the function of funcgrad.numpy")
+
+    def for_numpy(self, use: str, advice: str) -> np.ndarray[Any, Any]:
+        """The value for one of NumPy's own functions; most transforms have none to give."""
+        raise self.not_for_numpy(use, advice)
 
     def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
         return self.__array__()  # refused alike
+
+    def __bool__(self) -> bool:
+        # of a number Python asks whether it is zero, and not which one it is
+        if self.dtype.kind == "b" or self.size != 1:
+            return super().__bool__()
+        return bool((self != 0).item())
 
     # by what is inside, not by `concrete`: to look at a batch must not ask it for one value
     def __repr__(self) -> str:
@@ -169,6 +189,17 @@ class Tracer(Array):
 
     def __format__(self, spec: str) -> str:
         return format(self.inner, spec)
+
+
+class WeakNumber:
+    """A Python number under a trace that writes down what is done: beside an array it counts as a Python number."""
+
+    __slots__ = ("kind",)
+    kind: type
+
+    def as_array(self, dtype: DType) -> Any:
+        """The number as an array without dimensions."""
+        raise NotImplementedError
 
 
 def aval(x: Array | Aval | Scalar) -> Aval:
@@ -203,9 +234,15 @@ class Primitive:
         saves: (wanted) -> which of (out, *operands) `pull` needs the values of; here `wanted` holds bools. With jvp
             and pull None the operation has no derivative (comparisons, argmax): its result is a constant to grad and
             jvp.
+        kernel: (xp, *raw operands, **params) -> raw result: what `impl` does, without the arrays around it, for
+            programs that a graph is made into.
+        elementwise: whether it treats each element by itself, so that a program may run it tile by tile.
+
+    `checks` says whether it raises an error for some values, an index out of range for one: then it is done though
+    nobody reads its result.
     """
 
-    __slots__ = ("batch", "impl", "infer", "jvp", "name", "pull", "saves", "unread")
+    __slots__ = ("batch", "checks", "elementwise", "impl", "infer", "jvp", "kernel", "name", "pull", "saves", "unread")
 
     def __init__(
         self,
@@ -216,6 +253,8 @@ class Primitive:
         jvp: Rule | None = None,
         pull: Rule | None = None,
         saves: Callable[[tuple[bool, ...]], tuple[bool, ...]] | None = None,
+        kernel: Rule | None = None,
+        elementwise: bool = False,
     ):
         if name in PRIMITIVES:
             raise ValueError(f"there is a primitive {name!r} already")
@@ -226,6 +265,9 @@ class Primitive:
         self.pull: Any = pull
         self.saves = saves
         self.unread = _Unread(saves)
+        self.kernel: Any = kernel
+        self.elementwise = elementwise
+        self.checks = False
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """The operation under the current trace (`operations.py` has the same with errors worded for the user)."""
@@ -273,12 +315,21 @@ class Call:
 
     name: str
     effect = False
-    """Does it do something that is seen outside? Then a function that runs again does not repeat it."""
+    """Does it do something that is seen outside? Then a function that runs again does not repeat it, and a record keeps
+    it though nobody reads its results."""
     learned: list[Any] | tuple[()] = ()
     """What running it tells beyond the results, such as their structure; who skips a run gives it back.
 
     A call that stands for another, such as its batch, has the same list: either of them may be what is skipped.
     """
+    opaque: bool = False
+    """Whether a record holds it as one operation, instead of the operations that `evaluate` is made of."""
+    closed: bool = False
+    """Whether its rules read nothing but operands, so that a record may hold it for transforms that come later."""
+    transparent: bool = False
+    """Whether the derivatives of what `evaluate` does are its own, so that a record may hold that instead of it."""
+    key: Hashable = None
+    """Two calls of one class with equal keys do the same with the same operands; None is equal to no other."""
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         """The results, arrays."""
@@ -297,6 +348,14 @@ class Call:
     ) -> tuple[Sequence[Any], Sequence[int | None]]:
         """The results and their batch dimensions, None for a result that all examples share."""
         raise NotImplementedError
+
+    def infer(self, avals: Sequence[Any]) -> Sequence[Aval]:
+        """The results' shapes and dtypes, of an opaque call."""
+        raise NotImplementedError
+
+    def lowered(self) -> Call:
+        """An opaque call as a record holds it that no transform will be asked about any more."""
+        return self
 
 
 def bind_call(trace: Trace | None, call: Call, args: Sequence[Any]) -> Sequence[Any]:
@@ -321,6 +380,10 @@ class Trace:
     def __init__(self, parent: Trace | None):
         self.parent = parent
         self.origin: Origin = here()
+
+    def seen(self, x: Array) -> Array:
+        """What a plain array is here: itself, or a value of a record for which it is an input."""
+        return x if self.parent is None else self.parent.seen(x)
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         """The operation's result under this trace."""
@@ -360,6 +423,15 @@ class use_trace:  # noqa: N801  # a context manager, named as one
 
 
 # ---- small parts --------------------------------------------------------------------------------
+
+
+def seen(x: Array) -> Array:
+    """What an array is under the current trace: ask before looking into its values.
+
+    A jitted function finds plain arrays in its closure, and they are inputs of its programs nevertheless.
+    """
+    trace = current_trace()
+    return x if trace is None or isinstance(x, Tracer) else trace.seen(x)
 
 
 def is_running(trace: Trace) -> bool:

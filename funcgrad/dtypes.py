@@ -84,8 +84,11 @@ def promote_types(a: Any, b: Any) -> DType:
 
 
 def weak(dtype: DType, scalar: bool | int | float | complex) -> DType:
-    """The dtype that an array and a Python scalar meet in: the array's, unless the scalar's kind is higher."""
-    level = _WEAK[type(scalar)]
+    """The dtype that an array and a Python scalar meet in: the array's, unless the scalar's kind is higher.
+
+    A `WeakNumber`, which stands for one, says its `kind`.
+    """
+    level = _WEAK[type(scalar)] if type(scalar) in _WEAK else _WEAK[scalar.kind]  # type: ignore[union-attr]
     if level <= kind(dtype):
         return dtype
     if level == 3:

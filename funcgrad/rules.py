@@ -121,6 +121,8 @@ def elementwise(
         jvp=jvp if differentiable else None,
         pull=pullback if differentiable else None,
         saves=_saves(reads, len(operands)),
+        kernel=run,
+        elementwise=True,
     )
     return as_function(primitive)
 
@@ -216,7 +218,7 @@ def linear(
         n = count(wanted)
         return (False, *[i >= n for i in range(len(wanted))])
 
-    primitive = Primitive(name, _on_backend(impl), infer, _batching(batch), jvp=jvp, pull=pull, saves=saves)
+    primitive = Primitive(name, _on_backend(impl), infer, _batching(batch), jvp, pull, saves, kernel=impl)
     primitive.batch = primitive.batch or _blind(primitive, signature)
     return operation(primitive)
 
@@ -251,7 +253,7 @@ def multilinear(signature: str, *, impl: Callable[..., Raw], infer: Rule, batch:
     def saves(wanted: tuple[bool, ...]) -> tuple[bool, ...]:
         return (False, *[any(w for j, w in enumerate(wanted) if j != i) for i in range(len(wanted))])
 
-    primitive = Primitive(name, _on_backend(impl), infer, _batching(batch), jvp, pull, saves)
+    primitive = Primitive(name, _on_backend(impl), infer, _batching(batch), jvp, pull, saves, kernel=impl)
     return operation(primitive)
 
 
@@ -304,6 +306,7 @@ def general(
         jvp=run_jvp if jvp is not None else None,
         pull=pull_all if pull is not None else pull_each if any(rules) else None,
         saves=(lambda wanted: (True,) * (len(wanted) + 1)) if pull is not None else _saves(reads, len(operands)),
+        kernel=impl,
     )
     primitive.batch = primitive.batch or _blind(primitive, signature)
     return operation(primitive)

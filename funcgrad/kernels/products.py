@@ -15,7 +15,7 @@ from . import threads
 Raw = Any
 
 # OpenBLAS keeps to one thread below about this many multiplications
-_SMALL = 1 << 18
+SMALL = 1 << 18
 _ENOUGH_ROWS = 64
 
 
@@ -25,7 +25,7 @@ def matmul(xp: Any, x: Raw, y: Raw) -> Raw:
         flat = matmul(xp, xp.reshape(x, (-1, x.shape[-1])), y)
         return xp.reshape(flat, (*x.shape[:-1], y.shape[1]))
     work = x.size * y.shape[-1]
-    if xp is not numpy or work < _SMALL or x.dtype.kind not in "fc":
+    if xp is not numpy or work < SMALL or x.dtype.kind not in "fc":
         return xp.matmul(x, y)
     shape = (*numpy.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
     out = numpy.empty(shape, x.dtype)

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import Array, Tracer
+from ..core import Array, Tracer, WeakNumber
 from ..device import Device
 from ..errors import ShapeError
 from ..ops.create import to_device
 from . import elementwise as e
 from . import indexing, linear_algebra, manipulation, reductions
 
-_OPERANDS = (Array, int, float, bool, complex, np.ndarray, np.generic, list, tuple)
+_OPERANDS = (Array, int, float, bool, complex, np.ndarray, np.generic, list, tuple, WeakNumber)
 
 
 def _left(function: Any) -> Callable[[Array, Any], Any]:
@@ -164,7 +164,7 @@ def _array_function(self: Array, function: Any, types: Any, args: Any, options: 
 
 
 def _as_numpy(arguments: Any, name: str, advice: str) -> Any:
-    """Arguments with NumPy's read-only views of the arrays in them; a tracer among them raises.
+    """Arguments with NumPy's read-only views of the arrays in them; a tracer that may not be looked at raises.
 
     Args:
         arguments: a tree.
@@ -173,7 +173,7 @@ def _as_numpy(arguments: Any, name: str, advice: str) -> Any:
 
     def view(x: Any) -> Any:
         if isinstance(x, Tracer):
-            raise x.not_for_numpy(name, advice)
+            return x.for_numpy(name, advice)
         return np.asarray(x) if isinstance(x, Array) else x
 
     return tree.map(view, arguments)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..config import default_dtype as default_float
-from ..core import SCALARS, Array, wrap
+from ..core import SCALARS, Array, WeakNumber, wrap
 from ..device import Device, Raw, backend_device, device_of, move, namespace, namespace_on, target_device
 from ..dtypes import DType, canonical, default_complex, inexact, promote_types, weak
 from ..errors import DeviceError, DtypeError
@@ -27,6 +27,7 @@ __all__ = [
     "promote_inexact",
     "to_device",
     "to_inexact",
+    "writable",
 ]
 
 
@@ -35,6 +36,8 @@ def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None 
     if isinstance(x, Array):
         found = x if dtype is None else astype(x, dtype)
         return found if device is None else to_device(found, device)
+    if isinstance(x, WeakNumber):
+        return x.as_array(_of_kind(x.kind) if dtype is None else canonical(dtype))
     if isinstance(x, np.ndarray | np.generic):
         data = _frozen(x, copy)
     elif hasattr(x, "__array_namespace__") or hasattr(x, "__cuda_array_interface__"):
@@ -55,12 +58,16 @@ def from_backend(x: Raw, copy: bool | None = None) -> Array:
 
 def as_operand(x: Any) -> Any:
     """An operand of an operation: Python scalars stay, since they are weak, the rest becomes an array."""
-    return x if isinstance(x, Array) or type(x) in SCALARS else asarray(x)
+    return x if isinstance(x, Array | WeakNumber) or type(x) in SCALARS else asarray(x)
 
 
 def promote(x: Any, y: Any) -> tuple[Any, Any]:
     """Two operands in the dtype where they meet; a Python scalar that fits the other's dtype stays one."""
     x, y = as_operand(x), as_operand(y)
+    if isinstance(x, WeakNumber):
+        x = x.as_array(weak(y.dtype, x.kind()) if isinstance(y, Array) else _of_kind(x.kind))
+    if isinstance(y, WeakNumber):
+        y = y.as_array(weak(x.dtype, y.kind()) if isinstance(x, Array) else _of_kind(y.kind))
     if isinstance(x, Array):
         if isinstance(y, Array):
             if x.dtype is y.dtype:
@@ -92,6 +99,11 @@ def promote_all(xs: Sequence[Any]) -> list[Array]:
     return [asarray(x, common, device=None if isinstance(x, Array) else arrays[0].device) for x in found]
 
 
+def _of_kind(kind: type) -> DType:
+    """The dtype of an array made of a Python number."""
+    return weak(np.dtype(bool), kind())
+
+
 def to_inexact(x: Any) -> Array:
     """The operand as a floating or complex array."""
     x = x if isinstance(x, Array) else asarray(x)
@@ -113,10 +125,10 @@ def _frozen(x: np.ndarray[Any, Any] | np.generic, copy: bool | None) -> Raw:
         x = np.asarray(x)
     if not x.dtype.isnative:
         return x.astype(x.dtype.newbyteorder("="))
-    return np.array(x) if copy or (copy is None and _writable(x)) else x
+    return np.array(x) if copy or (copy is None and writable(x)) else x
 
 
-def _writable(x: Any) -> bool:
+def writable(x: Any) -> bool:
     """Can anybody write to this memory? A read-only view of a writable array is writable through its base."""
     while isinstance(x, np.ndarray):
         if x.flags.writeable:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core import Aval
 from ..device import Raw
+from ..dtypes import canonical
 from ..errors import ArrayIndexError
 from ..rules import batch_to_front, general, iota, linear, move_axis, zeros
 from .elementwise import cast, equal, greater, where
@@ -190,3 +191,20 @@ def _accumulate(name: str, function: str, shares: Any) -> Any:
 scatter_multiply = _accumulate("scatter_multiply", "multiply", _product_shares)
 scatter_min = _accumulate("scatter_min", "minimum", _extreme_shares)
 scatter_max = _accumulate("scatter_max", "maximum", _extreme_shares)
+
+# ---- places of true elements --------------------------------------------------------------------
+
+
+def _batch_nonzero(size: int, args: Any, dims: Any, *, count: int) -> tuple[Any, int]:
+    return flatnonzero(move_axis(args[0], dims[0], 0), count=count), 0
+
+
+flatnonzero = general(  # (*batch, n) booleans, `count` of them true in each row: (*batch, count)
+    "flatnonzero(mask)",
+    impl=lambda xp, mask, *, count: xp.reshape(xp.nonzero(mask)[-1], (*mask.shape[:-1], count)),
+    infer=lambda mask, *, count: Aval((*mask.shape[:-1], count), canonical("int64")),
+    batch=_batch_nonzero,
+)
+
+for _indexed in (gather, scatter_add, scatter_set, scatter_multiply, scatter_min, scatter_max):
+    _indexed.primitive.checks = True  # an index out of range is an error

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Array, Tracer, wrap
+from ..core import Array, Tracer, seen, wrap
 from ..device import namespace
 from ..errors import ArrayIndexError, DtypeError, ShapeError
 from ..rules import broadcast_shapes
 from .create import asarray
-from .elementwise import cast
-from .index import gather
-from .shape import broadcast_to, inverse, permute_dims, set_slice, slice_, sliced_shape
+from .elementwise import cast, floor_divide, remainder
+from .index import flatnonzero, gather
+from .reduce import sum as sum_
+from .shape import broadcast_to, inverse, permute_dims, reshape, set_slice, slice_, sliced_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +145,25 @@ def _entry(entry: Any, x: Array) -> Any:
         if array.size or isinstance(entry, Array):
             raise ArrayIndexError(f"an index must hold integers or booleans, not {array.aval}")
         array = cast(array, dtype=np.dtype(np.int64))  # an empty list is an array of floats
+    array = seen(array)
     return int(array) if array.ndim == 0 and not isinstance(array, Tracer) else array
 
 
 def of_mask(mask: Array) -> list[Any]:
-    """A mask as the integer indices of its true elements, one array an axis; how many there are is read off."""
-    data = mask.concrete()._data
-    return [wrap(index) for index in namespace(data).nonzero(data)]
+    """A mask as the integer indices of its true elements, one array an axis; how many there are is read off.
+
+    Of a value under a transform that number alone is read: examples of a batch that have as many stay together.
+    """
+    mask = seen(mask)
+    if not isinstance(mask, Tracer):
+        return [wrap(index) for index in namespace(mask._data).nonzero(mask._data)]
+    flat = reshape(mask, shape=(mask.size,))
+    places = flatnonzero(flat, count=int(sum_(cast(flat, dtype=np.dtype(np.int64)), axes=(0,))))
+    indices: list[Any] = []
+    for n in reversed(mask.shape[1:]):
+        indices.insert(0, remainder(places, n))
+        places = floor_divide(places, n)
+    return [places, *indices]
 
 
 def _advanced(entries: list[Any], dots: int, x: Array) -> Key:

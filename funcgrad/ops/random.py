@@ -152,6 +152,7 @@ choice = general(  # keys (*batch, 2), p (*batch, n): indices (*batch, *shape)
     infer=lambda keys, p, *, shape, replace: Aval((*_batch_shape("random_choice", keys), *shape), _INT64),
     batch=lambda size, args, dims, **params: (choice(*batch_to_front(args, dims, size), **params), 0),
 )
+choice.primitive.checks = True  # too few probabilities above 0 are an error
 
 # ---- keys from keys ----------------------------------------------------------------------------
 

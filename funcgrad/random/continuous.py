@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..config import default_dtype
-from ..core import SCALARS, Array
+from ..core import SCALARS, Array, seen
 from ..dtypes import DType, canonical
 from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy import elementwise as fnp
@@ -281,6 +281,7 @@ def known(x: Any) -> Any:
     """The values of a parameter that can be looked at without waiting for a device or asking a trace, else None."""
     if type(x) in SCALARS or isinstance(x, np.ndarray | np.generic | list | tuple):
         return np.asarray(x) if not isinstance(x, list | tuple) else known(asarray(x))
+    x = seen(x) if type(x) is Array else x
     return x._data if type(x) is Array and isinstance(x._data, np.ndarray) else None
 
 

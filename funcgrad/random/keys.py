@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from .. import tree
-from ..core import Array, Tracer, current_trace
+from ..core import Array, Tracer, current_trace, seen
 from ..errors import DtypeError, ShapeError
 from ..kernels import philox
 from ..numpy.creation import asarray, parse_shape
@@ -76,7 +76,7 @@ class Key:
         return self._batch_shape("len()")[0]
 
     def __iter__(self) -> Iterator[Key]:
-        if self._rows is None:
+        if self._rows is None or _is_input(self):
             self._batch_shape("iteration")
             if isinstance(data := key_data(self), Tracer) or data.ndim != 2:
                 return (_of_data(data[i]) for i in range(data.shape[0]))
@@ -85,8 +85,9 @@ class Key:
 
     def __getitem__(self, index: Any) -> Key:
         self._batch_shape("an index")
-        if self._rows is not None and type(index) is int and -len(self._rows) <= index < len(self._rows):
-            return _of_words(self._rows[index])
+        rows = None if _is_input(self) else self._rows
+        if rows is not None and type(index) is int and -len(rows) <= index < len(rows):
+            return _of_words(rows[index])
         entries = index if isinstance(index, tuple) else (index,)
         behind = (slice(None),) if any(e is Ellipsis for e in entries) else (Ellipsis, slice(None))
         return _of_data(key_data(self)[(*entries, *behind)])
@@ -154,12 +155,19 @@ def _of_data(data: Any) -> Key:
 
 def _words(key: Key) -> Words | None:
     """The words of a single key whose values are known."""
+    if _is_input(key):
+        return None
     if key._words is None and key._rows is None:
         data = key._data
         if type(data) is Array and data.shape == (2,) and data.dtype == np.uint64:
             k0, k1 = data.tolist()
             key._words = k0, k1
     return key._words
+
+
+def _is_input(key: Key) -> bool:
+    """Is this key, found in a closure, an input of what is being recorded? Then its words may be others next time."""
+    return type(key._data) is Array and seen(key._data) is not key._data
 
 
 def _hex(words: Words) -> str:
@@ -258,7 +266,7 @@ def key_data(key: Key) -> Array:
     if type(key) is not Key:
         raise _no_key("key_data", key)
     if key._words is not None or key._rows is not None:
-        return key._leaf()
+        return seen(key._leaf()) if isinstance(key._leaf(), Array) else key._leaf()
     return _checked(key._data)
 
 
@@ -281,7 +289,7 @@ def wrap_key_data(data: Any) -> Key:
 
 def _checked(data: Any) -> Array:
     """What stands in a key's tree, if it is words of keys."""
-    found = asarray(data) if isinstance(data, Array | np.ndarray) else None
+    found = seen(asarray(data)) if isinstance(data, Array | np.ndarray) else None
     if found is None or found.dtype != np.uint64 or found.shape[-1:] != (2,):
         what = found.aval if found is not None else f"{data!r:.60}"
         raise DtypeError(f"the words of keys are uint64 of shape (..., 2), not {what}")

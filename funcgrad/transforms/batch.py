@@ -341,7 +341,7 @@ class BatchTrace(Trace):
             # one row would decide for a whole batch of outer examples, and they disagree: run all pairs side by side
             raise Flatten(self.queue)
         with use_trace(outer):
-            return value.concrete()  # type: ignore[no-any-return]
+            return value.rows(x.dim)  # type: ignore[no-any-return]
 
     def may_flatten(self) -> bool:
         """Is there a batch right around this one, so that a flat run over all pairs can stand for both?

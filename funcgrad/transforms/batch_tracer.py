@@ -48,6 +48,9 @@ class BatchTracer(Tracer):
             noticed(self)
         return trace.decide(x)  # type: ignore[no-any-return]
 
+    def rows(self, dim: int) -> Array:
+        return self.concrete()
+
     def shown(self) -> Any:
         """The rows to print: of the examples on this path; nobody parts for being looked at, and no log knows."""
         trace = self.trace

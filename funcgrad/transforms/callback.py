@@ -122,6 +122,8 @@ def _call(f: Callable[..., Any], forms: Any, args: Any, kwargs: Any, method: str
 class Callback(Call):
     """A function of NumPy arrays; `batches` are the sizes of the batches that it gets in front."""
 
+    opaque = True
+
     def __init__(
         self,
         name: str,
@@ -132,6 +134,9 @@ class Callback(Call):
     ):
         self.name, self.f, self.avals, self.method, self.batches = name, f, avals, method, batches
         self.effect = name != "pure_callback"
+
+    def infer(self, avals: Sequence[Any]) -> Sequence[Aval]:
+        return [Aval((*self.batches, *a.shape), a.dtype) for a in self.avals]
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         found = self.f(*[device_get(x) for x in args])

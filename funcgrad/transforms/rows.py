@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core import Call, array_namespace, bind_call, current_trace, raw, wrap
+from ..core import Aval, Call, array_namespace, bind_call, current_trace, raw, wrap
 from ..numpy.creation import zeros_like
 from ..rules import batch_to_front, move_axis
 
@@ -29,10 +29,13 @@ def stacked(rows: Sequence[Any]) -> Any:
 class Unstack(Call):
     """x -> x[0], x[1], ..."""
 
-    name = "unstack"
+    name, opaque = "unstack", True
 
     def __init__(self, count: int):
-        self.count = count
+        self.count = self.key = count
+
+    def infer(self, avals: Sequence[Any]) -> Sequence[Aval]:
+        return [Aval(avals[0].shape[1:], avals[0].dtype)] * self.count
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         data = raw(args[0])
@@ -64,7 +67,10 @@ class Unstack(Call):
 class Stack(Call):
     """x, y, ... -> an array with x, y, ... as its rows."""
 
-    name = "stack"
+    name, opaque, key = "stack", True, ()
+
+    def infer(self, avals: Sequence[Any]) -> Sequence[Aval]:
+        return [Aval((len(avals), *avals[0].shape), avals[0].dtype)]
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Any]:
         raws = [raw(a) for a in args]

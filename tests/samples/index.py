@@ -23,6 +23,11 @@ def _gather(x: Any, *indices: Any) -> Any:
     return out
 
 
+def _flatnonzero(mask: Any, count: int) -> Any:
+    rows = mask.reshape(-1, mask.shape[-1])
+    return np.array([np.flatnonzero(row) for row in rows], np.int64).reshape(*mask.shape[:-1], count)
+
+
 def _scatter(f: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def oracle(x: Any, updates: Any, *indices: Any) -> Any:
         out = x.copy()
@@ -85,5 +90,14 @@ SAMPLES += [
     for x, updates, order in [
         (np.array([0.0, 1.5, 2.0]), np.array([2.0, 0.0, 3.0, 0.5]), 2),
         (np.array([0.0, 1.5, 2.0]), np.array([0.0, 0.0, 0.0, 0.5]), 1),
+    ]
+]
+
+SAMPLES += [
+    Sample("flatnonzero", (mask,), _flatnonzero, {"count": count})
+    for mask, count in [
+        (np.array([False, True, True, False, True]), 3),
+        (np.array([[True, False, False], [False, False, True]]), 1),
+        (np.zeros((2, 4), bool), 0),
     ]
 ]
