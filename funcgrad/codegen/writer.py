@@ -1,0 +1,356 @@
+"""Writes a graph down as the text of a NumPy program, statement by statement.
+
+An equation whose result is read once becomes an expression that waits for its reader. Before a statement is written,
+the expressions that it does not read are written as statements of their own: so things happen in the graph's order,
+and no array lives longer than in eager work. The results of large operations never wait: written one by one, each can
+go into the memory of an operand. (NumPy would do so by itself in nested expressions, without a look at the order of
+elements that the result would have had.)
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Sequence
+from os.path import basename
+from typing import Any
+
+from ..core import PRIMITIVES, SCALARS, Aval, Call, Primitive
+from ..graph.barrier import Barrier
+from ..graph.ir import Atom, Eqn, Graph, Names, Number, Var, used_by
+from ..provenance import Origin, location
+from .expressions import (
+    ATOM,
+    OPERATORS,
+    RESERVED,
+    Expr,
+    array_text,
+    dtype_name,
+    is_ufunc,
+    number_text,
+    param_text,
+    portable_text,
+    ufunc,
+)
+from .fusion import Group, schedule
+from .loop_writer import WRITTEN, loop_lines
+from .memory import Memory, is_large
+from .tile_writer import TileWriter
+
+__all__ = ["Writer"]
+
+MOST_TEXT = 72
+"""Characters of an expression that may stand inside another."""
+MOST_DEPTH = 6
+_INDENT = "    "
+
+
+class Writer:
+    """The text of one program, and what it calls by name.
+
+    Args:
+        graph: any.
+        ask: see `numpy_program`.
+        numpy: the same.
+        planned: whether large arrays are written over, and chains of operations on them run in tiles.
+        again: whether the outputs are the next inputs as long as the answer is true.
+        caller: the writer of the program that this is a function of; they share what they call by name.
+        name: of the function.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        ask: tuple[Atom, str] | None,
+        numpy: bool,
+        planned: bool,
+        again: bool = False,
+        caller: Writer | None = None,
+        name: str = "program",
+    ):
+        self.graph, self.ask, self.numpy, self.planned, self.again, self.name = graph, ask, numpy, planned, again, name
+        self.plain = "plain" if caller is None else f"plain_{name}"
+        self.functions: list[Writer] = [] if caller is None else caller.functions
+        """The functions that it calls, and those that they call."""
+        self.bound: dict[str, Any] = {} if caller is None else caller.bound
+        """Kernels, calls, constants and parameters, by the names that the text has for them."""
+        self.trusted: set[Var] = set()
+        """Inputs that the program takes to be C-contiguous."""
+        self.names = _python_names(graph)
+        self.finals = (*graph.outputs, *([ask[0]] if ask else ()))
+        self.uses = used_by(graph.eqns, self.finals)
+        planned = planned and any(is_large(out) for eqn in graph.eqns for out in eqn.outs)
+        self.memory = Memory(graph) if planned else None
+        self.steps = list(graph.eqns) if self.memory is None else schedule(graph, self.memory)
+        self.last = self._last_reads()
+        self.sharers = self._sharers()
+        self.lines: list[str] = []
+        self._waiting: dict[Var, tuple[Expr, Origin]] = {}
+        self._held: list[Var] = []  # large values that a name holds
+        self._said = ""
+        self._places: dict[Origin, str] = {}
+        self._constants: dict[int, str] = {} if caller is None else caller._constants
+
+    def source(self) -> str:
+        """The whole text."""
+        if not self.lines:
+            for i, step in enumerate(self.steps):
+                if isinstance(step, Group):
+                    self._write_group(i, step)
+                else:
+                    self._write_eqn(i, step)
+            self._write_return()
+        names = ", ".join(self.names[v] for v in self.graph.inputs)
+        lines = self.lines
+        if self.again:
+            lines = [f"{_INDENT}while True:", *(_INDENT + line if line else line for line in lines)]
+        text = "\n".join([f"def {self.name}({names}):", *self._guard(names), *lines, ""])
+        return text if self.name != "program" else "\n".join([*(f.source() for f in self.functions), text])
+
+    def function(self, kind: str, graph: Graph) -> str:
+        """The name of a function of the text that does what a graph says."""
+        found = next((f for f in self.functions if f.graph is graph), None)
+        if found is None:
+            found = Writer(graph, None, self.numpy, self.planned, False, self, f"{kind}{len(self.functions)}")
+            self.functions.append(found)
+            found.source()  # so that what it calls is written before it
+        return found.name
+
+    # ---- what is known ---------------------------------------------------------------------------
+
+    def _last_reads(self) -> dict[Var, int]:
+        """The step after which each variable is read no more; outputs are read after all."""
+        last: dict[Var, int] = {}
+        for i, step in enumerate(self.steps):
+            for eqn in step.eqns if isinstance(step, Group) else (step,):
+                last.update((out, i) for out in eqn.outs)
+                last.update((a, i) for a in eqn.operands if isinstance(a, Var))
+        last.update((a, len(self.steps)) for a in self.finals if isinstance(a, Var))
+        return last
+
+    def _sharers(self) -> dict[Var, list[Var]]:
+        """For each value whose memory is its own, all that may look at it."""
+        found: dict[Var, list[Var]] = {}
+        if self.memory is not None:
+            for eqn in self.graph.eqns:
+                for out in eqn.outs:
+                    for owner in self.memory.owners(out):
+                        found.setdefault(owner, []).append(out)
+        return found
+
+    def is_dead(self, var: Var, i: int) -> bool:
+        """Is the value's memory the program's own, and will nobody look at it after step i?"""
+        assert self.memory is not None
+        return self.memory.is_own(var) and all(self.last[s] <= i for s in self.sharers[var])
+
+    def trust(self, a: Atom) -> None:
+        """Count on the inputs on which it depends whether this value is C-contiguous."""
+        assert self.memory is not None
+        self.trusted |= self.memory.contiguous(a) or set()
+
+    def _guard(self, names: str) -> list[str]:
+        if not self.trusted:
+            return []
+        ordered = [f"{self.names[v]}.flags.c_contiguous" for v in self.graph.inputs if v in self.trusted]
+        test = ordered[0] if len(ordered) == 1 else f"({' and '.join(ordered)})"
+        return [
+            f"{_INDENT}if not {test}:  # the same without plans for memory",
+            f"{_INDENT * 2}return {self.plain}({names})",
+        ]
+
+    # ---- values ----------------------------------------------------------------------------------
+
+    def read(self, a: Atom) -> Expr:
+        """The source of a value; an expression that has waited for its reader is gone then."""
+        if isinstance(a, Var):
+            if a in self._waiting:
+                return self._waiting.pop(a)[0]
+            return Expr(self.names[a], home=self.names[a])
+        if type(a.value) in SCALARS:
+            return number_text(a.value)
+        data = a.value._data
+        name = self._constants.setdefault(id(data), f"c{len(self._constants)}")
+        self.bound[name] = data
+        return Expr(name, home=name)
+
+    def bind(self, kind: str, value: Any) -> str:
+        """A name for a value that has no text."""
+        for name, other in self.bound.items():
+            if other is value:
+                return name
+        name = f"{kind}{sum(n.rstrip('0123456789') == kind for n in self.bound)}"
+        self.bound[name] = value
+        return name
+
+    # ---- equations -------------------------------------------------------------------------------
+
+    def _write_eqn(self, i: int, eqn: Eqn) -> None:
+        if isinstance(eqn.op, WRITTEN):
+            self._flush(i)  # so that an operand of the loop is a name
+            self._say(eqn.origin)
+            self.lines += [_INDENT + line for line in loop_lines(self, eqn)]
+            self._release(i, eqn.outs)
+            return
+        operands = [self.read(a) for a in eqn.operands]
+        if isinstance(eqn.op, Barrier):
+            outs = ", ".join(self.names[v] for v in eqn.outs)
+            self._statement(i, f"{outs} = {', '.join(x.text for x in operands)}", eqn)
+            return
+        if isinstance(eqn.op, Call):
+            call = self.bind("call_", eqn.op)
+            outs = ", ".join(self.names[v] for v in eqn.outs)
+            left = f"({outs},)" if len(eqn.outs) == 1 else outs
+            left = f"{left} = " if outs else ""
+            self._statement(i, f"{left}call({', '.join([call, *(x.text for x in operands)])})", eqn)
+            return
+        out, expr = eqn.outs[0], self.expression(eqn, operands)
+        if is_large(out):
+            over = self._in_place(i, eqn, operands)
+            self._statement(i, over or f"{self.names[out]} = {self._selection(eqn, operands) or expr.text}", eqn)
+        elif self.uses.get(out) == 1 and len(expr.text) <= MOST_TEXT and expr.depth <= MOST_DEPTH and expr.home:
+            self._waiting[out] = expr, eqn.origin
+        else:
+            self._statement(i, f"{self.names[out]} = {expr.text}", eqn)
+
+    def expression(self, eqn: Eqn, operands: Sequence[Expr]) -> Expr:
+        """The operation on those operands; it has a home unless its result may belong to another array module."""
+        assert isinstance(eqn.op, Primitive)
+        home = next((x.home for x, a in zip(operands, eqn.operands, strict=True) if isinstance(a.type, Aval)), "")
+        module = "np" if self.numpy or not home else f"xp({home})"
+        spelled = array_text(eqn, operands) if self.numpy else portable_text(eqn, operands, module)
+        if spelled is not None:
+            return spelled._replace(home=home)
+        texts = [self._as_array(x, a) for x, a in zip(operands, eqn.operands, strict=True)]
+        texts += [f"{k}={param_text(v) or self.bind(k + '_', v)}" for k, v in eqn.params.items()]
+        depth = 1 + max((x.depth for x in operands), default=0)
+        return Expr(f"{self.kernel(eqn.op)}({', '.join([module, *texts])})", ATOM, home if self.numpy else "", depth)
+
+    def kernel(self, primitive: Primitive) -> str:
+        """The name of an operation's kernel."""
+        name = primitive.name + "_" * hasattr(builtins, primitive.name)
+        self.bound[name] = primitive.kernel
+        return name
+
+    def _as_array(self, x: Expr, a: Atom) -> str:
+        """A kernel's operand. Where there are no dimensions it may be one of NumPy's scalars, which are no arrays."""
+        return f"array({x.text})" if isinstance(a, Var) and isinstance(a.type, Aval) and not a.type.shape else x.text
+
+    def _in_place(self, i: int, eqn: Eqn, operands: Sequence[Expr]) -> str | None:
+        """The statement that writes the result over an operand, if there is one that nobody reads any more."""
+        memory, out = self.memory, eqn.outs[0]
+        if memory is None or not is_ufunc(eqn.op.name) or memory.contiguous(out) is None:
+            return None
+        for place, a in enumerate(eqn.operands):
+            others = [b for b in eqn.operands if b is not a]
+            if (
+                isinstance(a, Var)
+                and a.type == out.type
+                and memory.contiguous(a) is not None
+                and self.is_dead(a, i)
+                and not any(a in memory.owners(b) for b in others)
+            ):
+                self.trust(a)
+                self.trust(out)
+                self.names[out] = name = self.names[a]
+                self.take(a)
+                if place == 0 and eqn.op.name in OPERATORS and OPERATORS[eqn.op.name][0] not in _COMPARISONS:
+                    return f"{name} {OPERATORS[eqn.op.name][0]}= {operands[1].text}"
+                function, texts = ufunc(eqn, [x.text for x in operands])
+                return f"{function}({', '.join(texts)}, out={name})"
+        return None
+
+    def _selection(self, eqn: Eqn, operands: Sequence[Expr]) -> str | None:
+        """A large `where`, if its result comes out in C's order."""
+        memory, out = self.memory, eqn.outs[0]
+        if memory is None or eqn.op.name != "where" or memory.contiguous(out) is None:
+            return None
+        self.trust(out)
+        new = f"np.empty({out.type.shape}, {dtype_name(out.type.dtype)})"  # type: ignore[union-attr]
+        return f"select({', '.join([*(x.text for x in operands), new])})"
+
+    def take(self, var: Var) -> None:
+        """From here on the memory of a large value is that of another."""
+        self._held = [v for v in self._held if v is not var]
+
+    def _write_group(self, i: int, group: Group) -> None:
+        self._flush(i)
+        for a in (*group.operands(), *(out for e in group.eqns for out in e.outs)):
+            self.trust(a)
+        self.lines += TileWriter(self, group, i).lines()
+        self._release(i, [out for e in group.eqns for out in e.outs if self.last[out] > i])
+
+    # ---- statements ------------------------------------------------------------------------------
+
+    def _statement(self, i: int, text: str, eqn: Eqn) -> None:
+        self._flush(i)
+        self._say(eqn.origin)
+        self.lines.append(_INDENT + text)
+        self._release(i, eqn.outs)
+
+    def _flush(self, i: int) -> None:
+        """Write the expressions that wait as statements."""
+        while self._waiting:
+            var = next(iter(self._waiting))
+            expr, origin = self._waiting.pop(var)
+            self._say(origin)
+            self.lines.append(f"{_INDENT}{self.names[var]} = {expr.text}")
+
+    def _release(self, i: int, made: Sequence[Var]) -> None:
+        """Delete the names of large values that have been read for the last time."""
+        self._held += [v for v in made if is_large(v)]
+        gone = [v for v in self._held if self.last[v] <= i]
+        if gone and i + 1 < len(self.steps):
+            self.lines.append(f"{_INDENT}del {', '.join(self.names[v] for v in gone)}")
+        self._held = [v for v in self._held if self.last[v] > i]
+
+    def _write_return(self) -> None:
+        origin = next((origin for _, origin in reversed(self._waiting.values())), None)
+        if sum(len(expr.text) for expr, _ in self._waiting.values()) > MOST_TEXT:
+            self._flush(len(self.steps))
+        elif origin is not None:
+            self._say(origin)
+        outs = [self.read(a).text for a in self.graph.outputs]
+        text = f"({', '.join(outs)}{',' if len(outs) == 1 else ''})"
+        if self.again and self.ask is not None:
+            names = ", ".join(self.names[v] for v in self.graph.inputs) + ("," if len(self.graph.inputs) == 1 else "")
+            self.lines.append(f"{_INDENT}again, outs = {self._answer(*self.ask)}, {text}")
+            self.lines += [f"{_INDENT}if not again:", f"{_INDENT * 2}return False, outs", f"{_INDENT}{names} = outs"]
+            return
+        if self.ask is not None:
+            text = f"{self._answer(*self.ask)}, {text}"
+        self.lines.append(f"{_INDENT}return {text}")
+
+    def _answer(self, atom: Atom, kind: str) -> str:
+        text = self.read(atom).text
+        if kind == "bytes":
+            return f"({text}).tobytes()" if self.numpy and isinstance(atom, Var) else f"array_bytes({text})"
+        if kind == "float":
+            return f"float_bytes({text})"
+        return f"{kind}({text})" if isinstance(atom.type, Number) or not atom.type.shape else f"{kind}(number({text}))"
+
+    def say(self, origin: Origin) -> str | None:
+        """The comment that names the user's line, if the last one named another."""
+        place = self._places.get(origin)
+        if place is None:
+            file, line = location(origin)
+            self._places[origin] = place = f"{basename(file)}:{line}"
+        if place == self._said:
+            return None
+        self._said = place
+        return f"# {place}"
+
+    def _say(self, origin: Origin) -> None:
+        if comment := self.say(origin):
+            self.lines.append(_INDENT + comment)
+
+
+_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+
+
+def _python_names(graph: Graph) -> Names:
+    """The names that variables have in the graph's text, but for those that mean something in Python."""
+    names = Names()
+    for var in (*graph.inputs, *(out for eqn in graph.eqns for out in eqn.outs)):
+        name = names[var]
+        if name in RESERVED or name in PRIMITIVES:
+            names[var] = name + "_"
+    return names
