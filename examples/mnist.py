@@ -47,17 +47,25 @@ def prepare(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndar
     return data.normalize(data.to_float(images), MEAN, STD), labels.astype(np.int64)
 
 
-def make_step(model: layers.Layer, optimiser: Any) -> Any:
-    """One step of training: a pure function from (params, optimiser's state) to new ones, and the loss."""
+def make_loss(model: layers.Layer) -> Any:
+    """The loss of a batch, and the model's new running state."""
 
     def loss_fn(params: Any, state: Any, images: Any, labels: Any, key: Any) -> Any:
         logits, state = model.apply(params, state, images, key=key, train=True)
         return F.cross_entropy(logits, labels), state
 
+    return loss_fn
+
+
+def make_step(model: layers.Layer, optimiser: Any) -> Any:
+    """One step of training: a pure function from (params, optimiser's state) to new ones, and the loss."""
+    loss_and_grad = fg.value_and_grad(make_loss(model), has_aux=True)
+
+    @fg.jit
     def step(params: Any, state: Any, opt_state: Any, batch: Any, key: Any) -> Any:
-        (loss, state), grads = fg.value_and_grad(loss_fn, has_aux=True)(params, state, *batch, key)
+        (loss, state), grads = loss_and_grad(params, state, *batch, key)
         updates, opt_state = optimiser.update(grads, opt_state, params)
-        return optim.apply_updates(params, updates), state, opt_state, float(loss)
+        return optim.apply_updates(params, updates), state, opt_state, loss
 
     return step
 
@@ -109,8 +117,8 @@ def train(options: argparse.Namespace, digits: tuple[np.ndarray, ...]) -> float:
         for i, batch in enumerate(batches):
             batch = fg.device_put(batch)
             params, state, opt_state, loss = step(params, state, opt_state, batch, random.fold_in(dropout_key, i))
-            progress.update(loss)
-            curve.append(loss)
+            curve.append(float(loss))
+            progress.update(curve[-1])
     predicted = predict(model, params, state, testing[0])
     if options.plot:
         plot(options.plot, curve, len(curve) // options.epochs, test_images, testing[1], predicted)

@@ -1,4 +1,4 @@
-"""funcgrad differentiates and batches ordinary Python functions of arrays.
+"""funcgrad differentiates, batches and compiles ordinary Python functions of arrays.
 
 import funcgrad as fg, funcgrad.numpy as fnp, funcgrad.functional as F
 from funcgrad import data, layers, optim, random
@@ -7,11 +7,12 @@ fg.grad(loss_fn)(params, batch)
 
 Derivatives       grad value_and_grad vjp jvp linearize jacfwd jacrev hessian hvp hessian_diag ggnvp
 Batches           vmap vectorize (in funcgrad.numpy), psum and the other collectives
+Programs          jit explain make_graph eval_shape clear_caches config.disable_jit
 Control flow      Python's own, and scan map while_loop fori_loop cond switch associative_scan
 Rules of yours    custom_jvp custom_vjp custom_vmap custom_root custom_linear_solve pure_callback
 Memory            checkpoint checkpoint_policies, grad(f, memory="1GB")
 Looking inside    check tap checking_leaks saved_residuals config.debug_nans debug.print
-Packages          numpy functional layers optim random data tree errors testing
+Packages          numpy functional layers optim random data tree graph errors testing
 
 `docs/conventions.md` has dtypes, trees, and tables for those who come from JAX, PyTorch or optax.
 """
@@ -50,12 +51,15 @@ from .transforms.control import cond, fori_loop, switch, while_loop
 from .transforms.custom_jvp import SymbolicZero, custom_jvp
 from .transforms.custom_vjp import custom_gradient, custom_vjp
 from .transforms.custom_vmap import custom_vmap, sequential_vmap
+from .transforms.explain import explain
 from .transforms.grad import grad, stop_gradient, value_and_grad, vjp
 from .transforms.implicit import custom_linear_solve, custom_root, fixed_point
 from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
+from .transforms.jit import clear_caches, jit
 from .transforms.jvp import jvp
 from .transforms.leaks import checking_leaks
 from .transforms.linear import linear_transpose, linearize
+from .transforms.make_graph import eval_shape, make_graph
 from .transforms.products import elementwise_grad, fisher_diag, ggnvp, hessian_diag, hvp
 from .transforms.reduce import reduce, reduce_window
 from .transforms.residuals import print_saved_residuals, saved_residuals
@@ -68,7 +72,7 @@ from .transforms.vmap import vmap
 from .transforms.where_apply import where_apply
 
 if TYPE_CHECKING:
-    from . import data, debug, functional, layers, optim, random, testing
+    from . import data, debug, functional, graph, layers, optim, random, testing
 
 __version__ = "0.1.0"
 
@@ -89,6 +93,7 @@ __all__ = [
     "checkpoint_name",
     "checkpoint_policies",
     "checkpoint_sequential",
+    "clear_caches",
     "cond",
     "config",
     "custom_gradient",
@@ -106,6 +111,8 @@ __all__ = [
     "devices",
     "elementwise_grad",
     "errors",
+    "eval_shape",
+    "explain",
     "fisher_diag",
     "fixed_point",
     "flatten_util",
@@ -113,6 +120,7 @@ __all__ = [
     "functional",
     "ggnvp",
     "grad",
+    "graph",
     "hessian",
     "hessian_diag",
     "hvp",
@@ -120,10 +128,12 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "jit",
     "jvp",
     "layers",
     "linear_transpose",
     "linearize",
+    "make_graph",
     "map",
     "numpy",
     "optim",
@@ -162,7 +172,7 @@ __all__ = [
 
 numpy.vectorize = vectorize  # a transform, which the namespace, from further left, cannot import
 
-_ON_DEMAND = frozenset(["data", "debug", "functional", "layers", "optim", "random", "testing"])
+_ON_DEMAND = frozenset(["data", "debug", "functional", "graph", "layers", "optim", "random", "testing"])
 
 
 def __getattr__(name: str) -> Any:

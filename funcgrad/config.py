@@ -9,6 +9,7 @@ default_dtype      of floats that no array decides
 debug_nans         raise at the first operation that makes a NaN, with its line
 debug_infs         the same for infinities
 debug_key_reuse    warn where one random key is drawn from at two places
+disable_jit        run jitted functions as they are, for a debugger
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-__all__ = ["Setting", "Switch", "debug_infs", "debug_key_reuse", "debug_nans", "default_dtype"]
+__all__ = ["Setting", "Switch", "debug_infs", "debug_key_reuse", "debug_nans", "default_dtype", "disable_jit"]
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ class Switch(Generic[T]):
 
     def __init__(self, name: str, default: T, parse: Any, doc: str):
         self._variable: ContextVar[T] = ContextVar(f"funcgrad_{name}", default=default)
+        self.get = self._variable.get  # reading it on a path where each call counts
         self._name, self._parse = name, parse
         uses = f"config.{name}() reads it, config.{name}(value) sets it, also as `with config.{name}(value):`."
         self.__doc__ = f"{doc}\n\n{uses}"  # what `help(config.debug_nans)` shows
@@ -86,6 +88,12 @@ debug_infs: Switch[bool] = Switch(
     False,
     bool,
     "Raise NanError at the first operation that makes an infinity, forward or backward.",
+)
+disable_jit: Switch[bool] = Switch(
+    "disable_jit",
+    False,
+    bool,
+    "Run functions under `jit` as they are, line by line, for a debugger.",
 )
 debug_key_reuse: Switch[bool] = Switch(
     "debug_key_reuse",

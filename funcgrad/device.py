@@ -26,6 +26,7 @@ __all__ = [
     "Raw",
     "backend_device",
     "backend_dtype",
+    "bytes_of",
     "default_device",
     "device",
     "device_of",
@@ -224,3 +225,11 @@ def synchronize(where: str | Device | None = None) -> None:
 
 def _is_cupy(data: Raw) -> bool:
     return type(data).__module__.partition(".")[0] == "cupy"
+
+
+def bytes_of(data: Raw) -> bytes:
+    """The bytes of an array of any module: what tells -0.0 from 0.0, and by which NaN is itself."""
+    if isinstance(data, np.ndarray | np.generic):
+        return data.tobytes()
+    host = move(data, CPU) if isinstance(device_of(data), Device) else np.from_dlpack(data)
+    return host.tobytes()  # type: ignore[no-any-return]

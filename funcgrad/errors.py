@@ -20,6 +20,7 @@ __all__ = [
     "DtypeError",
     "FuncgradError",
     "ImmutableArrayError",
+    "JitWarning",
     "KeyReuseWarning",
     "LayerError",
     "LeakedTracerError",
@@ -341,4 +342,20 @@ class DataError(FuncgradError, ValueError):
     Works::
 
         data.mnist("examples/data", download=False)      # a folder that has the four files
+    """
+
+
+class JitWarning(UserWarning):
+    """A function under `jit` that runs, but without programs; the message says why and what to write.
+
+    Its results are right: it runs as it would without `jit`.
+
+    Fails::
+
+        f = fg.jit(lambda x: x + np.random.rand())       # not pure: another number on each run
+        [f(1.0) for _ in range(3)]
+
+    Works::
+
+        fg.jit(lambda x, key: x + random.uniform(key))(1.0, key)
     """

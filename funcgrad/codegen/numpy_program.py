@@ -28,13 +28,13 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from ..core import Call, raw, wrap
-from ..device import CPU, Device, device_of, dtype_of, move, namespace
+from ..device import bytes_of, dtype_of, namespace
 from ..graph.ir import Atom, Graph
 from . import tiles
 from .expressions import DTYPES
 from .writer import Writer
 
-__all__ = ["Program", "numpy_program"]
+__all__ = ["Program", "float_bytes", "number", "numpy_program"]
 
 
 class Program:
@@ -146,7 +146,7 @@ def _call(call: Call, *raws: Any) -> list[Any]:
     return [raw(out) for out in call.evaluate([x if type(x) in _NUMBERS else wrap(x) for x in raws])]
 
 
-def _number(x: Any) -> Any:
+def number(x: Any) -> Any:
     """The one element of an array of any module, as a Python number; numbers as they are."""
     if type(x) in _NUMBERS:
         return x
@@ -156,15 +156,9 @@ def _number(x: Any) -> Any:
     return python_type(namespace(x).reshape(x, ()))
 
 
-def _float_bytes(x: Any) -> bytes:
-    return struct.pack("d", _number(x))
-
-
-def _array_bytes(x: Any) -> bytes:
-    if isinstance(x, np.ndarray | np.generic):
-        return x.tobytes()
-    host = move(x, CPU) if isinstance(device_of(x), Device) else np.from_dlpack(x)
-    return host.tobytes()  # type: ignore[no-any-return]
+def float_bytes(x: Any) -> bytes:
+    """The eight bytes of a number: NaN is no key, and -0.0 and 0.0 are one."""
+    return struct.pack("d", number(x))
 
 
 def _history(entries: list[Any], shape: tuple[int, ...]) -> Any:
@@ -196,9 +190,9 @@ _SCOPE: dict[str, Any] = {
     "xp": namespace,
     "array": _array,
     "call": _call,
-    "number": _number,
-    "float_bytes": _float_bytes,
-    "array_bytes": _array_bytes,
+    "number": number,
+    "float_bytes": float_bytes,
+    "array_bytes": bytes_of,
     "history": _history,
     "entries": _entries,
     "run": tiles.run,

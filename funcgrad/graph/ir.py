@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..core import Array, Aval, Call, Params, Primitive, bind, bind_call, current_trace
+from ..device import Device, bytes_of, device_of, namespace
 from ..provenance import Origin, here
 
 __all__ = ["Atom", "Eqn", "Graph", "GraphCall", "Literal", "Number", "Type", "Var", "evaluate", "type_of", "used_by"]
@@ -83,7 +84,9 @@ class Literal:
         a, b = mine._data, others._data
         if type(a) is not type(b):
             return False
-        return np.asarray(a).tobytes() == np.asarray(b).tobytes() if isinstance(a, np.ndarray) else bool((a == b).all())
+        if isinstance(device_of(a), Device):
+            return bytes_of(a) == bytes_of(b)
+        return bool(namespace(a).all(a == b))  # of a module that may have no way to the host
 
     def __repr__(self) -> str:
         return f"Literal({self.value!r})"

@@ -22,9 +22,11 @@ from .. import tree
 from ..core import SCALARS, Array, Aval, Call, Trace, Tracer, aval, bind_call, current_trace, is_running, use_trace
 from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError, ShapeError
+from ..graph.barrier import barrier
 from ..numpy.creation import asarray, zeros_like
 from .arguments import OMITTED, described, takes_function
 from .batch import BatchTrace, BatchTracer
+from .body import BodyTrace, staging
 from .closure import capture, closed, frozen, resolve
 from .grad import vjp
 from .jvp import JVPTracer, jvp
@@ -59,7 +61,7 @@ def checkpoint(
 
     Args:
         f: a function of pytrees; without it, a decorator with these options.
-        prevent_cse: for programs written for JAX; without effect, as nothing here merges the two runs.
+        prevent_cse: for programs written for JAX; without effect, as the two runs are never merged, under jit neither.
         policy: (primitive, *avals, **params) -> whether to keep that operation's result: one of
             `checkpoint_policies`, or a function of yours. Nothing is kept by default.
         static_argnums, static_argnames: arguments that are no arrays, passed on as they are. Leaves that are neither
@@ -223,7 +225,7 @@ class Rematerialised(Call):
         records: for each tape what the policy kept.
     """
 
-    name = "checkpoint"
+    name, transparent = "checkpoint", True
 
     def __init__(self, f: Flat, known: Sequence[Any], records: dict[int, Any]):
         self.f, self.known, self.records = f, known, records
@@ -258,7 +260,9 @@ class Rematerialised(Call):
                     _, pull = vjp(of_wanted, *[operands[i] for i in places])
                 return list(pull(list(operands[n:])))
 
-            columns = iter(rematerialised(backward, [*primals, *[cts[k] for k in live]]))
+            # in a record the second run must not be found to be the first
+            given = barrier(primals) if staging() else primals
+            columns = iter(rematerialised(backward, [*given, *[cts[k] for k in live]]))
             found: list[Any] = [None] * n
             for i in places:
                 found[i] = next(columns)
@@ -315,9 +319,12 @@ def down(x: Any, kind: type[Tracer] | None = None) -> Any:
 
 
 def running() -> Iterator[Trace]:
-    """The traces that are running, innermost first."""
+    """The traces that are running, innermost first.
+
+    Those around the body of a loop are not among them: they see the loop, whose backward pass runs each step again.
+    """
     trace = current_trace()
-    while trace is not None:
+    while trace is not None and not isinstance(trace, BodyTrace):
         yield trace
         trace = trace.parent
 

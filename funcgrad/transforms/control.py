@@ -1,25 +1,31 @@
 """Control flow as functions: `cond`, `switch`, `while_loop`, `fori_loop`.
 
 Python's own `if`, `while` and `for` do the same under every transform. These are for programs that were written with
-them, and for a batch whose examples decide differently: a branch runs on the examples that take it and a loop on those
-that are not done, and then all go on together (`fork.py`), where Python would run the rest once a path. Reverse mode
-goes through all of them, loops whose length the values decide included.
+them, for loops under `jit` whose steps are not to be recorded one by one (`staged_control.py`), and for a batch whose
+examples decide differently: a branch runs on the examples that take it and a loop on those that are not done, and then
+all go on together (`fork.py`), where Python would run the rest once a path. Reverse mode goes through all of them,
+loops whose length the values decide included.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from .. import tree
-from ..core import Array, Aval
+from ..core import Array, Aval, Tracer
 from ..dtypes import kind, weak
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
-from ..numpy.creation import asarray
+from ..numpy.creation import arange, asarray
 from ..numpy.elementwise import clip
 from .arguments import refuse_value
+from .batch_tracer import BatchTracer
+from .body import inside_body, staging
 from .fork import choose, deciding_batch, repeat
+from .staged_control import staged_branch, staged_scan, staged_while
+from .while_call import is_rolled
 
 __all__ = ["Carry", "cond", "fori_loop", "switch", "while_loop"]
 
@@ -50,6 +56,10 @@ def cond(
         refuse_value(f, "cond", ": where(pred, x, y) chooses between values")
     operands = _operands(operands, operand, "cond")
     pred = _scalar(pred, "cond: the predicate")
+    if is_branch(pred):
+        truth = pred if pred.dtype.kind == "b" else pred != 0
+        with suppress(Exception):  # whatever it is: the branch that is taken raises it again
+            return staged_branch(truth, [partial(false_fun, *operands), partial(true_fun, *operands)])
     if deciding_batch(pred):
         truth = pred if pred.dtype.kind == "b" else pred != 0
         return choose(truth, [partial(false_fun, *operands), partial(true_fun, *operands)])
@@ -78,6 +88,10 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
     index = _scalar(index, "switch: the index")
     if index.dtype.kind not in "iu":
         raise DtypeError(f"switch: the index must be an integer, not {index.aval}")
+    if is_branch(index):
+        with suppress(Exception):
+            clamped = clip(index, 0, len(branches) - 1)
+            return staged_branch(clamped, [partial(branch, *operands) for branch in branches])
     if deciding_batch(index):
         return choose(clip(index, 0, len(branches) - 1), [partial(branch, *operands) for branch in branches])
     return branches[min(max(int(index), 0), len(branches) - 1)](*operands)
@@ -86,7 +100,8 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
 def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any) -> Any:
     """The value that body_fun, applied again and again to init_val, has when cond_fun is false of it.
 
-    Under reverse mode every step is on the tape; with `checkpoint` around the body a step keeps its value alone.
+    Under reverse mode every step is on the tape; with `checkpoint` around the body a step keeps its value alone, and so
+    it is under `jit`, where this is one loop of the program.
 
     Args:
         cond_fun: value -> a boolean without dimensions.
@@ -103,7 +118,11 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     """
     refuse_value(cond_fun, "while_loop")
     refuse_value(body_fun, "while_loop")
-    carry = Carry(init_val, "while_loop", ("init_val", "what body_fun returned"))
+    names = "init_val", "what body_fun returned"
+    if staging():
+        with suppress(Exception):  # whatever it is: step by step it is raised where the user's step raises it
+            return staged_while(cond_fun, body_fun, Carry(init_val, "while_loop", names))
+    carry = Carry(init_val, "while_loop", names)
     flag = _scalar(cond_fun(carry.first), "while_loop: cond_fun's value")
     batch = deciding_batch(flag)
     if batch:
@@ -136,7 +155,8 @@ def fori_loop(
     for bound in (lower, upper):
         if bound.dtype.kind not in "iu":
             raise DtypeError(f"fori_loop: the bounds must be integers, not {bound.aval}")
-    if deciding_batch(lower) or deciding_batch(upper):
+    dynamic = isinstance(lower, Tracer) or isinstance(upper, Tracer)
+    if deciding_batch(lower) or deciding_batch(upper) or (dynamic and staging() and is_rolled()):
         return while_loop(
             lambda pair: pair[0] < upper,
             lambda pair: (pair[0] + 1, body_fun(pair[0], pair[1])),
@@ -144,6 +164,11 @@ def fori_loop(
         )[1]
     carry = Carry(init_val, "fori_loop", ("init_val", "what body_fun returned"), "body_fun takes (i, value)")
     value = carry.first
+    count = int(upper) - int(lower)
+    if count > 1 and staging():
+        with suppress(Exception):
+            counter = arange(int(lower), int(upper))
+            return staged_scan(lambda x, i: (carry.next(body_fun(i, x)), None), carry, counter, count)[0]
     for i in range(int(lower), int(upper)):
         step = partial(body_fun, asarray(i))
         value = carry.begin(step) if i == int(lower) else carry.next(step(value))
@@ -241,6 +266,21 @@ def _operands(operands: tuple[Any, ...], operand: Any, name: str) -> tuple[Any, 
     if operands:
         raise OptionError(f"{name}: give operands by position or by operand=, not both")
     return (operand,)
+
+
+def is_branch(x: Any) -> bool:
+    """Is a decision by x to be one operation of what is being recorded?
+
+    So it is where there is no value to ask for, in the body of a loop, and where the examples of a batch would part.
+    """
+    return isinstance(x, Tracer) and (inside_body() or (has_rows(x) and staging()))
+
+
+def has_rows(x: Any) -> bool:
+    """Has x a value for each example of some batch?"""
+    while isinstance(x, Tracer) and not isinstance(x, BatchTracer):
+        x = x.inner
+    return isinstance(x, BatchTracer)
 
 
 def _scalar(x: Any, what: str) -> Any:

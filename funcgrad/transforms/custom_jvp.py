@@ -194,6 +194,8 @@ class custom_jvp(HoldsFunctions):  # noqa: N801  # a decorator, named as one
 class CustomJVP(Call):
     """A function on operands with its rule on operands, of which the first `read` are what it closes over."""
 
+    closed = True
+
     def __init__(self, name: str, f: Flat, rule: Flat, read: int):
         self.name, self.f, self.rule, self.read = name, f, rule, read
 

@@ -253,6 +253,8 @@ class CustomVJP(Call):
         symbolic: bwd takes None for a cotangent that is zero.
     """
 
+    closed = True
+
     def __init__(self, name: str, f: Flat, fwd: Flat, bwd: Flat, read: int, symbolic: bool):
         self.name, self.f, self.fwd, self.bwd, self.read, self.symbolic = name, f, fwd, bwd, read, symbolic
 

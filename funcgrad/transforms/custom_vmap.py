@@ -138,6 +138,8 @@ def sequential_vmap(f: Callable[..., Any]) -> custom_vmap:
 class CustomVmap(Call):
     """A function on leaves with its batch rule on leaves: (size, flags, leaves) -> (results, flags)."""
 
+    closed = True
+
     def __init__(self, name: str, f: Flat, rule: Flat):
         self.name, self.f, self.rule = name, f, rule
 

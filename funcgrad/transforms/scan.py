@@ -8,6 +8,7 @@ loop that it says.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,10 +21,12 @@ from ..numpy.creation import asarray, zeros
 from ..numpy.indexing import take
 from ..numpy.manipulation import concat
 from .arguments import described, refuse_value
+from .body import staging
 from .checkpoint import run_again, tapes
 from .closure import frozen
 from .control import Carry
 from .rows import stacked, unstacked
+from .staged_control import staged_scan
 from .vmap import vmap
 
 __all__ = ["associative_scan", "map", "scan"]
@@ -54,7 +57,8 @@ def scan(
         xs: a pytree of arrays with one first axis; None to give f None as x, with `length`.
         length: how many steps; needed where xs has no arrays.
         reverse: begin with the last row; the results stay at their rows' places.
-        unroll: how many steps reverse mode runs again as one; it keeps one carry for each such group.
+        unroll: how many steps reverse mode runs again as one; it keeps one carry for each such group. Under `jit`,
+            where a scan is one loop of the program, without effect.
 
     Returns:
         (last carry, ys), ys a pytree of the y's stacked along a new first axis.
@@ -89,6 +93,9 @@ def scan(
         row = tree.unflatten(structure, [zeros(x.shape[1:], x.dtype, device=x.device) for x in arrays])
         y = carry.settle(lambda value: step(value, row))[1]
         return carry.first, tree.map(lambda leaf: zeros((0, *leaf.shape), leaf.dtype), y)
+    if count > 1 and staging():
+        with suppress(Exception):  # whatever it is: step by step it is raised where the user's step raises it
+            return staged_scan(step, carry, tree.unflatten(structure, arrays), count, reverse)
     columns = [unstacked(x) for x in arrays]
     rows = [tree.unflatten(structure, [column[i] for column in columns]) for i in range(count)]
 

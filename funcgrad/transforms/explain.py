@@ -1,0 +1,104 @@
+"""What `jit` has made of a function, to read: `explain`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import OptionError
+from .jit import Jitted
+from .paths import line_of
+from .states import State
+from .trace_tree import Node, Tree, answer_text
+from .unit import Unit
+
+__all__ = ["explain"]
+
+
+def explain(f: Any, *, source: bool = False) -> None:
+    """Print what jit knows of a function: its paths, the questions that lead to them, how often they were taken.
+
+    Args:
+        f: a function made by `jit`.
+        source: print the programs too.
+
+    Raises:
+        OptionError: f is not one.
+
+    >>> import funcgrad as fg, funcgrad.numpy as fnp
+    >>> f = fg.jit(lambda x: x * 2 if x > 0 else -x)
+    >>> _ = [f(fnp.asarray(v)) for v in (1.0, 1.0, -1.0, 1.0)]
+    >>> fg.explain(f)
+    jit of <lambda>: 1 kind of inputs, 2 paths, 3 recorded runs
+    inputs float32[]
+      recorded: the first run; held against the run before; a new path, on False at <doctest funcgrad...explain[1]>:1
+      1 operation, then asks at <doctest funcgrad...explain[1]>:1
+      True: 1 operation, then returns (1 call by program)
+      False: 1 operation, then returns (recorded 1 time, no program yet)
+    """
+    if not isinstance(f, Jitted):
+        raise OptionError(f"explain takes a function made by jit, not {type(f).__name__}")
+    trees = [(unit, tree) for unit in units(f) for tree in unit.trees.values()]
+    paths, runs = sum(tree.ends() for _, tree in trees), sum(tree.traces for _, tree in trees)
+    name = getattr(f.f, "__name__", type(f.f).__name__)
+    print(f"jit of {name}: {many(len(trees), 'kind')} of inputs, {many(paths, 'path')}, {many(runs, 'recorded run')}")
+    for unit in units(f):
+        if unit.eager:
+            print(f"{unit.name} runs without programs: {unit.eager}")
+    for unit, tree in trees:
+        head = f"inputs {' '.join(repr(v.type) for v in tree.inputs)}"
+        around = f" ({', '.join(tree.changed)} changed around it)" if tree.changed else ""
+        print(f"{head if unit.name == name else f'{unit.name}, {head}'}{around}")
+        print(f"  recorded: {'; '.join(why + (f' at {line_of(at)}' if at else '') for why, at in tree.log)}")
+        if tree.root is not None:
+            show(tree, tree.root, source)
+
+
+def units(f: Jitted) -> list[Unit]:
+    """The function's own, and those that transforms have made of it."""
+    found = list(f.units.values())
+    for unit in found:
+        found += unit.derived.values()
+    return found
+
+
+def show(tree: Tree, root: Node, source: bool) -> None:
+    """The tree, one line a node; the turns of a rolled loop are one node."""
+    start = tree.start
+    waiting: list[tuple[Node, State | None, str, str]] = [(root, start, "", "  ")]
+    shown: set[int] = set()
+    while waiting:
+        node, state, label, indent = waiting.pop()
+        if state is not None and id(state) in shown:
+            print(f"{indent}{label}again, as above")
+            continue
+        if state is not None:
+            shown.add(id(state))
+        print(f"{indent}{label}{words(node, state)}")
+        if source and state is not None and state.program is not None:
+            print("".join(f"{indent}    {line}\n" for line in state.program.source.splitlines()), end="")
+        children: dict[Any, Node | State] = {**node.children, **({} if state is None else state.children)}
+        deeper = indent + ("  " if len(children) > 1 and label else "")
+        for answer, child in reversed(children.items()):
+            below = child if isinstance(child, Node) else child.node
+            next_state = child if isinstance(child, State) else None
+            waiting.append((below, next_state, f"{answer_text(answer)}: ", deeper))
+
+
+def words(node: Node, state: State | None) -> str:
+    """What a node does, and what became of it."""
+    does = many(len(node.eqns), "operation")
+    if node.eager:
+        return f"{does}, then runs without programs: {node.eager}"
+    if node.question is not None:
+        return f"{does}, then asks at {line_of(node.question.origin)}"
+    known = (
+        f"{many(node.hits, 'call')} by program"
+        if state is not None
+        else f"recorded {many(node.runs, 'time')}, no program yet"
+    )
+    return f"{does}, then returns ({known})"
+
+
+def many(count: int, what: str) -> str:
+    """'1 path', '2 paths'"""
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,347 @@
+"""`jit`: a function that is recorded as it runs, and runs as compiled programs from then on.
+
+What a call does stands in `unit.py`, the tree of a function's paths in `trace_tree.py`, a path's recording in
+`stage.py`, and what a function reads beside its arguments in `captures.py`. Here arguments are taken apart.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..config import default_dtype, disable_jit
+from ..core import Array, bind_call, current_trace
+from ..device import default_device
+from ..errors import OptionError, TreeError
+from ..numpy.creation import asarray
+from .captures import Captures, ClosedOverTracer, Itself
+from .dispatch import assembler, flattener
+from .jit_call import JitCall
+from .nans import DebugTrace
+from .number import StagedNumber
+from .reachable import reach
+from .stage import StageTrace
+from .unit import Unit
+
+__all__ = ["Jitted", "clear_caches", "jit"]
+
+
+def jit(
+    f: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    donate_argnums: int | Sequence[int] = (),
+    donate_argnames: str | Sequence[str] = (),
+    inline: bool = False,
+    keep_unused: bool = False,
+) -> Any:
+    """A function that does what f does, by programs made of what f has been seen to do.
+
+    f runs as it is on its first two calls, and is recorded; from then on programs run without Python in between. f may
+    branch and loop on values: each path is recorded when it is first taken. What f reads beside its arguments may
+    change: programs are found by it, and arrays among it are inputs. So the result is that of f, always, if f is pure:
+    the same on each run with the same values, and with no effect beside its result (`debug.print` and `io_callback`
+    are repeated). A function that is found to be impure runs as it is, with one warning; a memo that it fills is no
+    reason for that.
+
+    Two things cannot be seen: a function of the clock, of `id` or of a file which gave the same on two runs; and
+    attributes of modules and classes whose names are put together while f runs. A number that f is given is an `int` or
+    `float` to isinstance, and not to `type(n) is int`.
+
+    Args:
+        f: a function of pytrees of arrays and numbers; without it, a decorator with these options.
+        static_argnums, static_argnames: arguments that Python decides by: each different value (by == and hash) has
+            programs of its own. Leaves that are neither arrays nor numbers are static anyway.
+        donate_argnums, donate_argnames: arguments that are not used after the call, whose memory the results may take.
+        inline, keep_unused: for programs written for JAX; without effect.
+
+    Returns:
+        A function of the same arguments. `grad`, `vmap` and `jvp` of it are compiled as well.
+
+    Raises:
+        TracedConversionError: f reads more than 64 values of an array at once (`np.asarray(x)`, `x.tolist()`).
+
+    >>> import funcgrad as fg
+    >>> @fg.jit
+    ... def collatz(n):
+    ...     steps = 0
+    ...     while n > 1:
+    ...         n = n // 2 if n % 2 == 0 else 3 * n + 1
+    ...         steps += 1
+    ...     return steps
+    >>> [collatz(n) for n in (6, 7, 6, 7, 6)]
+    [8, 16, 8, 16, 8]
+    """
+    if f is None:
+        return functools.partial(
+            jit,
+            static_argnums=static_argnums,
+            static_argnames=static_argnames,
+            donate_argnums=donate_argnums,
+            donate_argnames=donate_argnames,
+        )
+    if not callable(f):
+        raise OptionError(f"jit takes a function, not {type(f).__name__}")
+    return Jitted(f, static_argnums, static_argnames, donate_argnums, donate_argnames)
+
+
+disabled, default_float, default_place = disable_jit.get, default_dtype.get, default_device
+AS_IT_IS, ONCE = object(), object()
+MOST_FORMS = 256
+"""How many forms of arguments have programs; the oldest are forgotten, and with them the objects that were static."""
+MOST_ENTRIES = 4
+"""How many structures of arguments have a short way at once."""
+
+
+class Entry:
+    """The short way for arguments of one structure.
+
+    Args:
+        unit: their compiled function.
+        flatten: (args, kwargs) -> (raws, forms, leaves), or None where they have another structure.
+    """
+
+    __slots__ = ("flatten", "known", "unit")
+
+    def __init__(self, unit: Unit, flatten: Callable[..., Any]):
+        self.unit, self.flatten = unit, flatten
+        self.known: tuple[Any, Any] = (None, None)  # the forms and settings of the last call, and their tree
+
+    def run(self, raws: tuple[Any, ...], forms: tuple[Any, ...], leaves: tuple[Any, ...]) -> Any:
+        """The function's result, or `AS_IT_IS` where it must run without programs."""
+        unit = self.unit
+        try:
+            snapshot = unit.look()
+        except ClosedOverTracer:
+            return AS_IT_IS
+        if snapshot is None:
+            return AS_IT_IS
+        kind = (forms, snapshot.number, default_float(), default_place())
+        known, tree = self.known
+        if kind != known:
+            tree = unit.tree(forms, leaves, snapshot)
+            self.known = kind, tree
+        found = unit.execute(tree, raws, snapshot)
+        if found is None:
+            return assembled(*unit.record(tree, leaves, snapshot))
+        results, node = found
+        if results is None:
+            return AS_IT_IS
+        if node.assemble is None:
+            numbers = {v: i for i, v in enumerate(tree.inputs[: len(leaves)])}
+            node.assemble = assembler(node.info, [numbers.get(a) for a in node.outputs])
+        return node.assemble(results, leaves)
+
+
+_all: weakref.WeakSet[Jitted] = weakref.WeakSet()
+
+
+def clear_caches() -> None:
+    """Forget every program: jitted functions record anew."""
+    for jitted in _all:
+        jitted.clear()
+
+
+class Jitted:
+    """A function under `jit`."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        static_argnums: int | Sequence[int],
+        static_argnames: str | Sequence[str],
+        donate_argnums: int | Sequence[int],
+        donate_argnames: str | Sequence[str],
+    ):
+        functools.update_wrapper(self, f, updated=())  # f may be one of these itself, with attributes of its own
+        self.f = f
+        self.numbers, self.names = _both(f, _ints(static_argnums), _strings(static_argnames))
+        self.donated = _both(f, _ints(donate_argnums), _strings(donate_argnames))
+        self.clear()
+        _all.add(self)
+
+    def clear(self) -> None:
+        """Forget every program."""
+        self.units: dict[Any, Unit] = {}
+        self.entries: dict[Unit, Any] = {}  # None where there is no short way, ONCE where nobody has looked
+        self.ways: tuple[Entry, ...] = ()  # the entries that are tried, the last that was made first
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is None and not disabled():
+            for entry in self.ways:
+                found = entry.flatten(args, kwargs)
+                if found is not None:
+                    result = entry.run(*found)
+                    return self.f(*args, **kwargs) if result is AS_IT_IS else result
+        if isinstance(trace, StageTrace | DebugTrace) or disable_jit():
+            return self.f(*args, **kwargs)
+        try:
+            unit, leaves = self.unit(args, kwargs)
+            if trace is None:
+                outs, info = unit(leaves)
+                self.enter(unit, args, kwargs)
+            else:
+                unit.look()
+                call = JitCall(unit)
+                outs = bind_call(trace, call, leaves)
+                info = call.learned[-1]
+        except ClosedOverTracer:  # it cannot be compiled apart from where the tracer is
+            return self.f(*args, **kwargs)
+        return assembled(outs, info)
+
+    def enter(self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Make the way short for the next arguments of this structure."""
+        if unit not in self.entries:
+            self.entries[unit] = ONCE  # what is called once does not pay for it
+            return
+        if self.entries[unit] is ONCE:
+            flatten = flattener(args, kwargs, self.numbers, self.names, is_static)
+            self.entries[unit] = None if flatten is None else Entry(unit, flatten)
+        entry = self.entries[unit]
+        if entry is not None and entry not in self.ways:
+            self.ways = (entry, *self.ways[: MOST_ENTRIES - 1])
+
+    def unit(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Unit, list[Any]]:
+        """The compiled function of arguments of this form, and their leaves."""
+        fixed = {n % len(args): args[n % len(args)] for n in self.numbers if -len(args) <= n < len(args)}
+        named = {k: kwargs[k] for k in self.names if k in kwargs}
+        moving = (
+            [None if i in fixed else x for i, x in enumerate(args)],
+            {k: None if k in named else x for k, x in kwargs.items()},
+        )
+        found, structure = tree.flatten(moving)
+        places = [i for i, x in enumerate(found) if is_value(x)]
+        leaves = [as_value(found[i]) for i in places]
+        statics = [None if is_value(x) else x for x in found]
+        key = (
+            structure,
+            tuple(places),
+            orders(moving),
+            *map(static_key, statics),
+            *((i, static_key(x)) for i, x in fixed.items()),
+            *((k, static_key(x)) for k, x in named.items()),
+        )
+        unit = self.units.get(key)
+        if unit is None:
+            while len(self.units) >= MOST_FORMS:
+                self.entries.pop(self.units.pop(next(iter(self.units))), None)
+            flat = functools.partial(self.flat, structure, places, statics, fixed, named)
+            name = getattr(self.f, "__name__", type(self.f).__name__)
+            around = (self.f, statics, fixed, named) if any(statics) or fixed or named else self.f
+            unit = self.units.setdefault(key, Unit(name, flat, Captures(around, reach), Jitted.flat.__code__))
+        return unit, leaves
+
+    def flat(
+        self, structure: Any, places: list[int], statics: list[Any], fixed: Any, named: Any, leaves: Sequence[Any]
+    ) -> tuple[list[Any], Any]:
+        """The function on leaves: the results that are arrays or numbers of the program, and a form for the rest."""
+        whole = list(statics)
+        for i, x in zip(places, leaves, strict=True):
+            whole[i] = x
+        args, kwargs = tree.unflatten(structure, whole)
+        out = self.f(*[fixed.get(i, x) for i, x in enumerate(args)], **{**kwargs, **named})
+        return taken_apart(out)
+
+
+# ---- arguments and results ----------------------------------------------------------------------
+
+
+def is_value(x: Any) -> bool:
+    """Is this leaf an input of the program? Everything else is static, bools too."""
+    return (
+        isinstance(x, Array | StagedNumber | np.ndarray | np.generic)
+        or type(x) in (int, float, complex)
+        or hasattr(x, "__array__")
+        or hasattr(x, "__dlpack__")
+    )
+
+
+def is_static(x: Any) -> bool:
+    """Is this object a leaf that is no input?"""
+    return not is_value(x) and bool(tree.structure(x).is_leaf())
+
+
+def as_value(x: Any) -> Any:
+    """A leaf as an array; Python's numbers stay what they are."""
+    return x if type(x) in (int, float, complex) or isinstance(x, Array) else asarray(x)
+
+
+def static_key(x: Any) -> Any:
+    """What tells a static leaf from others: its value if it has a hash, else itself."""
+    if x is None or type(x) in (str, bool):
+        return x
+    if isinstance(x, float | complex):
+        return type(x), repr(x)
+    try:
+        hash(x)
+    except TypeError:
+        return Itself(x)
+    return type(x), x
+
+
+def orders(x: Any) -> Any:
+    """The orders of the keys of all dicts in a tree, to which its structure is blind."""
+    if isinstance(x, dict):
+        return (*x, *(orders(v) for v in x.values() if isinstance(v, dict | list | tuple)))
+    if isinstance(x, list | tuple):
+        return tuple(orders(v) for v in x if isinstance(v, dict | list | tuple))
+    return None
+
+
+def taken_apart(out: Any) -> tuple[list[Any], Any]:
+    """A result as its arrays, and the rest of it."""
+    leaves, structure = tree.flatten(out)
+    places = [i for i, x in enumerate(leaves) if isinstance(x, Array | StagedNumber)]
+    values = [leaves[i] for i in places]
+    for i in places:
+        leaves[i] = None
+    return values, (structure, leaves, places)
+
+
+def assembled(values: Sequence[Any], form: Any) -> Any:
+    """The result again."""
+    structure, rest, places = form
+    leaves = list(rest)
+    for i, x in zip(places, values, strict=True):
+        leaves[i] = x
+    return tree.unflatten(structure, leaves)
+
+
+# ---- options ------------------------------------------------------------------------------------
+
+
+def _ints(given: int | Sequence[int]) -> tuple[int, ...]:
+    return (given,) if isinstance(given, int) else tuple(given)
+
+
+def _strings(given: str | Sequence[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _both(f: Any, numbers: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Positions and names of the same arguments, so that either way of passing them is recognised."""
+    try:
+        parameters = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        return numbers, names
+    for name in names:
+        if name not in parameters and not any(
+            p.kind is p.VAR_KEYWORD for p in inspect.signature(f).parameters.values()
+        ):
+            raise TreeError(f"jit: no argument is named {name!r}; the function takes ({', '.join(parameters)})")
+    found = [n for n in numbers if -len(parameters) <= n < len(parameters)]
+    return (
+        (*numbers, *(parameters.index(name) for name in names if name in parameters)),
+        (*names, *(parameters[n] for n in found)),
+    )
