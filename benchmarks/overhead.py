@@ -111,6 +111,18 @@ def jax_rows() -> dict[str, Callable[[], Any]]:
     }
 
 
+def installed(libraries: dict[str, Callable[[], Row]]) -> dict[str, Row]:
+    """The rows of the libraries that are there."""
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    found = {}
+    for name, rows in libraries.items():
+        try:
+            found[name] = rows()
+        except ImportError:
+            print(f"({name} is not installed)")
+    return found
+
+
 LIBRARIES = {"funcgrad": funcgrad_rows, "torch": torch_rows, "autograd": autograd_rows, "jax": jax_rows}
 ROWS = {
     "sin": ("forward sin, 8 elements", 2000, 1),
@@ -139,13 +151,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=21, help="timed rounds a row (default 21)")
     parser.add_argument("--save", metavar="FILE", help="write the results as JSON")
     options = parser.parse_args()
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    libraries = {}
-    for name, rows in LIBRARIES.items():
-        try:
-            libraries[name] = rows()
-        except ImportError:
-            print(f"({name} is not installed)")
+    libraries = installed(LIBRARIES)
     results: dict[str, dict[str, float]] = {}
     print(f"{'microseconds':<30}" + "".join(f"{name:>12}" for name in libraries) + "   funcgrad / torch")
     for key, (title, repeats, scale) in ROWS.items():
