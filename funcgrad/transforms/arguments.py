@@ -25,6 +25,7 @@ __all__ = [
     "byte_count",
     "described",
     "directions",
+    "placed",
     "refuse_complex",
     "refuse_reals",
     "refuse_value",
@@ -188,6 +189,14 @@ def split_aux(out: Any, has_aux: bool) -> tuple[Any, Any]:
     if not (isinstance(out, tuple) and len(out) == 2):
         raise TreeError(f"has_aux=True: the function must return (output, auxiliary data), not {described(out)}")
     return out
+
+
+def placed(values: Sequence[Any], places: Sequence[int], others: Sequence[Any]) -> list[Any]:
+    """The values with others in some places: operands of which some move, results of which some are there."""
+    found = list(values)
+    for i, x in zip(places, others, strict=True):
+        found[i] = x
+    return found
 
 
 def refuse_reals(arrays: Sequence[Array], transform: str, what: str) -> None:

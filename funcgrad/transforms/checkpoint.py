@@ -24,7 +24,7 @@ from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError, ShapeError
 from ..graph.barrier import barrier
 from ..numpy.creation import asarray, zeros_like
-from .arguments import OMITTED, described, takes_function
+from .arguments import OMITTED, described, placed, takes_function
 from .batch import BatchTrace, BatchTracer
 from .body import BodyTrace, staging
 from .closure import capture, closed, frozen, resolve
@@ -249,9 +249,7 @@ class Rematerialised(Call):
 
             def backward(operands: Sequence[Any]) -> list[Any]:
                 def of_wanted(*given: Any) -> list[Any]:
-                    whole = list(operands[:n])
-                    for i, x in zip(places, given, strict=True):
-                        whole[i] = x
+                    whole = placed(operands[:n], places, given)
                     found = f(whole)
                     return [found[k] for k in live]
 
@@ -277,9 +275,7 @@ class Rematerialised(Call):
 
         def push(operands: Sequence[Any]) -> list[Any]:
             def of_moving(*moving: Any) -> Any:
-                whole = list(operands[:n])
-                for i, x in zip(places, moving, strict=True):
-                    whole[i] = x
+                whole = placed(operands[:n], places, moving)
                 return list(f(whole))
 
             outs, found = jvp(of_moving, [operands[i] for i in places], list(operands[n:]))

@@ -17,7 +17,7 @@ from ..dtypes import DType, is_inexact, promote_types, weak
 from ..errors import DtypeError, LeakedTracerError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros_like
 from ..ops.elementwise import stop_gradient as constant
-from .arguments import as_arrays
+from .arguments import as_arrays, placed
 from .closure import closed, frozen, held
 from .grad import vjp
 from .jvp import jvp
@@ -183,19 +183,14 @@ def pulled(
     outs, pull = vjp(_of(f, primals, places), *[primals[i] for i in places])
 
     def pullback(cts: Sequence[Any]) -> list[Any]:
-        found: list[Any] = [None] * len(primals)
-        for i, ct in zip(places, pull(list(cts)), strict=True):
-            found[i] = ct
-        return found
+        return placed([None] * len(primals), places, pull(list(cts)))
 
     return outs, pullback
 
 
 def _of(f: Flat, primals: Sequence[Any], places: Sequence[int]) -> Callable[..., list[Any]]:
     def of_some(*given: Any) -> list[Any]:
-        whole = list(primals)
-        for i, x in zip(places, given, strict=True):
-            whole[i] = x
+        whole = placed(primals, places, given)
         return list(f(whole))
 
     return of_some

@@ -27,7 +27,7 @@ from ..errors import OptionError, TreeError
 from ..numpy.creation import asarray, zeros, zeros_like
 from ..placement import device_get
 from ..provenance import describe
-from .arguments import described
+from .arguments import described, placed
 from .closure import HoldsFunctions
 from .custom_arguments import (
     Arguments,
@@ -214,9 +214,7 @@ class CustomJVP(Call):
         places = [i for i, w in enumerate(wanted) if w and is_inexact(primals[i].dtype)]
 
         def push(*ts: Any) -> tuple[list[Any], list[Any]]:
-            tangents: list[Any] = [None] * len(primals)
-            for i, t in zip(places, ts, strict=True):
-                tangents[i] = t
+            tangents = placed([None] * len(primals), places, ts)
             outs, found = self.rule(primals, tangents)
             if ts:
                 check_linear(found, self.name)
@@ -225,10 +223,7 @@ class CustomJVP(Call):
         _, pull, outs = vjp(push, *[zeros_like(primals[i]) for i in places], has_aux=True)
 
         def pullback(cts: Sequence[Any]) -> list[Any]:
-            found: list[Any] = [None] * len(primals)
-            for i, ct in zip(places, pull(list(cts)), strict=True):
-                found[i] = ct
-            return found
+            return placed([None] * len(primals), places, pull(list(cts)))
 
         return outs, pullback
 

@@ -26,7 +26,7 @@ from ..dtypes import is_inexact
 from ..errors import TreeError
 from ..numpy.creation import asarray, zeros_like
 from ..rules import move_axis
-from .arguments import described
+from .arguments import described, placed
 from .closure import HoldsFunctions, frozen
 from .custom_arguments import (
     Arguments,
@@ -292,9 +292,7 @@ class CustomVJP(Call):
 
         # <ct, J t> = <J^T ct, t>, and bwd is J^T: its transpose at any point is J
         _, push = vjp(back, *[zeros_like(outs[i]) for i in smooth])
-        out_tangents: list[Any] = [None] * len(outs)
-        for i, t in zip(smooth, push([tangents[i] for i in places]), strict=True):
-            out_tangents[i] = t
+        out_tangents = placed([None] * len(outs), smooth, push([tangents[i] for i in places]))
         return outs, out_tangents
 
     def batch(

@@ -23,7 +23,7 @@ from ..errors import ShapeError, TreeError
 from ..numpy.creation import asarray
 from ..numpy.manipulation import stack
 from ..rules import move_axis
-from .arguments import described
+from .arguments import described, placed
 from .closure import HoldsFunctions
 from .custom_arguments import Arguments, as_outputs, instantiate, run_call
 from .grad import vjp
@@ -160,9 +160,7 @@ class CustomVmap(Call):
             """Results and their tangents, by one function or the other."""
 
             def of_moving(*moving: Any) -> Any:
-                whole = list(leaves[:n])
-                for i, x in zip(places, moving, strict=True):
-                    whole[i] = x
+                whole = placed(leaves[:n], places, moving)
                 return f(whole)
 
             outs, found = jvp(of_moving, [leaves[i] for i in places], leaves[n:])
@@ -198,9 +196,7 @@ class CustomVmap(Call):
             """The cotangents of the wanted operands, from operands and cotangents of the results."""
 
             def of_wanted(*given: Any) -> Any:
-                whole = list(leaves[:n])
-                for i, x in zip(places, given, strict=True):
-                    whole[i] = x
+                whole = placed(leaves[:n], places, given)
                 found = f(whole)
                 return [found[k] for k in smooth]
 
@@ -222,10 +218,7 @@ class CustomVmap(Call):
             given = instantiate(cts, outs)
             call = CustomVmap(self.name, lambda xs: pull(self.f, xs), rule)
             columns = bind_call(current_trace(), call, [*primals, *[given[k] for k in smooth]])
-            found: list[Any] = [None] * n
-            for i, ct in zip(places, columns, strict=True):
-                found[i] = ct
-            return found
+            return placed([None] * n, places, columns)
 
         return outs, pullback
 

@@ -14,7 +14,17 @@ from ..core import Array
 from ..dtypes import is_inexact
 from ..errors import DtypeError
 from ..numpy.creation import eye
-from .arguments import OF_ARGNUMS, OMITTED, as_arrays, refuse_complex, refuse_reals, select, split_aux, takes_function
+from .arguments import (
+    OF_ARGNUMS,
+    OMITTED,
+    as_arrays,
+    placed,
+    refuse_complex,
+    refuse_reals,
+    select,
+    split_aux,
+    takes_function,
+)
 from .grad import vjp
 from .jvp import jvp
 from .vmap import vmap
@@ -144,10 +154,10 @@ def _jacobian(
             refuse_complex(arrays, name, "an argument")
 
         def of_leaves(xs: Sequence[Any]) -> Any:
-            return call(tree.unflatten(structure, _placed(arrays, smooth, xs)))
+            return call(tree.unflatten(structure, placed(arrays, smooth, xs)))
 
         def block(parts: Sequence[Any]) -> Any:
-            return call.result(tree.unflatten(structure, _placed([None] * len(arrays), smooth, parts)))
+            return call.result(tree.unflatten(structure, placed([None] * len(arrays), smooth, parts)))
 
         chosen = [arrays[i] for i in smooth]
         blocks, out_structure, aux = compute(of_leaves, chosen, has_aux, name, holomorphic, chunk_size)
@@ -155,14 +165,6 @@ def _jacobian(
         return (result, aux) if has_aux else result
 
     return selection.named(jacobian_of_f, f, name)
-
-
-def _placed(values: Sequence[Any], places: Sequence[int], others: Sequence[Any]) -> list[Any]:
-    """The values with others in some places."""
-    found = list(values)
-    for i, x in zip(places, others, strict=True):
-        found[i] = x
-    return found
 
 
 Blocks = tuple[list[list[Any]], tree.Structure, Any]

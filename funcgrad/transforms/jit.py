@@ -20,6 +20,7 @@ from ..core import Array, bind_call, current_trace
 from ..device import default_device
 from ..errors import OptionError, TreeError
 from ..numpy.creation import asarray
+from .arguments import placed
 from .captures import Captures, ClosedOverTracer, Itself
 from .dispatch import assembler, flattener
 from .jit_call import JitCall
@@ -246,9 +247,7 @@ class Jitted:
         self, structure: Any, places: list[int], statics: list[Any], fixed: Any, named: Any, leaves: Sequence[Any]
     ) -> tuple[list[Any], Any]:
         """The function on leaves: the results that are arrays or numbers of the program, and a form for the rest."""
-        whole = list(statics)
-        for i, x in zip(places, leaves, strict=True):
-            whole[i] = x
+        whole = placed(statics, places, leaves)
         args, kwargs = tree.unflatten(structure, whole)
         out = self.f(*[fixed.get(i, x) for i, x in enumerate(args)], **{**kwargs, **named})
         return taken_apart(out)
@@ -312,9 +311,7 @@ def taken_apart(out: Any) -> tuple[list[Any], Any]:
 def assembled(values: Sequence[Any], form: Any) -> Any:
     """The result again."""
     structure, rest, places = form
-    leaves = list(rest)
-    for i, x in zip(places, values, strict=True):
-        leaves[i] = x
+    leaves = placed(rest, places, values)
     return tree.unflatten(structure, leaves)
 
 

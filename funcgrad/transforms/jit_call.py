@@ -15,6 +15,7 @@ from ..dtypes import is_inexact
 from ..graph.ir import Graph, Var, evaluate
 from ..graph.passes import simplify
 from ..numpy.creation import asarray, zeros_like
+from .arguments import placed
 from .dispatch import wrapped
 from .grad import vjp
 from .jvp import jvp
@@ -54,9 +55,7 @@ class JitCall(Call):
         info, smooth = call.learned[-1]
         self.learned.append(info)
         count = len(both) - len(smooth)
-        found: list[Any] = [None] * count
-        for i, t in zip(smooth, both[count:], strict=True):
-            found[i] = t
+        found = placed([None] * count, smooth, both[count:])
         return both[:count], found
 
     def batch(
@@ -86,10 +85,7 @@ class JitCall(Call):
             self.learned.append(info[1])
 
         def pullback(cts: Sequence[Any]) -> list[Any]:
-            found: list[Any] = [None] * len(primals)
-            for i, ct in zip(places, pull(list(cts)), strict=True):
-                found[i] = ct
-            return found
+            return placed([None] * len(primals), places, pull(list(cts)))
 
         return outs, pullback
 
@@ -102,14 +98,12 @@ def pushed(unit: Unit, moving: tuple[int, ...]) -> Unit:
 
     def flat(leaves: Sequence[Any]) -> tuple[Sequence[Any], Any]:
         count = len(leaves) - len(moving)
-        whole, tangents = list(leaves[:count]), leaves[count:]
+        primals, tangents = leaves[:count], leaves[count:]
 
         def of_moving(*xs: Any) -> Any:
-            for i, x in zip(moving, xs, strict=True):
-                whole[i] = x
-            return unit.flat(whole)
+            return unit.flat(placed(primals, moving, xs))
 
-        outs, found, info = jvp(of_moving, [whole[i] for i in moving], list(tangents), has_aux=True)
+        outs, found, info = jvp(of_moving, [primals[i] for i in moving], list(tangents), has_aux=True)
         smooth = [i for i, x in enumerate(outs) if is_inexact(asarray(x).dtype)]
         return [*outs, *[found[i] for i in smooth]], (info, smooth)
 
@@ -197,12 +191,9 @@ class PullUnit(Unit):
 
     def differentiated(self, leaves: Sequence[Any]) -> tuple[Any, Any, Any]:
         """vjp of the function in the wanted leaves."""
-        whole = list(leaves)
 
         def of_wanted(*xs: Any) -> Any:
-            for i, x in zip(self.wanted, xs, strict=True):
-                whole[i] = x
-            outs, info = self.unit.flat(whole)
+            outs, info = self.unit.flat(placed(leaves, self.wanted, xs))
             return list(outs), info
 
         return vjp(of_wanted, *[leaves[i] for i in self.wanted], has_aux=True)  # type: ignore[no-any-return]
@@ -218,9 +209,7 @@ class PullUnit(Unit):
         smooth = [i for i, x in enumerate(outs) if is_inexact(x.dtype)]
         cts = [trace.input(zeros_like(trace.read(outs[i]))) for i in smooth]
         with use_trace(trace):
-            given: list[Any] = [None] * len(outs)
-            for i, ct in zip(smooth, cts, strict=True):
-                given[i] = ct
+            given = placed([None] * len(outs), smooth, cts)
             found = pull(given)
         if len(record.segments) > asked:
             raise Unstaged("its backward pass decides by values")

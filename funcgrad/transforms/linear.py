@@ -18,7 +18,7 @@ from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError, TreeError
 from ..numpy.creation import arange, asarray, ones_like, zeros, zeros_like
 from ..provenance import describe
-from .arguments import as_arrays, directions, refuse_value, split_aux
+from .arguments import as_arrays, directions, placed, refuse_value, split_aux
 from .grad import vjp
 from .tape import GradTrace, GradTracer, backward, value_readers
 
@@ -56,9 +56,7 @@ def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> An
     smooth = [i for i, x in enumerate(leaves) if is_inexact(x.dtype)]
 
     def of_smooth(*given: Any) -> Any:
-        whole: list[Any] = list(leaves)
-        for i, x in zip(smooth, given, strict=True):
-            whole[i] = x
+        whole = placed(leaves, smooth, given)
         return f(*tree.unflatten(structure, whole))
 
     out, pull, *aux = vjp(of_smooth, *[leaves[i] for i in smooth], has_aux=has_aux)

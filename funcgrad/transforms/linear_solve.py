@@ -26,7 +26,7 @@ from ..errors import DtypeError, LeakedTracerError, OptionError, ShapeError, Tre
 from ..numpy.creation import zeros_like
 from ..ops.elementwise import stop_gradient as constant
 from ..rules import move_axis
-from .arguments import as_arrays, split_aux
+from .arguments import as_arrays, placed, split_aux
 from .closure import CaptureTrace, closed, frozen, held
 from .custom_arguments import instantiate
 from .grad import stop_gradient, vjp
@@ -212,9 +212,7 @@ class Solution(Call):
 
     def moved(self, values: Leaves, places: Sequence[int], x: Leaves, *given: Any) -> Leaves:
         """The residual at x with other values in some places."""
-        whole = list(values)
-        for i, v in zip(places, given, strict=True):
-            whole[i] = v
+        whole = placed(values, places, given)
         return self.residual(whole, x)
 
     def linear(self, system: LinearSystem, values: Leaves, x: Leaves, b: Leaves) -> Leaves:

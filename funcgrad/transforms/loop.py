@@ -25,6 +25,7 @@ from ..graph.passes import simplify
 from ..numpy.creation import zeros_like
 from ..provenance import here
 from ..rules import move_axis
+from .arguments import placed
 from .body import derived, has_derivative, is_expanded, lowered, reached
 from .grad import vjp
 from .jvp import jvp
@@ -166,9 +167,7 @@ def pushed(body: Graph, moving: Sequence[Sequence[bool]], results: Sequence[Sequ
         places = [i for i, m in enumerate(flags) if m]
 
         def of_moving(*xs: Any) -> list[Any]:
-            whole = list(primals)
-            for i, x in zip(places, xs, strict=True):
-                whole[i] = x
+            whole = placed(primals, places, xs)
             return evaluate(body, whole)
 
         outs, found = jvp(of_moving, [primals[i] for i in places], tangents)
@@ -197,9 +196,7 @@ def as_on_a_tape(body: Graph, moving: Sequence[bool], device: Any) -> Graph:
 
     def run(given: Sequence[Any]) -> list[Any]:
         def of_moving(*xs: Any) -> list[Any]:
-            whole = list(given)
-            for i, x in zip(places, xs, strict=True):
-                whole[i] = x
+            whole = placed(given, places, xs)
             return evaluate(body, whole)
 
         return list(vjp(of_moving, *[given[i] for i in places])[0])
@@ -225,9 +222,7 @@ def pulled_back(graph: Graph, moving: Sequence[bool], live: Sequence[bool], devi
 
     def pull(given: Sequence[Any]) -> list[Any]:
         def of_moving(*xs: Any) -> list[Any]:
-            whole = list(given[:n])
-            for i, x in zip(places, xs, strict=True):
-                whole[i] = x
+            whole = placed(given[:n], places, xs)
             return [x for x, m in zip(evaluate(graph, whole), live, strict=True) if m]
 
         _, back = vjp(of_moving, *[given[i] for i in places])
@@ -275,9 +270,7 @@ def batched(graph: Graph, rows: Sequence[bool], results: Sequence[bool], size: i
 
     def run(given: Sequence[Any]) -> list[Any]:
         def one(*xs: Any) -> list[Any]:
-            whole = list(given)
-            for i, x in zip(places, xs, strict=True):
-                whole[i] = x
+            whole = placed(given, places, xs)
             return evaluate(graph, whole)
 
         axes = [0 if r else None for r in results]

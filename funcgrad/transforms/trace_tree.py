@@ -211,10 +211,6 @@ class Tree:
             node.eager = "it has an effect beside an operation that may raise"
         return node
 
-    def programs_in_use(self) -> int:
-        """How many different programs there are."""
-        return len({id(known[2]) for known in self.programs.values()})
-
     def ends(self) -> int:
         """How many paths there are."""
         return 0 if self.root is None else sum(node.question is None for node in below(self.root))

@@ -21,6 +21,7 @@ from ..numpy.indexing import take
 from ..numpy.manipulation import concat
 from ..placement import device_get
 from ..rules import batch_to_front, broadcast_shapes
+from .arguments import placed
 from .batch import BatchTracer
 from .callback import QuietTrace
 from .closure import SubstitutionTrace, ValueAsked, capture, frozen
@@ -142,10 +143,7 @@ class WhereApply(Call):
             given = instantiate(cts, outs)
             call = WhereApply(partial(pull, f), partial(pull, g))
             columns = bind_call(current_trace(), call, [*primals, *[given[k] for k in smooth]])
-            found: list[Any] = [None] * n
-            for i, ct in zip(places, columns, strict=True):
-                found[i] = ct
-            return found
+            return placed([None] * n, places, columns)
 
         return outs, pullback
 
