@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 from typing import Any
 
 import numpy as np
 import pytest
+from processes import run_alone
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
@@ -109,12 +109,5 @@ def test_a_child_process_goes_on_with_the_programs():
         "    os._exit(7 if fine else 1)\n"
         "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
-    paths = os.pathsep.join([os.path.dirname(__file__), *sys.path])
-    shown = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    shown = run_alone(program)
     assert shown.stdout == "7\n", shown.stderr

@@ -6,8 +6,6 @@ import gc
 import math
 import os
 import struct
-import subprocess
-import sys
 import threading
 import traceback
 import weakref
@@ -17,6 +15,7 @@ import array_api_strict
 import numpy as np
 import pytest
 from graphs import LINE, Build, bits
+from processes import run_alone
 from programs import gelu, numbers, run, text
 
 from funcgrad.codegen import expressions
@@ -225,14 +224,7 @@ def test_a_forked_child_makes_and_runs_programs() -> None:
         "    os._exit(7 if work() == expected else 1)\n"
         "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
-    paths = os.pathsep.join([os.path.dirname(__file__), *sys.path])
-    shown = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    shown = run_alone(program)
     assert shown.stdout == "7\n", shown.stderr
 
 
