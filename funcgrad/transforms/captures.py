@@ -7,7 +7,7 @@ had them built in would go on with the old ones. So they are looked at before ea
 - everything else is part of the key by which programs are found (`Snapshot.key`): numbers and strings by value,
   containers and objects by what is in them, functions and classes by what they read in turn (`reachable.py`).
 
-Looking is cheap: as long as every place holds the very object that it held before (`Watch`), the last snapshot stands.
+Looking is cheap: as long as every place holds the very object that it held before (`Look`), the last snapshot stands.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import itertools
 import operator
 import pickle
 import random
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
@@ -24,11 +24,14 @@ from typing import Any
 import numpy as np
 
 from ..core import Array
+from .unchanged import test_of
 
-__all__ = ["Captures", "ClosedOverTracer", "Itself", "Snapshot", "Unwatchable", "Watch", "random_states"]
+__all__ = ["Captures", "ClosedOverTracer", "Itself", "Look", "Snapshot", "Unwatchable", "Watch", "random_states"]
 
 MOST_KEYS = 256
 """How many keys are remembered by number; older ones are new when they come again."""
+TIMES_BEFORE_CODE = 4
+"""How often the same surroundings are looked at before code is written for it."""
 
 
 class ClosedOverTracer(Exception):  # noqa: N818  # no error: it tells jit to run the function where it stands
@@ -174,6 +177,41 @@ def random_states(watch: Watch) -> list[Any]:
     return found
 
 
+class Look:
+    """What was seen when a function's surroundings were last looked at.
+
+    Args:
+        watch: the places.
+        held: the objects in them.
+        values: lengths and bytes.
+        snapshot: the function's.
+
+    `unchanged()` says whether all of it is still so.
+    """
+
+    __slots__ = ("held", "snapshot", "times", "unchanged", "values", "watch")
+
+    def __init__(self, watch: Watch, held: list[Any], values: list[Any], snapshot: Snapshot):
+        self.watch, self.held, self.values, self.snapshot = watch, held, values, snapshot
+        self.times = 0
+        self.unchanged: Any = self.compare
+
+    def quick(self) -> Callable[[], bool]:
+        """`unchanged` as code that is written for these places, if such can be written."""
+        if self.unchanged == self.compare:
+            self.unchanged = test_of(self.watch, self.held, self.values, _MISSING) or self.compare
+        return self.unchanged  # type: ignore[no-any-return]
+
+    def compare(self) -> bool:
+        """The same for places of any kind."""
+        self.times += 1
+        if self.times == TIMES_BEFORE_CODE:
+            self.quick()
+        now = self.watch.held()
+        same = len(now) == len(self.held) and all(map(operator.is_, now, self.held))
+        return same and (not self.values or self.watch.values() == self.values)
+
+
 class Captures:
     """A function's view of what is around it.
 
@@ -186,32 +224,27 @@ class Captures:
         self.f, self.read = f, read
         self.numbers: dict[Any, int] = {}
         self.count = itertools.count()
-        # (places, what they held, lengths and bytes, the snapshot): one object, since threads may look at once
-        self.last: tuple[Watch, list[Any], list[Any], Snapshot] | None = None
+        self.last: Look | None = None
 
-    def look(self) -> Snapshot:
-        """The snapshot of this moment."""
+    def look(self) -> Look:
+        """What there is at this moment."""
         last = self.last
-        if last is not None:
-            watch, before, values, snapshot = last
-            now = watch.held()
-            same = len(now) == len(before) and all(map(operator.is_, now, before))
-            if same and (not values or watch.values() == values):
-                return snapshot
+        if last is not None and last.unchanged():
+            return last
         watch = Watch()
         key, arrays = self.read(self.f, watch)
         held = watch.held()
-        if last is not None and last[3].key == key and _same(last[3].arrays, arrays):
-            snapshot = last[3]
+        if last is not None and last.snapshot.key == key and _same(last.snapshot.arrays, arrays):
+            snapshot = last.snapshot
         else:
-            changed = () if last is None else tuple(dict.fromkeys(watch.changed(last[1], held)))
+            changed = () if last is None else tuple(dict.fromkeys(watch.changed(last.held, held)))
             snapshot = Snapshot(key, self.number(key), arrays, changed)
-        self.last = watch, held, watch.values(), snapshot
-        return snapshot
+        self.last = look = Look(watch, held, watch.values(), snapshot)  # one object: threads may look at once
+        return look
 
     def states(self) -> list[Any]:
         """Of the random numbers that it may draw without a key."""
-        return [] if self.last is None else random_states(self.last[0])
+        return [] if self.last is None else random_states(self.last.watch)
 
     def number(self, key: Any) -> int:
         """One for each different key."""

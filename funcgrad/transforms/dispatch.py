@@ -2,16 +2,20 @@
 
 A tree library walks any tree; a jitted function is called with the same one again and again. For it code is written:
 
-    def flatten(args, kwargs):                          # of f(params, x), params = {"w": ..., "b": ...}
-        if kwargs: return None
+    def way(args, kwargs):                              # of f(params, x), params = {"w": ..., "b": ...}
+        if kwargs: return OTHER
         x0, x1 = args
-        if type(x0) is not dict or tuple(x0) != k0: return None
+        if type(x0) is not dict or [*x0] != k0: return OTHER
         x2, x3 = x0.values()
-        if not (type(x2) is type(x3) is type(x1) is Array): return None
+        if not (type(x2) is type(x3) is type(x1) is Array): return OTHER
         d0 = x2._data; d1 = x3._data; d2 = x1._data
-        return (d0, d1, d2), (d0.shape, x2.dtype, ...), (x2, x3, x1)
+        forms = (d0.shape, x2.dtype, type(d0), ...)
+        ...                                             # as the last time, but for the values?
+            return finish(x2, x3, x1, d0, d1, d2)       # {"w": Array(r0), "b": Array(r1)} of program(d0, d1, d2)
+        return entry.run((d0, d1, d2), forms, (x2, x3, x1))
 
-None says that the arguments have another form; then the general way, which is slower, finds or makes their program.
+`OTHER` says that the arguments have another structure; then the general way, which is slower, finds or makes their
+program.
 """
 
 from __future__ import annotations
@@ -22,10 +26,14 @@ from typing import Any
 import numpy as np
 
 from .. import tree
+from ..config import default_dtype
 from ..core import SCALARS, Array, wrap
+from ..device import read_default_device
 
-__all__ = ["assembler", "flattener", "wrapped"]
+__all__ = ["OTHER", "assembler", "finisher", "short_way", "wrapped"]
 
+OTHER = object()
+"""What a short way gives for arguments of another structure than its own."""
 _STATIC = (str, bool, type(None))
 
 
@@ -34,7 +42,7 @@ class Writer:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.constants: dict[str, Any] = {"Array": Array, "wrapped": wrapped, "ndarray": np.ndarray}
+        self.constants: dict[str, Any] = {"Array": Array, "OTHER": OTHER, "wrapped": wrapped, "ndarray": np.ndarray}
         self.count = 0
 
     def constant(self, value: Any) -> str:
@@ -56,19 +64,22 @@ class Writer:
         return namespace[name]  # type: ignore[no-any-return]
 
 
-def flattener(
+def short_way(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    numbers: Sequence[int] = (),
-    names: Sequence[str] = (),
-    is_static: Callable[[Any], bool] = lambda x: False,
+    numbers: Sequence[int],
+    names: Sequence[str],
+    is_static: Callable[[Any], bool],
+    entry: Any,
 ) -> Callable[..., Any] | None:
-    """(args, kwargs) -> (raw arrays and numbers, their forms, the leaves) of arguments like these, or None.
+    """(args, kwargs) -> the result of a jitted function on arguments like these, else `OTHER`.
 
     Args:
         args, kwargs: arguments.
         numbers, names: which of them are static.
         is_static: whether an object in them is a leaf that is static anyway.
+        entry: what has the program: `entry.fast` is (forms, default dtype, default device, unchanged, finish) of the
+            last call, if it had nothing to ask, and `entry.run(raws, forms, leaves)` finds any other.
 
     Returns:
         None where no such function can be written: a leaf is neither an array, a number nor a plain constant, or a
@@ -85,13 +96,13 @@ def flattener(
     arrays = [name for name, kind in leaves if kind is Array]
     if arrays:
         chain = " is ".join(f"type({name})" for name in arrays)
-        writer.lines.append(f"if not ({chain} is Array): return None")
+        writer.lines.append(f"if not ({chain} is Array): return OTHER")
     data = {name: f"d{i}" for i, (name, _) in enumerate(leaves)}
     for name, kind in leaves:
         if kind is Array:
             writer.lines.append(f"{data[name]} = {name}._data")
         else:
-            writer.lines.append(f"if type({name}) is not {kind.__name__}: return None")
+            writer.lines.append(f"if type({name}) is not {kind.__name__}: return OTHER")
             data[name] = name
     raws = "".join(f"{data[name]}, " for name, _ in leaves)
     forms = "".join(
@@ -99,8 +110,17 @@ def flattener(
         for name, kind in leaves
     )
     whole = "".join(f"{name}, " for name, _ in leaves)
-    writer.lines.append(f"return ({raws}), ({forms}), ({whole})")
-    return writer.function("flatten", "x1, x2")
+    writer.constants.update(
+        entry=entry, unit=entry.unit, default_float=default_dtype.get, default_place=read_default_device
+    )
+    writer.lines += [
+        f"forms = ({forms})",
+        "known, dtype, place, unchanged, finish = entry.fast",
+        "if forms == known and default_float() is dtype and default_place() is place and not unit.eager:",
+        f"    if unchanged(): return finish({whole}{raws})",
+        f"return entry.run(({raws}), forms, ({whole}))",
+    ]
+    return writer.function("way", "x1, x2")
 
 
 class _Fixed:
@@ -121,7 +141,7 @@ def _walk(
         name, x = waiting.pop(0)
         kind = type(x)
         if kind is _Fixed:  # the very object; another that equals it takes the general way
-            writer.lines.append(f"if {name} is not {writer.constant(x.x)}: return None")
+            writer.lines.append(f"if {name} is not {writer.constant(x.x)}: return OTHER")
             continue
         if isinstance(x, Array):
             leaves.append((name, Array))
@@ -131,17 +151,17 @@ def _walk(
             continue
         if kind in _STATIC:
             test = f"{name} is not {x}" if kind is not str else f"{name} != {x!r}"
-            writer.lines.append(f"if {test}: return None")
+            writer.lines.append(f"if {test}: return OTHER")
             continue
         if kind is dict and all(type(k) is str for k in x):
-            keys, children = writer.constant(tuple(x)), list(x.values())
-            writer.lines.append(f"if type({name}) is not dict or tuple({name}) != {keys}: return None")
+            keys, children = writer.constant(list(x)), list(x.values())
+            writer.lines.append(f"if type({name}) is not dict or [*{name}] != {keys}: return OTHER")
             source = f"{name}.values()"
         elif kind in (tuple, list) or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
             cls, children, source = writer.constant(kind), list(x), name
-            writer.lines.append(f"if type({name}) is not {cls} or len({name}) != {len(x)}: return None")
+            writer.lines.append(f"if type({name}) is not {cls} or len({name}) != {len(x)}: return OTHER")
         elif is_static(x):
-            writer.lines.append(f"if {name} is not {writer.constant(x)}: return None")
+            writer.lines.append(f"if {name} is not {writer.constant(x)}: return OTHER")
             continue
         else:
             return False
@@ -155,25 +175,61 @@ def _walk(
     return True
 
 
-def assembler(form: Any, given: Sequence[int | None]) -> Callable[..., Any]:
-    """(raw results, leaves of the arguments) -> the function's result.
+class Form:
+    """What a jitted function gives, but for the values.
 
     Args:
-        form: (structure, rest, places): the result's structure, its leaves that are no arrays, and where arrays stand.
+        structure, rest, places: its structure, its leaves that are no arrays, and where arrays stand.
         given: for each array the number of the argument leaf that it is, or None for one that was computed.
     """
-    structure, rest, places = form
+
+    def __init__(self, form: Any, given: Sequence[int | None]):
+        self.structure, self.rest, places = form
+        self.spots = dict(zip(places, range(len(places)), strict=True))
+        self.given = given
+
+    def write(self, writer: Writer, results: str, leaf: Callable[[int], str]) -> None:
+        """Code that returns it.
+
+        Args:
+            writer: takes the code.
+            results: an expression of the raw results.
+            leaf: an expression of the argument leaf with that number.
+        """
+        taken = "".join(f"r{k}, " for k in range(len(self.given)))
+        if any(source is None for source in self.given):
+            writer.lines.append(f"{taken}= {results}")
+        for k, source in enumerate(self.given):
+            if source is None:
+                writer.lines.append(f"r{k} = Array(r{k}) if type(r{k}) is ndarray else wrapped(r{k})")
+        arrays = [f"r{k}" if source is None else leaf(source) for k, source in enumerate(self.given)]
+        leaves = [_Spot(arrays[self.spots[i]]) if i in self.spots else x for i, x in enumerate(self.rest)]
+        writer.lines.append(f"return {_literal(writer, tree.unflatten(self.structure, leaves))}")
+
+
+def assembler(form: Any, given: Sequence[int | None]) -> Callable[..., Any]:
+    """(raw results, leaves of the arguments) -> the function's result."""
     writer = Writer()
-    spots = dict(zip(places, range(len(places)), strict=True))
-    leaves = [_Spot(spots[i]) if i in spots else x for i, x in enumerate(rest)]
-    for k, source in enumerate(given):
-        if source is None:
-            writer.lines.append(f"r{k} = results[{k}]")
-            writer.lines.append(f"r{k} = Array(r{k}) if type(r{k}) is ndarray else wrapped(r{k})")
-        else:
-            writer.lines.append(f"r{k} = leaves[{source}]")
-    writer.lines.append(f"return {_literal(writer, tree.unflatten(structure, leaves))}")
+    Form(form, given).write(writer, "results", lambda i: f"leaves[{i}]")
     return writer.function("assemble", "results, leaves")
+
+
+def finisher(form: Any, given: Sequence[int | None], count: int, node: Any, program: Any, failed: Any) -> Any:
+    """(leaves of the arguments, raw ones) -> the function's result, by a program of the raw ones, or `failed`.
+
+    Args:
+        form, given: what it gives, as for `Form`.
+        count: how many leaves there are.
+        node: counts the calls.
+        program: raw arrays and numbers -> raw results.
+        failed: what is given where the program raises.
+    """
+    writer = Writer()
+    leaves, raws = ("".join(f"{letter}{i}, " for i in range(count)) for letter in "xd")
+    writer.constants.update(node=node, program=program, failed=failed)
+    writer.lines += [f"try: results = program({raws})", "except Exception: return failed", "node.hits += 1"]
+    Form(form, given).write(writer, "results", lambda i: f"x{i}")
+    return writer.function("finish", leaves + raws)
 
 
 def wrapped(x: Any) -> Any:
@@ -184,22 +240,23 @@ def wrapped(x: Any) -> Any:
 class _Spot:
     """Where a result's array goes."""
 
-    __slots__ = ("number",)
+    __slots__ = ("name",)
 
-    def __init__(self, number: int):
-        self.number = number
+    def __init__(self, name: str):
+        self.name = name
 
 
 def _literal(writer: Writer, x: Any) -> str:
     """An expression that builds the tree."""
     if type(x) is _Spot:
-        return f"r{x.number}"
+        return x.name
     if type(x) is tuple:
         return "(" + "".join(f"{_literal(writer, item)}, " for item in x) + ")"
     if type(x) is list:
         return "[" + ", ".join(_literal(writer, item) for item in x) + "]"
     if type(x) is dict:
-        return "{" + ", ".join(f"{writer.constant(k)}: {_literal(writer, v)}" for k, v in x.items()) + "}"
+        keys = [repr(k) if type(k) is str else writer.constant(k) for k in x]
+        return "{" + ", ".join(f"{k}: {_literal(writer, v)}" for k, v in zip(keys, x.values(), strict=True)) + "}"
     leaves, structure = tree.flatten(x)
     if structure.is_leaf() or not leaves:
         return writer.constant(x)

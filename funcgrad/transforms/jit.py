@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..config import default_dtype, disable_jit
+from ..config import disable_jit
 from ..core import Array, bind_call, current_trace
-from ..device import default_device
 from ..errors import OptionError, TreeError
 from ..numpy.creation import asarray
 from .arguments import placed
 from .captures import Captures, ClosedOverTracer, Itself
-from .dispatch import assembler, flattener
+from .dispatch import OTHER, short_way
+from .entry import AS_IT_IS, Entry, assembled
 from .jit_call import JitCall
 from .nans import DebugTrace
 from .number import StagedNumber
@@ -93,52 +93,12 @@ def jit(
     return Jitted(f, static_argnums, static_argnames, donate_argnums, donate_argnames)
 
 
-disabled, default_float, default_place = disable_jit.get, default_dtype.get, default_device
-AS_IT_IS, ONCE = object(), object()
+disabled = disable_jit.get
+ONCE = object()
 MOST_FORMS = 256
 """How many forms of arguments have programs; the oldest are forgotten, and with them the objects that were static."""
-MOST_ENTRIES = 4
+MOST_WAYS = 4
 """How many structures of arguments have a short way at once."""
-
-
-class Entry:
-    """The short way for arguments of one structure.
-
-    Args:
-        unit: their compiled function.
-        flatten: (args, kwargs) -> (raws, forms, leaves), or None where they have another structure.
-    """
-
-    __slots__ = ("flatten", "known", "unit")
-
-    def __init__(self, unit: Unit, flatten: Callable[..., Any]):
-        self.unit, self.flatten = unit, flatten
-        self.known: tuple[Any, Any] = (None, None)  # the forms and settings of the last call, and their tree
-
-    def run(self, raws: tuple[Any, ...], forms: tuple[Any, ...], leaves: tuple[Any, ...]) -> Any:
-        """The function's result, or `AS_IT_IS` where it must run without programs."""
-        unit = self.unit
-        try:
-            snapshot = unit.look()
-        except ClosedOverTracer:
-            return AS_IT_IS
-        if snapshot is None:
-            return AS_IT_IS
-        kind = (forms, snapshot.number, default_float(), default_place())
-        known, tree = self.known
-        if kind != known:
-            tree = unit.tree(forms, leaves, snapshot)
-            self.known = kind, tree
-        found = unit.execute(tree, raws, snapshot)
-        if found is None:
-            return assembled(*unit.record(tree, leaves, snapshot))
-        results, node = found
-        if results is None:
-            return AS_IT_IS
-        if node.assemble is None:
-            numbers = {v: i for i, v in enumerate(tree.inputs[: len(leaves)])}
-            node.assemble = assembler(node.info, [numbers.get(a) for a in node.outputs])
-        return node.assemble(results, leaves)
 
 
 _all: weakref.WeakSet[Jitted] = weakref.WeakSet()
@@ -172,7 +132,7 @@ class Jitted:
         """Forget every program."""
         self.units: dict[Any, Unit] = {}
         self.entries: dict[Unit, Any] = {}  # None where there is no short way, ONCE where nobody has looked
-        self.ways: tuple[Entry, ...] = ()  # the entries that are tried, the last that was made first
+        self.ways: tuple[Callable[..., Any], ...] = ()  # those that are tried, the last that was made first
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -180,10 +140,9 @@ class Jitted:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         trace = current_trace()
         if trace is None and not disabled():
-            for entry in self.ways:
-                found = entry.flatten(args, kwargs)
-                if found is not None:
-                    result = entry.run(*found)
+            for way in self.ways:
+                result = way(args, kwargs)
+                if result is not OTHER:
                     return self.f(*args, **kwargs) if result is AS_IT_IS else result
         if isinstance(trace, StageTrace | DebugTrace) or disable_jit():
             return self.f(*args, **kwargs)
@@ -207,11 +166,10 @@ class Jitted:
             self.entries[unit] = ONCE  # what is called once does not pay for it
             return
         if self.entries[unit] is ONCE:
-            flatten = flattener(args, kwargs, self.numbers, self.names, is_static)
-            self.entries[unit] = None if flatten is None else Entry(unit, flatten)
-        entry = self.entries[unit]
-        if entry is not None and entry not in self.ways:
-            self.ways = (entry, *self.ways[: MOST_ENTRIES - 1])
+            self.entries[unit] = short_way(args, kwargs, self.numbers, self.names, is_static, Entry(unit))
+        way = self.entries[unit]
+        if way is not None and way not in self.ways:
+            self.ways = (way, *self.ways[: MOST_WAYS - 1])
 
     def unit(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Unit, list[Any]]:
         """The compiled function of arguments of this form, and their leaves."""
@@ -306,13 +264,6 @@ def taken_apart(out: Any) -> tuple[list[Any], Any]:
     for i in places:
         leaves[i] = None
     return values, (structure, leaves, places)
-
-
-def assembled(values: Sequence[Any], form: Any) -> Any:
-    """The result again."""
-    structure, rest, places = form
-    leaves = placed(rest, places, values)
-    return tree.unflatten(structure, leaves)
 
 
 # ---- options ------------------------------------------------------------------------------------

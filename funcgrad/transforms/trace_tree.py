@@ -57,6 +57,7 @@ class Node:
         "eager",
         "effect",
         "eqns",
+        "finish",
         "hits",
         "info",
         "locals",
@@ -74,6 +75,7 @@ class Node:
         self.outputs: Sequence[Atom] = ()
         self.info: Any = None
         self.assemble: Any = None  # (raw results, argument leaves) -> what the user gets, where somebody made one
+        self.finish: Any = None  # (argument leaves, raw ones) -> what the user gets, by the program of a whole path
         self.runs = 0  # how many recorded runs have come by
         self.hits = 0  # how many calls have ended here
         self.eager: str = ""

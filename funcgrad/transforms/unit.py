@@ -31,7 +31,7 @@ from ..device import CPU, default_device
 from ..errors import JitWarning
 from ..graph.ir import Var, type_of
 from ..provenance import Origin, describe, here
-from .captures import Captures, ClosedOverTracer, Snapshot, Unwatchable
+from .captures import Captures, ClosedOverTracer, Look, Snapshot, Unwatchable
 from .dispatch import wrapped
 from .remains import holds_a_tracer, objects
 from .stage import StageTrace, Unstaged
@@ -74,9 +74,10 @@ class Unit:
 
     def __call__(self, leaves: Sequence[Any]) -> tuple[Sequence[Any], Any]:
         """The results, and what belongs to the path."""
-        snapshot = self.look()
-        if snapshot is None:
+        look = self.look()
+        if look is None:
             return self.flat(leaves)
+        snapshot = look.snapshot
         tree = self.tree(forms_of(leaves), leaves, snapshot)
         found = self.execute(tree, [x._data if isinstance(x, Array) else x for x in leaves], snapshot)
         if found is None:
@@ -132,7 +133,7 @@ class Unit:
         state.node.hits += 1
         return results, state.node
 
-    def look(self) -> Snapshot | None:
+    def look(self) -> Look | None:
         """What the function reads beside its arguments; None where it runs without programs."""
         if self.eager:
             return None
@@ -198,7 +199,7 @@ class Unit:
         Once is no reason to give up: the function may have filled a memo, and what it finds there belongs to the key.
         """
         try:
-            now = self.captures.look()
+            now = self.captures.look().snapshot
         except (ClosedOverTracer, Unwatchable):
             self.give_up("it keeps a value of its run where it is still found after it, in a list or an attribute")
             return True

@@ -1,0 +1,97 @@
+"""The short way of a call whose arguments have a structure that was seen before.
+
+`dispatch.py` writes the code that takes such arguments apart. Here is where it goes then: to the program of the last
+call, if all but the values is as it was then, and if that program had nothing to ask; else to the tree of paths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import tree
+from ..config import default_dtype
+from ..device import read_default_device
+from .arguments import placed
+from .captures import ClosedOverTracer, Look
+from .dispatch import assembler, finisher
+from .trace_tree import Node, Tree
+from .unit import Unit
+
+__all__ = ["AS_IT_IS", "Entry", "assembled"]
+
+AS_IT_IS = object()
+"""Says that the function must run without programs."""
+
+default_float, default_place = default_dtype.get, read_default_device
+
+
+class Entry:
+    """What is known of calls of one structure.
+
+    Args:
+        unit: their compiled function.
+    """
+
+    __slots__ = ("fast", "known", "unit")
+
+    def __init__(self, unit: Unit):
+        self.unit = unit
+        # of the last call: its forms, the settings, what it looked at, and the tree of all these
+        self.known: tuple[Any, ...] = (None, None, None, None, None)
+        # the same with what finishes the call in one go, where there is such a thing; see `dispatch.short_way`
+        self.fast: tuple[Any, ...] = (None, None, None, None, None)
+
+    def run(self, raws: tuple[Any, ...], forms: tuple[Any, ...], leaves: tuple[Any, ...]) -> Any:
+        """The function's result, or `AS_IT_IS`."""
+        unit = self.unit
+        known, dtype, place, look, paths = self.known
+        if (
+            unit.eager
+            or forms != known
+            or default_float() is not dtype
+            or default_place() is not place
+            or not look.unchanged()
+        ):
+            try:
+                look = unit.look()
+            except ClosedOverTracer:
+                return AS_IT_IS
+            if look is None:
+                return AS_IT_IS
+            paths = unit.tree(forms, leaves, look.snapshot)
+            self.known = forms, default_float(), default_place(), look, paths
+        found = unit.execute(paths, raws, look.snapshot)
+        if found is None:
+            return assembled(*unit.record(paths, leaves, look.snapshot))
+        results, node = found
+        if results is None:
+            return AS_IT_IS
+        if node.assemble is None:
+            node.assemble = assembler(node.info, given(paths, node, len(leaves)))
+        self.shorten(paths, look, len(leaves))
+        return node.assemble(results, leaves)
+
+    def shorten(self, paths: Tree, look: Look, count: int) -> None:
+        """Let the next call like this one finish in one go, if its program has nothing to ask."""
+        start = paths.start
+        if start is None or start.asks or start.eager or start.node.effect or look.snapshot.arrays:
+            return
+        node = start.node
+        if node.finish is None:
+            node.finish = finisher(node.info, given(paths, node, count), count, node, start.run, AS_IT_IS)
+        known, dtype, place, at, of = self.known
+        if at is look and of is paths:  # or another thread has been here
+            self.fast = known, dtype, place, look.quick(), node.finish
+
+
+def given(paths: Tree, node: Node, count: int) -> list[int | None]:
+    """For each result the number of the argument leaf that it is, or None."""
+    numbers = {v: i for i, v in enumerate(paths.inputs[:count])}
+    return [numbers.get(a) for a in node.outputs]  # type: ignore[arg-type]
+
+
+def assembled(values: Sequence[Any], form: Any) -> Any:
+    """A function's result again, from its values and the rest of it."""
+    structure, rest, places = form
+    return tree.unflatten(structure, placed(rest, places, values))
