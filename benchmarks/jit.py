@@ -2,8 +2,8 @@
 
 Every row is timed in turn in all of them, many rounds in one process, and the medians of the rounds are compared. Rows
 that say "us" are calls of jitted functions that have their programs; the table below them says what it costs to get
-there: the first call, which runs the function and records it, as a multiple of an eager call, and how often a function
-is recorded for fifty different numbers of turns of a loop.
+there: the first calls, which run the function and record it, as multiples of an eager call, and how often a function is
+recorded for fifty different numbers of turns of a loop.
 """
 
 from __future__ import annotations
@@ -126,15 +126,20 @@ LIBRARIES = {
 REPEATS = {"identity of 4 arrays": 2000, "identity of 100 arrays": 200, "linear regression, SGD step": 500}
 
 
-def first_calls(f: Callable[..., Any], args: Sequence[Any], rounds: int) -> float:
-    """The first call of the jitted function, as a multiple of an eager call; medians of calls in turn."""
-    firsts, plain = [], []
+def first_calls(f: Callable[..., Any], args: Sequence[Any], rounds: int) -> list[float]:
+    """The first four calls of the jitted function, as multiples of an eager call; medians of calls in turn.
+
+    The first runs as it is, two are recorded (and the second of these makes the program), and the fourth runs it.
+    """
+    calls: list[list[float]] = [[], [], [], []]
+    plain = []
     f(*args)
     for _ in range(rounds):
         plain.append(seconds(lambda: f(*args), 1))
         jitted = fg.jit(f)
-        firsts.append(seconds(functools.partial(jitted, *args), 1))
-    return statistics.median(firsts) / statistics.median(plain)
+        for times in calls:
+            times.append(seconds(functools.partial(jitted, *args), 1))
+    return [statistics.median(times) / statistics.median(plain) for times in calls]
 
 
 def traces_of_random_turns() -> tuple[int, float]:
@@ -175,9 +180,10 @@ def main() -> None:
     small = first_calls(step, (params, x, y), options.rounds)
     large = first_calls(chain, wide, options.rounds)
     traces, spent = traces_of_random_turns()
-    results["first call / eager call"] = {"linear regression, SGD step": small, "1024 x 1024, 5 operations": large}
+    results["first calls / eager call"] = {"linear regression, SGD step": small, "1024 x 1024, 5 operations": large}
     results["1 to 50 turns in random order"] = {"recorded runs": traces, "milliseconds": spent}
-    print(f"first call / eager call: {small:.2f} (linear regression step), {large:.2f} (1024 x 1024, 5 operations)")
+    for name, found in results["first calls / eager call"].items():
+        print(f"first calls / eager call: {', '.join(f'{ratio:.2f}' for ratio in found)} ({name})")
     print(f"1 to 50 turns in random order: recorded {traces} times, {spent:.1f} ms for all calls")
     if options.save:
         save(options.save, [name for name in libraries if name != "eager"], results)

@@ -10,6 +10,7 @@ debug_nans         raise at the first operation that makes a NaN, with its line
 debug_infs         the same for infinities
 debug_key_reuse    warn where one random key is drawn from at two places
 disable_jit        run jitted functions as they are, for a debugger
+jit_warmup         how many calls run as they are before jit records
 """
 
 from __future__ import annotations
@@ -20,7 +21,16 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-__all__ = ["Setting", "Switch", "debug_infs", "debug_key_reuse", "debug_nans", "default_dtype", "disable_jit"]
+__all__ = [
+    "Setting",
+    "Switch",
+    "debug_infs",
+    "debug_key_reuse",
+    "debug_nans",
+    "default_dtype",
+    "disable_jit",
+    "jit_warmup",
+]
 
 T = TypeVar("T")
 
@@ -94,6 +104,13 @@ disable_jit: Switch[bool] = Switch(
     False,
     bool,
     "Run functions under `jit` as they are, line by line, for a debugger.",
+)
+jit_warmup: Switch[int] = Switch(
+    "jit_warmup",
+    1,
+    int,
+    "How many calls with arguments of a kind run as they are before `jit` begins to record: what is called once does "
+    "not pay for it. With 0 the first call is recorded.",
 )
 debug_key_reuse: Switch[bool] = Switch(
     "debug_key_reuse",

@@ -1,4 +1,4 @@
-"""For the whole suite: every graph that is made into a program is typed, before the passes and after each of them."""
+"""For the whole suite: every graph that is made into a program is typed, and `jit` records from the first call on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from funcgrad import config
 from funcgrad.graph.check import check
 from funcgrad.graph.ir import Graph
 
@@ -23,6 +24,13 @@ def checked(one: Callable[[Graph], Graph]) -> Callable[[Graph], Graph]:
         return found
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def recorded_from_the_first_call() -> Iterator[None]:
+    """So that two calls of a jitted function make a program; `test_jit_first_calls.py` has what users have."""
+    with config.jit_warmup(0):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -308,8 +308,8 @@ def test_a_memo_that_fills_is_not_taken_for_impure():
 def test_random_numbers_without_a_key_are_found_though_runs_agree(state):
     generator = np.random.default_rng(state)
     jitted = fg.jit(lambda x: x * 2 if generator.random() < 2.0 else x)
-    jitted(ROW)
-    jitted(ROW)
+    for _ in range(3):
+        jitted(ROW)
     with pytest.warns(JitWarning, match="without a key"):
         jitted(ROW)
 

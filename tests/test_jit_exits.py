@@ -1,7 +1,8 @@
 """Every way in which a value can leave a recording: it is traced, asks (a path for each answer), raises, or shows.
 
 `asks`: what Python gets is part of the path, so another value is another path. `traces`: the result is a value of the
-program. `raises`: there is no right answer. `shows`: text for people, which no path depends on.
+program. `raises`: there is no right answer. `warns`: there is one, but no program for it, and Python runs from there
+on. `shows`: text for people, which no path depends on.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pytest
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
-from funcgrad.errors import TracedConversionError
+from funcgrad.errors import JitWarning, TracedConversionError
 
 SCALAR, WHOLE, TRUTH = fnp.asarray(1.5), fnp.asarray(2), fnp.asarray(True)
 ROW, LONG = fnp.asarray([1.0, 2.0]), fnp.ones(100)
@@ -90,8 +91,10 @@ ROWS = [
     ("dict key", SCALAR, "raises", lambda x: {x: 1}),
     ("set", SCALAR, "raises", lambda x: {x}),
     ("bool of many", ROW, "raises", lambda x: 1 if x else 2),
-    ("np.asarray of many", LONG, "raises", lambda x: np.asarray(x).sum()),
-    ("tolist of many", LONG, "raises", lambda x: x.tolist()),
+    # what would need a path for every content
+    ("np.asarray of many", LONG, "warns", lambda x: np.asarray(x).sum()),
+    ("tolist of many", LONG, "warns", lambda x: sum((x * 2).tolist())),
+    ("np.asarray of many, and then of one", LONG, "warns", lambda x: np.asarray(x).sum() * float(x[0])),
     ("item assignment", ROW, "raises", lambda x: operator.setitem(x, 0, 1.0)),
     # text
     ("repr", SCALAR, "shows", lambda x: (repr(x), x * 2)[1]),
@@ -135,6 +138,11 @@ def test_what_leaves_a_recording(name, x, kind, f):
             with pytest.raises((TypeError, ValueError, TracedConversionError)):
                 jitted(x)
         return
+    if kind == "warns":
+        with pytest.warns(
+            JitWarning, match=r"runs without programs where Python reads all 100 values of float32\[100\]"
+        ):
+            jitted(x)
     for value in (x, other(x)):
         for _ in range(3):
             found, expected = jitted(value), f(value)
@@ -143,6 +151,8 @@ def test_what_leaves_a_recording(name, x, kind, f):
     assert not any(unit.eager for unit in jitted.units.values())
     if kind in ("asks", "count"):
         assert questions(jitted)
+    elif kind == "warns":
+        assert all(tree.start.eager for unit in jitted.units.values() for tree in unit.trees.values())
     elif kind in ("traces", "shows"):
         assert not questions(jitted)
         assert paths(jitted) == 1

@@ -26,7 +26,7 @@ def explain(f: Any, *, source: bool = False) -> None:
 
     >>> import funcgrad as fg, funcgrad.numpy as fnp
     >>> f = fg.jit(lambda x: x * 2 if x > 0 else -x)
-    >>> _ = [f(fnp.asarray(v)) for v in (1.0, 1.0, -1.0, 1.0)]
+    >>> _ = [f(fnp.asarray(v)) for v in (1.0, 1.0, 1.0, -1.0, 1.0)]
     >>> fg.explain(f)
     jit of <lambda>: 1 kind of inputs, 2 paths, 3 recorded runs
     inputs float32[]
@@ -48,9 +48,11 @@ def explain(f: Any, *, source: bool = False) -> None:
         head = f"inputs {' '.join(repr(v.type) for v in tree.inputs)}"
         around = f" ({', '.join(tree.changed)} changed around it)" if tree.changed else ""
         print(f"{head if unit.name == name else f'{unit.name}, {head}'}{around}")
+        if tree.root is None:
+            print(f"  nothing recorded: called {many(tree.warmed, 'time')}")
+            continue
         print(f"  recorded: {'; '.join(why + (f' at {line_of(at)}' if at else '') for why, at in tree.log)}")
-        if tree.root is not None:
-            show(tree, tree.root, source)
+        show(tree, tree.root, source)
 
 
 def units(f: Jitted) -> list[Unit]:

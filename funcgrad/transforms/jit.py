@@ -45,12 +45,13 @@ def jit(
 ) -> Any:
     """A function that does what f does, by programs made of what f has been seen to do.
 
-    f runs as it is on its first two calls, and is recorded; from then on programs run without Python in between. f may
-    branch and loop on values: each path is recorded when it is first taken. What f reads beside its arguments may
-    change: programs are found by it, and arrays among it are inputs. So the result is that of f, always, if f is pure:
-    the same on each run with the same values, and with no effect beside its result (`debug.print` and `io_callback`
-    are repeated). A function that is found to be impure runs as it is, with one warning; a memo that it fills is no
-    reason for that.
+    f runs as it is on its first call, runs and is recorded on the next two, and from then on programs run without
+    Python in between (`config.jit_warmup`). f may branch and loop on values: each path is recorded when it is first
+    taken, and once more. What f reads beside its arguments may change: programs are found by it, and arrays among it
+    are inputs. So the result is that of f, always, if f is pure: the same on each run with the same values, and with no
+    effect beside its result (`debug.print` and `io_callback` are repeated). A function that is found to be impure runs
+    as it is, with one warning; a memo that it fills is no reason for that. Where Python reads more than 64 values of an
+    array at once (`np.asarray(x)`, `x.tolist()`), f runs as it is, too, with a warning that says where.
 
     Two things cannot be seen: a function of the clock, of `id` or of a file which gave the same on two runs; and
     attributes of modules and classes whose names are put together while f runs. A number that f is given is an `int` or
@@ -65,9 +66,6 @@ def jit(
 
     Returns:
         A function of the same arguments. `grad`, `vmap` and `jvp` of it are compiled as well.
-
-    Raises:
-        TracedConversionError: f reads more than 64 values of an array at once (`np.asarray(x)`, `x.tolist()`).
 
     >>> import funcgrad as fg
     >>> @fg.jit

@@ -44,7 +44,9 @@ __all__ = [
 ]
 
 LARGEST_ANSWER = 64
-"""How many elements of an array Python may read at once: each different content is a path of its own."""
+"""How many elements of an array Python may read at once: each different content is a path of its own.
+
+Where it reads more, the path has no program from there on."""
 
 
 class StageTracer(Tracer):
@@ -156,7 +158,7 @@ class StageTrace(Trace):
         self.compared = 0  # how much of what Python could act on has been read, in all
         self.record = Recording()
         self.hidden = hidden or {}
-        self.abandoned: tuple[str, Recording] | None = None
+        self.abandoned: tuple[str, Recording, Origin | None] | None = None
         self.raised = False  # whether an operation raised an error, which the user's function may have caught
 
     def input(self, value: Any) -> Any:
@@ -237,13 +239,17 @@ class StageTrace(Trace):
         """The results of a call on values."""
         return call.evaluate(values)
 
-    def abandon(self, reason: str) -> None:
+    def abandon(self, reason: str, warn: Origin | None = None) -> None:
         """Go on without writing down what is done: the run ends as it would have, and its path has no program.
 
         It is not begun again, since what it has printed cannot be taken back.
+
+        Args:
+            reason: why.
+            warn: the user's line, if there is something that the user may want to change.
         """
         if self.abandoned is None:
-            self.abandoned = reason, self.record
+            self.abandoned = reason, self.record, warn
             self.record = Recording()
 
     # ---- questions ----
@@ -251,10 +257,9 @@ class StageTrace(Trace):
     def ask(self, x: StageTracer) -> None:
         """Note that Python reads this value."""
         if x.inner.size > LARGEST_ANSWER:
-            raise TracedConversionError(
-                f"Python reads all {x.inner.size} values of {x.aval} under jit, and every different content would be a "
-                f"program of its own (up to {LARGEST_ANSWER} values may be read): use the functions of funcgrad.numpy"
-            )
+            # every different content would be a path of its own
+            self.abandon(f"Python reads all {x.inner.size} values of {x.aval}, more than {LARGEST_ANSWER}", here())
+            return
         one = x.inner.size == 1
         kind = "bool" if one and x.dtype.kind == "b" else "int" if one and x.dtype.kind in "iu" else "bytes"
         self.note(x.variable, kind, answer_key(x.inner, kind))

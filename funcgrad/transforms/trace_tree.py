@@ -105,6 +105,7 @@ class Tree:
         "start",
         "traces",
         "unrecorded",
+        "warmed",
     )
 
     def __init__(self, inputs: Sequence[Var], numpy: bool = True):
@@ -118,6 +119,7 @@ class Tree:
         self.changed: Sequence[str] = ()  # what had changed around the function when the tree was begun
         self.log: list[tuple[str, Origin | None]] = []  # why runs were recorded, and where they left what was known
         self.unrecorded = 0  # runs that could not be added
+        self.warmed = 0  # how many calls ran as they are before the first was recorded
         self.apart: set[Any] = set()  # what Python could act on where turns of a loop turned out to be different
         self.rolls = True
         self.full = False  # whether new paths are not recorded any more

@@ -9,9 +9,10 @@
             state = the one after that answer, or record a run and add it to the tree
         return state.program(*live)
 
-A run goes on from the values that are live where a question was asked, and never again from the top. A path is recorded
-on its first arrival, recorded again on its second, which must do the same, and runs as programs from then on. Where a
-program raises, the function itself runs, so that the user's own line raises, or catches it.
+A run goes on from the values that are live where a question was asked, and never again from the top. The first call of
+all runs as it is: what is called once does not pay for being written down. From then on a path is recorded on its first
+arrival, recorded again on its second, which must do the same, and runs as programs after that. Where a program raises,
+the function itself runs, so that the user's own line raises, or catches it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import default_dtype
+from ..config import default_dtype, jit_warmup
 from ..core import Array, use_trace
 from ..device import CPU, default_device
 from ..errors import JitWarning
@@ -39,6 +40,7 @@ from .trace_tree import MOST_ANSWERS, MOST_PATHS, Impure, Tree
 
 __all__ = ["Flat", "Unit", "forms_of", "on_numpy"]
 
+warmup = jit_warmup.get
 MOST_UNRECORDED = 3
 """How many runs that cannot be added to a tree are recorded before nobody tries any more."""
 
@@ -114,6 +116,9 @@ class Unit:
         """
         state = tree.start
         if state is None:
+            if tree.root is None and tree.warmed < warmup():
+                tree.warmed += 1
+                return None, None
             return None if tree.unrecorded < MOST_UNRECORDED else (None, None)
         live: Any = (*raws, *[x._data for x in snapshot.arrays]) if snapshot.arrays else raws
         try:
@@ -148,7 +153,8 @@ class Unit:
     def record(self, tree: Tree, leaves: Sequence[Any], snapshot: Snapshot) -> tuple[Sequence[Any], Any]:
         """Run the function on the values, and add what it did to the tree."""
         variables = [Var(type_of(x)) for x in snapshot.arrays]
-        states = self.captures.states()
+        # a path becomes a program when a second run has come by, which is early enough to find that it draws numbers
+        states = None if tree.root is None else self.captures.states()
         trace = self.trace({id(x): (x, v) for x, v in zip(snapshot.arrays, variables, strict=True)})
         inputs = [trace.input(x) for x in leaves]
         eager = ""
@@ -161,7 +167,9 @@ class Unit:
             values = [trace.read(x) for x in outs]
         record = trace.record
         if trace.abandoned is not None:
-            (eager, record), outs = trace.abandoned, []
+            (eager, record, large), outs = trace.abandoned, []
+            if large is not None:
+                self.warn(f"runs without programs where {eager}: use the functions of funcgrad.numpy", large)
         if not eager and holds_a_tracer(*objects(info)):
             self.give_up("it returns an object that holds values of its run: return them as arrays in a pytree")
             return self.flat(leaves)
@@ -193,7 +201,7 @@ class Unit:
             )
         return values, info if node.info is None or node.eager else node.info
 
-    def has_changed(self, before: Snapshot, states: Sequence[Any]) -> bool:
+    def has_changed(self, before: Snapshot, states: Sequence[Any] | None) -> bool:
         """Is what the function reads no longer what it was before the function ran?
 
         Once is no reason to give up: the function may have filled a memo, and what it finds there belongs to the key.
@@ -205,7 +213,7 @@ class Unit:
             return True
         if now.number != before.number or any(map(operator.is_not, now.arrays, before.arrays)):
             reason = f"it changes what it reads beside its arguments{_named(now.changed)}"
-        elif self.captures.states() != states:
+        elif states is not None and self.captures.states() != states:
             reason = "it draws random numbers without a key: use funcgrad.random"
         else:
             return False
