@@ -119,12 +119,6 @@ class ArrayProtocols:
         plain = self.concrete()
         return type(plain), (plain._data,)
 
-    def __copy__(self) -> Any:
-        return self
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self
-
 
 def index_text(key: Any) -> str:
     """An index as the user would type it."""

@@ -123,6 +123,14 @@ class Array(ArrayProtocols, ArrayMethods):
         """The same of a batch along that axis, whose examples Python may be about to tell apart."""
         return self.concrete()
 
+    def __copy__(self) -> Array:
+        """Another array of the same memory: it stays when this one is donated."""
+        known = seen(self)
+        return wrap(self._data) if known is self else known
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return self.__copy__()
+
 
 class Tracer(Array):
     """An array under a transform: it belongs to one trace, and it has a value that Python may look at.
@@ -145,6 +153,9 @@ class Tracer(Array):
 
     def rows(self, dim: int) -> Array:
         return self.inner.rows(dim)
+
+    def __copy__(self) -> Array:
+        return self
 
     def leaked(self, use: str) -> LeakedTracerError:
         """The error for a value that is used outside of its transform."""

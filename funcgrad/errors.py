@@ -17,6 +17,7 @@ __all__ = [
     "ConvergenceError",
     "DataError",
     "DeviceError",
+    "DonatedArrayError",
     "DtypeError",
     "FuncgradError",
     "ImmutableArrayError",
@@ -161,6 +162,23 @@ class DeviceError(FuncgradError, ValueError):
     Works::
 
         x_on_gpu + y_on_cpu.to_device(x_on_gpu.device)
+    """
+
+
+class DonatedArrayError(FuncgradError, RuntimeError):
+    """An array that was donated to a function under `jit`, whose results are in its memory now.
+
+    Fails::
+
+        step = fg.jit(lambda w: w * 0.9, donate_argnums=0)
+        new = step(w)
+        w + new                                  # w is gone
+
+    Works::
+
+        step = fg.jit(lambda w: w * 0.9, donate_argnums=0)
+        w = step(w)
+        w + w
     """
 
 

@@ -13,6 +13,7 @@ from programs import gelu, numbers, run, text
 
 from funcgrad.codegen import fusion, memory
 from funcgrad.codegen.numpy_program import numpy_program
+from funcgrad.codegen.order import dying_soon
 from funcgrad.core import Array, Call, wrap
 from funcgrad.device import Device
 from funcgrad.graph.ir import Graph, evaluate
@@ -87,6 +88,100 @@ def test_nothing_is_written_over_that_is_not_the_programs_own() -> None:
     before = x._data.copy()
     run(g.graph(*outs), numbers(100, 200))
     np.testing.assert_array_equal(x._data, before)
+
+
+def test_nothing_is_written_over_that_a_call_was_shown() -> None:
+    class Keep(Call):
+        name, opaque, effect = "keep", True, True
+
+        def evaluate(self, args: Any) -> Any:
+            kept.append(args[0]._data)
+            return []
+
+    kept: list[Any] = []
+    for view in (False, True):
+        g = Build(LARGE)
+        b = g("tanh", *g.inputs)
+        g.call(Keep(), [g("permute_dims", b, axes=(1, 0)) if view else b], [])
+        (found,) = run(g.graph(g("square", b)), numbers(100, 200))
+        np.testing.assert_array_equal(kept[-1].T if view else kept[-1], np.tanh(numbers(100, 200)))
+        np.testing.assert_array_equal(found, np.square(np.tanh(numbers(100, 200))))
+
+
+# ---- donated inputs ----------------------------------------------------------------------------
+
+
+def test_results_are_written_over_donated_inputs_that_are_dead() -> None:
+    g = Build(LARGE, LARGE, LARGE)
+    p, m, grad = g.inputs
+    m = g("add", g("multiply", 0.1, grad), g("multiply", 0.9, m))
+    graph = g.graph(g("subtract", p, g("multiply", 0.01, m)), m)
+    assert text(graph, donated=(0, 1))[2:] == [
+        "d = 0.1 * c",
+        "begun.append(True)  # from here on donated arrays are written over",
+        "np.multiply(0.9, b, out=b)",
+        "np.add(d, b, out=b)",
+        "del d",
+        "g = 0.01 * b",
+        "a -= g",
+        "return (a, b)",
+    ]
+    program = numpy_program(graph, donated=(0, 1))
+    assert sorted(program.taken) == [0, 1]
+    given, begun = [numbers(100, 200) + i for i in range(3)], []
+    expected = run(graph, *[x.copy() for x in given])
+    found = program.function(begun, *given)
+    assert begun
+    assert found[0] is given[0]
+    assert found[1] is given[1]
+    for x, y in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_donated_inputs_live_as_long_as_something_may_raise() -> None:
+    g = Build(LARGE, LARGE, "int64[3]")
+    x, y, index = g.inputs
+    a = g("square", x)  # could be written over x
+    row = g("gather", y, index)  # may raise
+    b = g("multiply", y, g("sum", row, axes=(0, 1)))
+    program = numpy_program(g.graph(a, b), donated=(0, 1))
+    assert program.taken == (1,)
+    begun: list[bool] = []
+    with pytest.raises(IndexError):
+        program.function(begun, numbers(100, 200), numbers(100, 200), np.array([0, 1, 900]))
+    assert not begun
+
+
+def test_updates_die_as_soon_as_they_can() -> None:
+    g = Build(*[LARGE] * 6)
+    ps, grads = g.inputs[:3], g.inputs[3:]
+    steps = [g("multiply", 0.1, grad) for grad in grads]
+    signs = [g("tanh", step) for step in steps]
+    graph = g.graph(*[g("add", p, step) for p, step in zip(ps, signs, strict=True)])
+    lines = text(graph, donated=(0, 1, 2))
+    assert [line for line in lines if "begun" not in line][2:] == [
+        "g = 0.1 * d", "np.tanh(g, out=g)", "a += g", "del g",
+        "j = 0.1 * e", "np.tanh(j, out=j)", "b += j", "del j",
+        "m = 0.1 * f", "np.tanh(m, out=m)", "c += m",
+        "return (a, b, c)",
+    ]  # fmt: skip
+    # not where an input is still needed in the place that it had, and not before what may raise
+    g = Build(LARGE, LARGE, "int64[3]")
+    p, grad, index = g.inputs
+    step = g("multiply", 0.1, grad)
+    other = g("tanh", grad)
+    new, late = g("add", p, step), g("multiply", p, other)
+    row = g("gather", grad, index)
+    order = dying_soon(g.graph(new, late, row), [p]).eqns
+    assert list(order) == g.eqns
+
+
+def test_small_donated_inputs_are_left_alone() -> None:
+    g = Build("float32[3]")
+    graph = g.graph(g("square", *g.inputs))
+    program = numpy_program(graph, donated=(0,))
+    assert program.taken == ()
+    assert program is numpy_program(graph)
 
 
 def test_results_that_are_given_out_are_not_written_over() -> None:

@@ -310,14 +310,37 @@ def test_random_graphs_with_memory_planned(graph: Graph, seed: int) -> None:
     compare(graph, [value(v.type, seed + i) for i, v in enumerate(graph.inputs)])
 
 
+def own(x: Any) -> Any:
+    """A raw value with memory of its own, its elements in the same order."""
+    return x.copy(order="K") if isinstance(x, np.ndarray) else x
+
+
+@RUNS
+@given(graphs(without=_ROUNDED), st.integers(0, 2**31), st.sets(st.integers(0, 3)))
+@pytest.mark.usefixtures("small")
+def test_random_graphs_that_write_over_donated_inputs(graph: Graph, seed: int, donated: set[int]) -> None:
+    values = [own(raw(value(v.type, seed + i))) for i, v in enumerate(graph.inputs)]
+    places = sorted(i for i in donated if i < len(values) - 1)
+    program = numpy_program(graph, donated=places)
+    assert set(program.taken) <= set(places)
+    with np.errstate(all="ignore"):
+        expected = evaluate(graph, as_values(map(own, values)))
+        given = list(map(own, values))
+        found = program.function(*([[]] if program.taken else []), *given)
+    assert [bits(x) for x in as_values(found)] == [bits(x) for x in expected], program.source
+    assert [order(x) for x in found] == [order(raw(x)) for x in expected], program.source
+    for i, (now, before) in enumerate(zip(given, values, strict=True)):
+        assert i in program.taken or bits(as_values([now])[0]) == bits(as_values([before])[0]), program.source
+
+
 @pytest.mark.usefixtures("small")
 def test_random_graphs_are_planned_and_tiled() -> None:
-    planned = {"out=": 0, "run(": 0, "plain(": 0, "del ": 0, "select(": 0}
+    planned = {"out=": 0, "run(": 0, "plain(": 0, "del ": 0, "select(": 0, "begun.append": 0}
 
     @settings(max_examples=150, deadline=None, database=None, derandomize=True)
     @given(graphs())
     def count(graph: Graph) -> None:
-        source = numpy_program(graph).source
+        source = numpy_program(graph).source + numpy_program(graph, donated=range(len(graph.inputs) - 1)).source
         for mark in planned:
             planned[mark] += mark in source
 

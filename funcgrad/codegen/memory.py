@@ -12,11 +12,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ..core import Aval, Primitive
-from ..graph.ir import Atom, Eqn, Graph, Literal, Var
+from ..core import Aval, Call, Primitive
+from ..graph.barrier import Barrier
+from ..graph.ir import Atom, Eqn, Graph, GraphCall, Literal, Var
 from .expressions import FRESH, VIEWS
 
-__all__ = ["LARGE", "Memory", "is_large", "nbytes", "size_of"]
+__all__ = ["LARGE", "Memory", "is_large", "may_raise", "nbytes", "size_of"]
 
 LARGE = 32 << 10
 """Bytes from which on memory is planned: below, a look at it costs as much as the work."""
@@ -54,20 +55,43 @@ def is_large(a: Atom) -> bool:
     return nbytes(a) >= LARGE and size_of(a) > 1  # NumPy answers with scalars where there are no dimensions
 
 
-class Memory:
-    """Who shares the memory of each value of a graph, and whether it is C-contiguous."""
+def may_raise(op: Primitive | Call) -> bool:
+    """May the operation raise an error of its own for some values?"""
+    if isinstance(op, GraphCall):
+        return any(may_raise(eqn.op) for graph in op.graphs.values() for eqn in graph.eqns)
+    return op.checks if isinstance(op, Primitive) else not isinstance(op, Barrier)
 
-    def __init__(self, graph: Graph):
+
+def may_keep(op: Primitive | Call) -> bool:
+    """May somebody have the operands after the program, one that a callback told?"""
+    if isinstance(op, GraphCall):
+        return any(may_keep(eqn.op) for graph in op.graphs.values() for eqn in graph.eqns)
+    return not isinstance(op, Primitive | Barrier)
+
+
+class Memory:
+    """Who shares the memory of each value of a graph, and whether it is C-contiguous.
+
+    Args:
+        graph: any.
+        donated: inputs whose memory is the program's own.
+    """
+
+    def __init__(self, graph: Graph, donated: Iterable[Var] = ()):
         self._owners: dict[Var, frozenset[Var]] = dict.fromkeys(graph.inputs, frozenset({_OUTSIDE}))
+        self._owners.update((v, frozenset({v})) for v in donated)
+        self._kept: set[Var] = set()  # whose memory a call was shown
         self._order: dict[Var, Trust | None] = {v: frozenset({v}) for v in graph.inputs}
         for eqn in graph.eqns:
             owners, order = self._owners_after(eqn), self._order_after(eqn)
             for out in eqn.outs:
                 self._owners[out], self._order[out] = owners or frozenset({out}), order
+            if may_keep(eqn.op):
+                self._kept.update(*map(self.owners, eqn.operands))
 
     def is_own(self, var: Var) -> bool:
-        """Did the operation that made it also make its memory?"""
-        return self._owners[var] == {var}
+        """Did the operation that made it also make its memory, which nobody outside has seen?"""
+        return self._owners[var] == {var} and var not in self._kept
 
     def owners(self, a: Atom) -> frozenset[Var]:
         """Whose memory it may be part of."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any
 from weakref import WeakValueDictionary
@@ -32,6 +32,7 @@ from ..device import bytes_of, dtype_of, namespace
 from ..graph.ir import Atom, Graph
 from . import tiles
 from .expressions import DTYPES
+from .order import dying_soon
 from .writer import Writer
 
 __all__ = ["Program", "float_bytes", "number", "numpy_program"]
@@ -44,12 +45,16 @@ class Program:
         source: its text.
         function: the function that the text defines: of raw values to a tuple of raw values.
         constants: the values that the text calls by name, in the order in which it first does.
+        taken: which of the inputs results are written over. If there are any, the function takes a list before the
+            inputs: it is empty as long as nothing is written over yet.
     """
 
-    __slots__ = ("__weakref__", "constants", "function", "source")
+    __slots__ = ("__weakref__", "constants", "function", "source", "taken")
 
-    def __init__(self, source: str, function: Callable[..., Any], constants: tuple[Any, ...]):
-        self.source, self.function, self.constants = source, function, constants
+    def __init__(
+        self, source: str, function: Callable[..., Any], constants: tuple[Any, ...], taken: tuple[int, ...] = ()
+    ):
+        self.source, self.function, self.constants, self.taken = source, function, constants, taken
 
     def __call__(self, *raws: Any) -> Any:
         return self.function(*raws)
@@ -59,7 +64,11 @@ class Program:
 
 
 def numpy_program(
-    graph: Graph, ask: tuple[Atom, str] | None = None, numpy: bool = True, again: bool = False
+    graph: Graph,
+    ask: tuple[Atom, str] | None = None,
+    numpy: bool = True,
+    again: bool = False,
+    donated: Sequence[int] = (),
 ) -> Program:
     """The graph as a program of array functions.
 
@@ -70,11 +79,16 @@ def numpy_program(
         numpy: whether all arrays are NumPy's. Otherwise the program asks each for its module.
         again: for as many outputs as inputs, and a boolean answer: the program runs on its outputs as long as the
             answer is true.
+        donated: inputs whose arrays nobody else has, and nobody looks at after the call: NumPy arrays which own their
+            memory and may be written to. Large results are written over those that are dead by then (`Program.taken`),
+            behind all that raises an error of its own.
 
     Returns:
         A `Program`; the same one for the same text and the same constants, as long as somebody has it.
     """
-    writer = Writer(graph, ask, numpy, planned=numpy and not again, again=again)
+    if donated:
+        graph = dying_soon(graph, [graph.inputs[i] for i in donated])
+    writer = Writer(graph, ask, numpy, planned=numpy and not again, again=again, donated=donated)
     source = writer.source()
     if writer.trusted:
         writer.bound[writer.plain] = _interned(Writer(graph, ask, numpy, planned=False))
@@ -111,7 +125,9 @@ def _interned(writer: Writer, source: str | None = None) -> Program:
     if found is not None:
         return found
     scope = _scope(source, dict(zip(names, constants, strict=True)))
-    made = scope["__program__"] = Program(source, scope["program"], constants)  # who has the function has the program
+    made = scope["__program__"] = Program(
+        source, scope["program"], constants, tuple(writer.taken)
+    )  # who has the function has the program
     with _lock:
         return _programs.setdefault(key, made)  # another thread may have been first
 

@@ -190,7 +190,7 @@ class TileWriter:
         else:
             self.taken.add(over)
             name = writer.names[out] = writer.names[over]
-            writer.take(over)
+            writer.take(over, out)
         rows = name
         if list(out.type.shape) != sizes:
             rows = f"{name}_flat" if len(sizes) == 1 else f"{name}_rows"
@@ -205,7 +205,7 @@ class TileWriter:
 
     def _dead_operand(self, k: int, out: Var) -> Var | None:
         """An operand like the value, whose memory is read by nobody after this equation."""
-        for a in self.group.operands():
+        for a in self.writer.donated_first(self.group.operands()):
             if (
                 isinstance(a, Var)
                 and a.type == out.type

@@ -33,7 +33,7 @@ from .expressions import (
 )
 from .fusion import Group, schedule
 from .loop_writer import WRITTEN, loop_lines
-from .memory import Memory, is_large
+from .memory import Memory, is_large, may_raise
 from .tile_writer import TileWriter
 
 __all__ = ["Writer"]
@@ -55,6 +55,8 @@ class Writer:
         again: whether the outputs are the next inputs as long as the answer is true.
         caller: the writer of the program that this is a function of; they share what they call by name.
         name: of the function.
+        donated: which inputs may be written over; the program takes a list before them, which is no longer empty as
+            soon as one is.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Writer:
         again: bool = False,
         caller: Writer | None = None,
         name: str = "program",
+        donated: Sequence[int] = (),
     ):
         self.graph, self.ask, self.numpy, self.planned, self.again, self.name = graph, ask, numpy, planned, again, name
         self.plain = "plain" if caller is None else f"plain_{name}"
@@ -79,10 +82,17 @@ class Writer:
         self.finals = (*graph.outputs, *([ask[0]] if ask else ()))
         self.uses = used_by(graph.eqns, self.finals)
         planned = planned and any(is_large(out) for eqn in graph.eqns for out in eqn.outs)
-        self.memory = Memory(graph) if planned else None
+        self.given = {v: v for v in (graph.inputs[i] for i in donated)} if planned else {}
+        """By value, the donated input in whose memory it is."""
+        self.taken: list[int] = []
+        """Which inputs are written over."""
+        self.memory = Memory(graph, self.given) if planned else None
         self.steps = list(graph.eqns) if self.memory is None else schedule(graph, self.memory)
         self.last = self._last_reads()
         self.sharers = self._sharers()
+        self.safe = self._safe()
+        """The step from which on nothing raises an error of its own, after which the function would run again."""
+        self._begun = False
         self.lines: list[str] = []
         self._waiting: dict[Var, tuple[Expr, Origin]] = {}
         self._held: list[Var] = []  # large values that a name holds
@@ -103,7 +113,8 @@ class Writer:
         lines = self.lines
         if self.again:
             lines = [f"{_INDENT}while True:", *(_INDENT + line if line else line for line in lines)]
-        text = "\n".join([f"def {self.name}({names}):", *self._guard(names), *lines, ""])
+        begun = "begun, " if self.taken else ""
+        text = "\n".join([f"def {self.name}({begun}{names}):", *self._guard(names), *lines, ""])
         return text if self.name != "program" else "\n".join([*(f.source() for f in self.functions), text])
 
     def function(self, kind: str, graph: Graph) -> str:
@@ -129,7 +140,7 @@ class Writer:
 
     def _sharers(self) -> dict[Var, list[Var]]:
         """For each value whose memory is its own, all that may look at it."""
-        found: dict[Var, list[Var]] = {}
+        found: dict[Var, list[Var]] = {v: [v] for v in self.given}
         if self.memory is not None:
             for eqn in self.graph.eqns:
                 for out in eqn.outs:
@@ -140,7 +151,17 @@ class Writer:
     def is_dead(self, var: Var, i: int) -> bool:
         """Is the value's memory the program's own, and will nobody look at it after step i?"""
         assert self.memory is not None
-        return self.memory.is_own(var) and all(self.last[s] <= i for s in self.sharers[var])
+        is_own = self.memory.is_own(var) and (var not in self.given or i >= self.safe)
+        return is_own and all(self.last[s] <= i for s in self.sharers[var])
+
+    def _safe(self) -> int:
+        if not self.given:
+            return 0
+        return 1 + max((i for i, s in enumerate(self.steps) if isinstance(s, Eqn) and may_raise(s.op)), default=-1)
+
+    def donated_first(self, operands: Sequence[Atom]) -> list[Atom]:
+        """Operands in the order in which a result takes their memory: what is not taken of the caller's is lost."""
+        return sorted(operands, key=lambda a: a not in self.given)
 
     def trust(self, a: Atom) -> None:
         """Count on the inputs on which it depends whether this value is C-contiguous."""
@@ -206,6 +227,8 @@ class Writer:
         if is_large(out):
             over = self._in_place(i, eqn, operands)
             self._statement(i, over or f"{self.names[out]} = {self._selection(eqn, operands) or expr.text}", eqn)
+        elif self.given and may_raise(eqn.op):  # before anything is written over
+            self._statement(i, f"{self.names[out]} = {expr.text}", eqn)
         elif self.uses.get(out) == 1 and len(expr.text) <= MOST_TEXT and expr.depth <= MOST_DEPTH and expr.home:
             self._waiting[out] = expr, eqn.origin
         else:
@@ -239,7 +262,8 @@ class Writer:
         memory, out = self.memory, eqn.outs[0]
         if memory is None or not is_ufunc(eqn.op.name) or memory.contiguous(out) is None:
             return None
-        for place, a in enumerate(eqn.operands):
+        for a in self.donated_first(eqn.operands):
+            place = eqn.operands.index(a)
             others = [b for b in eqn.operands if b is not a]
             if (
                 isinstance(a, Var)
@@ -251,7 +275,7 @@ class Writer:
                 self.trust(a)
                 self.trust(out)
                 self.names[out] = name = self.names[a]
-                self.take(a)
+                self.take(a, out)
                 if place == 0 and eqn.op.name in OPERATORS and OPERATORS[eqn.op.name][0] not in _COMPARISONS:
                     return f"{name} {OPERATORS[eqn.op.name][0]}= {operands[1].text}"
                 function, texts = ufunc(eqn, [x.text for x in operands])
@@ -267,15 +291,21 @@ class Writer:
         new = f"np.empty({out.type.shape}, {dtype_name(out.type.dtype)})"  # type: ignore[union-attr]
         return f"select({', '.join([*(x.text for x in operands), new])})"
 
-    def take(self, var: Var) -> None:
+    def take(self, var: Var, out: Var) -> None:
         """From here on the memory of a large value is that of another."""
         self._held = [v for v in self._held if v is not var]
+        if var in self.given:
+            self.given[out] = source = self.given[var]
+            if var is source:
+                self.taken.append(self.graph.inputs.index(var))
 
     def _write_group(self, i: int, group: Group) -> None:
         self._flush(i)
         for a in (*group.operands(), *(out for e in group.eqns for out in e.outs)):
             self.trust(a)
-        self.lines += TileWriter(self, group, i).lines()
+        lines = TileWriter(self, group, i).lines()
+        self._begin()
+        self.lines += lines
         self._release(i, [out for e in group.eqns for out in e.outs if self.last[out] > i])
 
     # ---- statements ------------------------------------------------------------------------------
@@ -283,8 +313,15 @@ class Writer:
     def _statement(self, i: int, text: str, eqn: Eqn) -> None:
         self._flush(i)
         self._say(eqn.origin)
+        self._begin()
         self.lines.append(_INDENT + text)
         self._release(i, eqn.outs)
+
+    def _begin(self) -> None:
+        """Note, before the first statement that does so, that donated arrays are written over."""
+        if self.taken and not self._begun:
+            self._begun = True
+            self.lines.append(f"{_INDENT}begun.append(True)  # from here on donated arrays are written over")
 
     def _flush(self, i: int) -> None:
         """Write the expressions that wait as statements."""

@@ -69,8 +69,8 @@ def array(x: Any, /, dtype: Any = None, *, device: str | Device | None = None, c
 
 
 def copy(x: Any, /) -> Array:
-    """The array itself: it cannot change, so nothing could tell a copy from it."""
-    return create.asarray(x)
+    """Another array of the same memory, which cannot change: it stays when x is donated to a function under `jit`."""
+    return create.asarray(x).__copy__()
 
 
 def from_dlpack(x: Any, /) -> Array:

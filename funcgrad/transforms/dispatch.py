@@ -30,7 +30,7 @@ from ..config import default_dtype
 from ..core import SCALARS, Array, wrap
 from ..device import read_default_device
 
-__all__ = ["OTHER", "assembler", "finisher", "short_way", "wrapped"]
+__all__ = ["OTHER", "assembler", "finisher", "flattener", "short_way", "wrapped"]
 
 OTHER = object()
 """What a short way gives for arguments of another structure than its own."""
@@ -85,6 +85,51 @@ def short_way(
         None where no such function can be written: a leaf is neither an array, a number nor a plain constant, or a
         node is of a class that only the tree library can take apart.
     """
+    parts = _parts(args, kwargs, numbers, names, is_static)
+    if parts is None:
+        return None
+    writer, raws, forms, whole = parts
+    writer.constants.update(
+        entry=entry, unit=entry.unit, default_float=default_dtype.get, default_place=read_default_device
+    )
+    writer.lines += [
+        f"forms = ({forms})",
+        "known, dtype, place, unchanged, finish = entry.fast",
+        "if forms == known and default_float() is dtype and default_place() is place and not unit.eager:",
+        f"    if unchanged(): return finish({whole}{raws})",
+        f"return entry.run(({raws}), forms, ({whole}))",
+    ]
+    return writer.function("way", "x1, x2")
+
+
+def flattener(
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    numbers: Sequence[int],
+    names: Sequence[str],
+    is_static: Callable[[Any], bool],
+) -> Callable[..., Any] | None:
+    """(args, kwargs) -> (raw arrays and numbers, forms, leaves) of arguments like these, else `OTHER`; or None.
+
+    Args:
+        args, kwargs, numbers, names, is_static: as for `short_way`.
+    """
+    parts = _parts(args, kwargs, numbers, names, is_static)
+    if parts is None:
+        return None
+    writer, raws, forms, whole = parts
+    writer.lines.append(f"return ({raws}), ({forms}), ({whole})")
+    return writer.function("flatten", "x1, x2")
+
+
+def _parts(
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    numbers: Sequence[int],
+    names: Sequence[str],
+    is_static: Callable[[Any], bool],
+) -> tuple[Writer, str, str, str] | None:
+    """Code that takes arguments apart, and what is written then for the raw values, their forms and the leaves."""
     writer = Writer()
     parameters = writer.fresh(), writer.fresh()
     leaves: list[tuple[str, type]] = []
@@ -109,18 +154,7 @@ def short_way(
         f"{data[name]}.shape, {name}.dtype, type({data[name]}), " if kind is Array else f"{kind.__name__}, "
         for name, kind in leaves
     )
-    whole = "".join(f"{name}, " for name, _ in leaves)
-    writer.constants.update(
-        entry=entry, unit=entry.unit, default_float=default_dtype.get, default_place=read_default_device
-    )
-    writer.lines += [
-        f"forms = ({forms})",
-        "known, dtype, place, unchanged, finish = entry.fast",
-        "if forms == known and default_float() is dtype and default_place() is place and not unit.eager:",
-        f"    if unchanged(): return finish({whole}{raws})",
-        f"return entry.run(({raws}), forms, ({whole}))",
-    ]
-    return writer.function("way", "x1, x2")
+    return writer, raws, forms, "".join(f"{name}, " for name, _ in leaves)
 
 
 class _Fixed:

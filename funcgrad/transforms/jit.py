@@ -21,7 +21,8 @@ from ..errors import OptionError, TreeError
 from ..numpy.creation import asarray
 from .arguments import placed
 from .captures import Captures, ClosedOverTracer, Itself
-from .dispatch import OTHER, short_way
+from .dispatch import OTHER, flattener, short_way
+from .donation import Donated, DonatingWay, Donation, inside, is_inside, moved
 from .entry import AS_IT_IS, Entry, assembled
 from .jit_call import JitCall
 from .nans import DebugTrace
@@ -61,11 +62,19 @@ def jit(
         f: a function of pytrees of arrays and numbers; without it, a decorator with these options.
         static_argnums, static_argnames: arguments that Python decides by: each different value (by == and hash) has
             programs of its own. Leaves that are neither arrays nor numbers are static anyway.
-        donate_argnums, donate_argnames: arguments that are not used after the call, whose memory the results may take.
+        donate_argnums, donate_argnames: arguments whose arrays are given away. After a call they are gone, the
+            first call included, with programs or without: to use one raises `DonatedArrayError`. Large results are
+            written over those that nobody else can see, so that a training step allocates little. What shares their
+            memory (views, `fnp.copy(x)`, NumPy arrays) stays as it is, and that memory is not written over. If f
+            raises, they stay, unless a program had begun to write over them (memory ran out, or by `np.errstate`).
+            Under another transform or another jit, and for what is no array, donation has no effect.
         inline, keep_unused: for programs written for JAX; without effect.
 
     Returns:
         A function of the same arguments. `grad`, `vmap` and `jvp` of it are compiled as well.
+
+    Raises:
+        OptionError: an argument is to be both static and donated.
 
     >>> import funcgrad as fg
     >>> @fg.jit
@@ -77,6 +86,11 @@ def jit(
     ...     return steps
     >>> [collatz(n) for n in (6, 7, 6, 7, 6)]
     [8, 16, 8, 16, 8]
+    >>> step = fg.jit(lambda w: w - 0.5, donate_argnums=0)
+    >>> w = fg.asarray([1.0, 2.0])
+    >>> new = step(w)
+    >>> w
+    Array(float32[2], donated to jit(<lambda>))
     """
     if f is None:
         return functools.partial(
@@ -88,7 +102,9 @@ def jit(
         )
     if not callable(f):
         raise OptionError(f"jit takes a function, not {type(f).__name__}")
-    return Jitted(f, static_argnums, static_argnames, donate_argnums, donate_argnames)
+    static = _ints(static_argnums), _strings(static_argnames)
+    donated = _ints(donate_argnums), _strings(donate_argnames)
+    return Donating(f, *static, *donated) if any(donated) else Jitted(f, *static)
 
 
 disabled = disable_jit.get
@@ -114,15 +130,12 @@ class Jitted:
     def __init__(
         self,
         f: Callable[..., Any],
-        static_argnums: int | Sequence[int],
-        static_argnames: str | Sequence[str],
-        donate_argnums: int | Sequence[int],
-        donate_argnames: str | Sequence[str],
+        static_argnums: tuple[int, ...],
+        static_argnames: tuple[str, ...],
     ):
         functools.update_wrapper(self, f, updated=())  # f may be one of these itself, with attributes of its own
         self.f = f
-        self.numbers, self.names = _both(f, _ints(static_argnums), _strings(static_argnames))
-        self.donated = _both(f, _ints(donate_argnums), _strings(donate_argnames))
+        self.numbers, self.names = _both(f, static_argnums, static_argnames)
         self.clear()
         _all.add(self)
 
@@ -141,9 +154,9 @@ class Jitted:
             for way in self.ways:
                 result = way(args, kwargs)
                 if result is not OTHER:
-                    return self.f(*args, **kwargs) if result is AS_IT_IS else result
+                    return self.as_it_is(*args, **kwargs) if result is AS_IT_IS else result
         if isinstance(trace, StageTrace | DebugTrace) or disable_jit():
-            return self.f(*args, **kwargs)
+            return self.as_it_is(*args, **kwargs)
         try:
             unit, leaves = self.unit(args, kwargs)
             if trace is None:
@@ -155,8 +168,13 @@ class Jitted:
                 outs = bind_call(trace, call, leaves)
                 info = call.learned[-1]
         except ClosedOverTracer:  # it cannot be compiled apart from where the tracer is
-            return self.f(*args, **kwargs)
+            return self.as_it_is(*args, **kwargs)
         return assembled(outs, info)
+
+    def as_it_is(self, *args: Any, **kwargs: Any) -> Any:
+        """f itself; in it nothing is donated, as in its programs."""
+        with inside():
+            return self.f(*args, **kwargs)
 
     def enter(self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Make the way short for the next arguments of this structure."""
@@ -164,10 +182,14 @@ class Jitted:
             self.entries[unit] = ONCE  # what is called once does not pay for it
             return
         if self.entries[unit] is ONCE:
-            self.entries[unit] = short_way(args, kwargs, self.numbers, self.names, is_static, Entry(unit))
+            self.entries[unit] = self.way(unit, args, kwargs)
         way = self.entries[unit]
         if way is not None and way not in self.ways:
             self.ways = (way, *self.ways[: MOST_WAYS - 1])
+
+    def way(self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[..., Any] | None:
+        """The short way for arguments like these."""
+        return short_way(args, kwargs, self.numbers, self.names, is_static, Entry(unit))
 
     def unit(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Unit, list[Any]]:
         """The compiled function of arguments of this form, and their leaves."""
@@ -205,8 +227,73 @@ class Jitted:
         """The function on leaves: the results that are arrays or numbers of the program, and a form for the rest."""
         whole = placed(statics, places, leaves)
         args, kwargs = tree.unflatten(structure, whole)
-        out = self.f(*[fixed.get(i, x) for i, x in enumerate(args)], **{**kwargs, **named})
+        with inside():
+            out = self.f(*[fixed.get(i, x) for i, x in enumerate(args)], **{**kwargs, **named})
         return taken_apart(out)
+
+
+class Donating(Jitted):
+    """A function under `jit` to which arguments are donated."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        static_argnums: tuple[int, ...],
+        static_argnames: tuple[str, ...],
+        donate_argnums: tuple[int, ...],
+        donate_argnames: tuple[str, ...],
+    ):
+        super().__init__(f, static_argnums, static_argnames)
+        self.given_numbers, self.given_names = _both(f, donate_argnums, donate_argnames)
+        both = sorted({*self.names}.intersection(self.given_names) or {*self.numbers}.intersection(self.given_numbers))
+        if both:
+            raise OptionError(f"jit: an argument is either static or donated, {both[0]!r} cannot be both")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        trace = current_trace()
+        if trace is not None and not isinstance(trace, DebugTrace):  # a transform may need the values once more
+            return super().__call__(*args, **kwargs)
+        if is_inside():
+            args, kwargs, _ = self.moved(args, kwargs)
+        call: Any = super().__call__
+        if trace is None and not disabled():
+            for way in self.ways:
+                result = way(args, kwargs)
+                if result is AS_IT_IS:
+                    call = self.as_it_is
+                    break
+                if result is not OTHER:
+                    return result
+        args, kwargs, arrays = self.moved(args, kwargs)
+        donation = Donation(getattr(self.f, "__name__", type(self.f).__name__), arrays)
+        result = call(*args, **kwargs)
+        donation.take()
+        return result
+
+    def moved(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any], list[Array]]:
+        """The arguments with new arrays in the place of the donated ones, and those."""
+        arrays = [x for x, given in self.leaves(args, kwargs) if given and type(x) in (Array, Donated)]
+        return tuple(moved(x, arrays) for x in args), {k: moved(x, arrays) for k, x in kwargs.items()}, arrays
+
+    def way(self, unit: Unit, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Callable[..., Any] | None:
+        flatten = flattener(args, kwargs, self.numbers, self.names, is_static)
+        if flatten is None:
+            return None
+        values = [(x, is_donated) for x, is_donated in self.leaves(args, kwargs) if is_value(x)]
+        return DonatingWay(unit, flatten, [i for i, (x, gone) in enumerate(values) if gone and isinstance(x, Array)])
+
+    def leaves(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[Any, bool]]:
+        """The leaves of all arguments that are not static, and whether they are donated."""
+
+        def places(numbers: Sequence[int]) -> set[int]:
+            return {n % len(args) for n in numbers if -len(args) <= n < len(args)}
+
+        static, given = places(self.numbers), places(self.given_numbers)
+        parts = [(x, i in given) for i, x in enumerate(args) if i not in static]
+        parts += [(x, k in self.given_names) for k, x in sorted(kwargs.items()) if k not in self.names]
+        return [(leaf, is_donated) for x, is_donated in parts for leaf in tree.leaves(x)]
 
 
 # ---- arguments and results ----------------------------------------------------------------------
@@ -286,8 +373,10 @@ def _both(f: Any, numbers: tuple[int, ...], names: tuple[str, ...]) -> tuple[tup
             p.kind is p.VAR_KEYWORD for p in inspect.signature(f).parameters.values()
         ):
             raise TreeError(f"jit: no argument is named {name!r}; the function takes ({', '.join(parameters)})")
-    found = [n for n in numbers if -len(parameters) <= n < len(parameters)]
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    positional = [name for name, p in inspect.signature(f).parameters.items() if p.kind in kinds]
+    found = [n for n in numbers if -len(positional) <= n < len(positional)]
     return (
-        (*numbers, *(parameters.index(name) for name in names if name in parameters)),
-        (*names, *(parameters[n] for n in found)),
+        (*numbers, *(positional.index(name) for name in names if name in positional)),
+        (*names, *(positional[n] for n in found)),
     )

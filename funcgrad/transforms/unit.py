@@ -27,10 +27,10 @@ from typing import Any
 import numpy as np
 
 from ..config import default_dtype, jit_warmup
-from ..core import Array, use_trace
+from ..core import Array, use_trace, wrap
 from ..device import CPU, default_device
 from ..errors import JitWarning
-from ..graph.ir import Var, type_of
+from ..graph.ir import Literal, Var, type_of
 from ..provenance import Origin, describe, here
 from .captures import Captures, ClosedOverTracer, Look, Snapshot, Unwatchable
 from .dispatch import wrapped
@@ -107,8 +107,14 @@ class Unit:
                 )
         return found
 
-    def execute(self, tree: Tree, raws: Sequence[Any], snapshot: Snapshot) -> Any:
+    def execute(self, tree: Tree, raws: Sequence[Any], snapshot: Snapshot, finish: Any = None) -> Any:
         """Run the path that the values take.
+
+        Args:
+            tree: the paths of such inputs.
+            raws: their values.
+            snapshot: what the function reads beside them.
+            finish: (last state, values) -> raw results, in the place of the state's program.
 
         Returns:
             (raw results, its end); None where it is new and must be recorded; (None, ...) where the function itself
@@ -130,7 +136,7 @@ class Unit:
                 state = following
             if state.eager:
                 return None, None
-            results = state.run(*live)
+            results = state.run(*live) if finish is None else finish(state, live)
         except Exception:  # of a kernel: the user's own line shall raise it, or catch it
             if state.node.effect:  # of the effect itself, which must not happen again
                 raise
@@ -178,6 +184,11 @@ class Unit:
             tree.unrecorded += 1
             return values, info
         atoms = [trace.atom(x) for x in outs]
+        if outs:  # a constant of the record stays when the user's array is donated
+            values = [
+                wrap(x._data) if type(x) is Array and type(a) is Literal else x
+                for x, a in zip(values, atoms, strict=True)
+            ]
         names = [*(x.variable for x in inputs), *variables]
         if self.has_changed(snapshot, states):
             return values, info
