@@ -27,7 +27,7 @@ from ..graph.ir import Var
 from .captures import Itself
 from .number import StagedNumber
 
-__all__ = ["python_state"]
+__all__ = ["asking", "python_state"]
 
 _ATOMS = frozenset([int, bool, str, bytes, type(None), types.EllipsisType, range])
 _THEMSELVES = (np.dtype, np.ufunc, types.ModuleType, Primitive)
@@ -65,9 +65,8 @@ def python_state(
     Returns:
         (a key, the variables in it in order); None where two questions asked here can never be known to be the same.
     """
-    while frame is not None and frame.f_code.co_filename in _PLUMBING:
-        frame = frame.f_back
-    if frame is None or frame.f_lasti not in at_a_branch(frame.f_code) or trace.compared > MOST_PARTS_OF_A_RUN:
+    frame = asking(frame)
+    if frame is None or trace.compared > MOST_PARTS_OF_A_RUN:
         return None
     reading = Reading(staged, trace)
     key: list[Any] = []
@@ -87,6 +86,13 @@ def python_state(
     if frame is None:
         return None
     return tuple(key), tuple(reading.variables)
+
+
+def asking(frame: Any) -> Any:
+    """The frame that asks for a value, if it does so at a branch where it holds nothing but locals."""
+    while frame is not None and frame.f_code.co_filename in _PLUMBING:
+        frame = frame.f_back
+    return None if frame is None or frame.f_lasti not in at_a_branch(frame.f_code) else frame
 
 
 class Reading:
@@ -109,6 +115,9 @@ class Reading:
         if kind in self.staged and x.trace is self.trace:
             # which of the variables it is counts too: `x is y` now need not be so in the next turn
             return "staged", x.variable.type, self.variables.setdefault(x.variable, len(self.variables))
+        if kind is Array and id(x) in self.trace.hidden:  # an input, and another array in the next call
+            var = self.trace.hidden[id(x)][1]
+            return "hidden", var.type, self.variables.setdefault(var, len(self.variables))
         if kind is float or kind is complex:
             return kind, repr(x)
         if kind in _ATOMS:

@@ -6,6 +6,7 @@ grad(jit(f))(x)    the unit of f's forward pass, whose path holds the backward p
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,8 +18,10 @@ from ..graph.passes import simplify
 from ..numpy.creation import asarray, zeros_like
 from .arguments import placed
 from .dispatch import wrapped
+from .frames import asking
 from .grad import vjp
 from .jvp import jvp
+from .loop_pull import LoopUnit
 from .stage import StageTrace, Unstaged
 from .unit import Unit, on_numpy
 from .vmap import vmap
@@ -132,13 +135,22 @@ def pulled(unit: Unit, wanted: tuple[int, ...]) -> PullUnit:
 
 
 class CutTrace(StageTrace):
-    """Also knows the tracer of each variable, so that a record can be cut in two."""
+    """Also knows the tracer of each variable, so that a record can be cut in two, and whether Python loops."""
 
-    __slots__ = ("tracers",)
+    __slots__ = ("branches", "tracers", "turns")
 
     def __init__(self, hidden: Any):
         super().__init__(hidden)
         self.tracers: dict[Var, Any] = {v: x for x, v in self.hidden.values()}
+        self.branches: set[tuple[Any, int]] = set()  # the instructions of frames that asked
+        self.turns = False  # whether one asked again
+
+    def note(self, atom: Any, kind: str, answer: Any) -> None:
+        super().note(atom, kind, answer)
+        frame = asking(sys._getframe(1))
+        if frame is not None:
+            self.turns = self.turns or (frame, frame.f_lasti) in self.branches
+            self.branches.add((frame, frame.f_lasti))
 
     def named(self, value: Any, var: Var) -> Any:
         self.tracers[var] = made = super().named(value, var)
@@ -177,12 +189,19 @@ class PullUnit(Unit):
     """A unit's forward pass for reverse mode.
 
     Forward and backward are recorded as one, and the record is cut where the cotangents come in: what the second part
-    reads of the first are the residuals.
+    reads of the first are the residuals. Of a loop each number of turns would be a path: where one can be rolled, the
+    function is differentiated state by state (`loop_pull.py`).
     """
 
     def __init__(self, unit: Unit, wanted: tuple[int, ...]):
         super().__init__(f"grad of {unit.name}", self.without_programs, unit.captures)
         self.unit, self.wanted = unit, wanted
+        self.loops: LoopUnit | None = None
+
+    def __call__(self, leaves: Sequence[Any]) -> tuple[Sequence[Any], Any]:
+        if self.loops is not None and not self.eager and (found := self.loops.pulled(leaves)) is not None:
+            return found
+        return super().__call__(leaves)
 
     def without_programs(self, leaves: Sequence[Any]) -> tuple[Sequence[Any], Any]:
         """Results, and the pullback of a tape."""
@@ -202,11 +221,17 @@ class PullUnit(Unit):
         return CutTrace(hidden)
 
     def run(self, trace: Any, inputs: Sequence[Any]) -> tuple[Sequence[Any], Any]:
-        with use_trace(trace):
-            outs, pull, info = self.differentiated(inputs)
+        try:
+            with use_trace(trace):
+                outs, pull, info = self.differentiated(inputs)
+        finally:
+            trace.branches.clear()  # it holds frames
+        if trace.turns and self.unit.base is not None and self.loops is None:
+            key = "state by state"
+            self.loops = self.of(key, lambda: LoopUnit(self.unit, self.wanted, self))  # type: ignore[assignment]
         record = trace.record
         asked, done = len(record.segments), len(record.eqns)
-        smooth = [i for i, x in enumerate(outs) if is_inexact(x.dtype)]
+        smooth = [i for i, x in enumerate(outs) if isinstance(x, Array) and is_inexact(x.dtype)]
         cts = [trace.input(zeros_like(trace.read(outs[i]))) for i in smooth]
         with use_trace(trace):
             given = placed([None] * len(outs), smooth, cts)

@@ -41,6 +41,7 @@ __all__ = [
     "Unknown",
     "Unstaged",
     "answer_key",
+    "plain",
 ]
 
 LARGEST_ANSWER = 64
@@ -65,7 +66,12 @@ class StageTracer(Tracer):
         if not is_running(self.trace):
             raise self.leaked("reading a value")
         self.trace.ask(self)
-        return self.inner
+        return plain(self.inner)
+
+    def shown(self) -> Array:
+        """The value for another library, which refuses it where it has a derivative: it would be lost there."""
+        value = self.concrete()
+        return self.inner if isinstance(self.inner, Tracer) else value
 
     def rows(self, dim: int) -> Array:
         """All examples, if they are equal: a record holds one path, and no batch that parts."""
@@ -78,19 +84,26 @@ class StageTracer(Tracer):
             self.trace.abandon("examples of a batch part there")
         else:
             first.concrete()
-        return self.inner
+        return plain(self.inner)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return self.concrete().__array__(dtype, copy)
+        return self.shown().__array__(dtype, copy)
 
     def for_numpy(self, use: str, advice: str) -> np.ndarray[Any, Any]:
         return self.__array__()
 
     def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
-        return self.concrete().__dlpack__(copy=copy, **kwargs)
+        return self.shown().__dlpack__(copy=copy, **kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self.inner.__dlpack_device__()
+        return plain(self.inner).__dlpack_device__()
+
+
+def plain(x: Any) -> Any:
+    """The value without the derivative that a record's values may carry."""
+    while isinstance(x, Tracer):
+        x = x.inner
+    return x
 
 
 class Unstaged(BaseException):  # never seen by users, and not to be caught by them
@@ -262,7 +275,7 @@ class StageTrace(Trace):
             return
         one = x.inner.size == 1
         kind = "bool" if one and x.dtype.kind == "b" else "int" if one and x.dtype.kind in "iu" else "bytes"
-        self.note(x.variable, kind, answer_key(x.inner, kind))
+        self.note(x.variable, kind, answer_key(plain(x.inner), kind))
 
     def ask_number(self, x: StagedNumber) -> None:
         """Note that Python reads this number."""

@@ -103,19 +103,29 @@ class Merging:
 
     def flow(self) -> None:
         """Which values live before and after each node."""
-        live: dict[Node, set[Var]] = {}
-        for node in reversed(self.nodes):  # children before their parents
-            needed = set().union(*(live[child] for child in node.children.values()))
-            # in a loop every local is kept, so that the program of each turn is alike
-            kept = node.locals if node in self.turns else ()
-            rest = sorted(needed.difference(kept), key=self.tree.order.__getitem__)
-            self.after[node] = (*kept, *rest)
-            read = {a for e in node.eqns for a in e.operands if isinstance(a, Var)}
-            read.update(a for a in node.outputs if isinstance(a, Var))
-            if node.question is not None and isinstance(node.question.atom, Var):
-                read.add(node.question.atom)
-            made = {v for e in node.eqns for v in e.outs}
-            live[node] = read.union(self.after[node]) - made
+        inputs = set(self.tree.inputs)
+        carried: dict[Any, set[Var]] = {}  # by what Python could act on: inputs that a turn needs, and no local holds
+        known = -1
+        while known != (count := sum(map(len, carried.values()))):  # the last recorded turn needs them no less
+            known = count
+            live: dict[Node, set[Var]] = {}
+            for node in reversed(self.nodes):  # children before their parents
+                needed = set().union(*(live[child] for child in node.children.values()))
+                kept: tuple[Var, ...] = ()
+                if node in self.turns:
+                    # in a loop every local is kept, so that the program of each turn is alike
+                    kept = node.locals
+                    own = carried.setdefault(node.python, set())
+                    own |= needed.intersection(inputs).difference(kept)
+                    needed |= own
+                rest = sorted(needed.difference(kept), key=self.tree.order.__getitem__)
+                self.after[node] = (*kept, *rest)
+                read = {a for e in node.eqns for a in e.operands if isinstance(a, Var)}
+                read.update(a for a in node.outputs if isinstance(a, Var))
+                if node.question is not None and isinstance(node.question.atom, Var):
+                    read.add(node.question.atom)
+                made = {v for e in node.eqns for v in e.outs}
+                live[node] = read.union(self.after[node]) - made
         for node in self.nodes:
             for child in node.children.values():
                 self.before[child] = self.after[node]
@@ -136,7 +146,8 @@ class Merging:
             if node in self.turns:
                 key = node.python, id(program), self.after[node][len(node.locals) :]
                 state = here.get(key)
-            if state is None:
+            if state is None or (known is not None and known.is_of(node, program)):
+                # where their parents are one state they are one as well, whatever the path has come by before
                 state = known or State(node, program)
             if (known is not None and state is not known) or not state.is_of(node, program):
                 raise TwoFutures(blame)

@@ -140,7 +140,9 @@ def call_nodes(
     """A node for each result of a call that has a derivative."""
     node = Node(_Pulled(call.name, len(outs), pull), (), {}, None, parents)  # type: ignore[arg-type]
     return [
-        Node(_Result(i), (), {}, None, (node,)) if is_inexact(x.dtype) else None  # type: ignore[arg-type]
+        Node(_Result(i), (), {}, None, (node,))  # type: ignore[arg-type]
+        if isinstance(x, Array) and is_inexact(x.dtype)  # of a jitted function it may be a Python number
+        else None
         for i, x in enumerate(outs)
     ]
 

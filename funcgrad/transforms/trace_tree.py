@@ -26,7 +26,7 @@ from .remains import PLAIN, difference
 from .stage import Question, Recording
 from .states import State, below, states
 
-__all__ = ["Impure", "Node", "Tree", "answer_text"]
+__all__ = ["Impure", "Node", "Tree", "answer_text", "asking"]
 
 MOST_ANSWERS = 64
 """How many different answers a question may have before its site runs without programs."""
@@ -236,16 +236,22 @@ class Tree:
         key = None if known_as is None else (known_as, question and question.kind, again)
         program = self.interned.get(key)
         if program is None:
-            graph = simplify(whole)
-            if question is None:
-                program = numpy_program(graph, numpy=self.numpy)
-            else:
-                asked = Graph(graph.inputs, graph.eqns, graph.outputs[:-1])
-                program = numpy_program(asked, (graph.outputs[-1], question.kind), self.numpy, again)
+            program = self.compiled(whole, None if question is None else question.kind, again)
             if key is not None:
                 self.interned[key] = program
         self.programs[node, again] = before, after, program
         return program
+
+    def compiled(self, graph: Graph, kind: str | None, again: bool) -> Any:
+        """A stretch as what runs; where a question is asked of a `kind`, of the graph's last output."""
+        return asking(simplify(graph), kind, self.numpy, again)
+
+
+def asking(graph: Graph, kind: str | None, numpy: bool, again: bool = False) -> Program:
+    """The program of a graph, of whose last output a question of that kind is asked, if any."""
+    if kind is None:
+        return numpy_program(graph, numpy=numpy)
+    return numpy_program(Graph(graph.inputs, graph.eqns, graph.outputs[:-1]), (graph.outputs[-1], kind), numpy, again)
 
 
 # ---- is it the same? ----------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class Unit:
                 while len(self.trees) >= MOST_KINDS:
                     del self.trees[next(iter(self.trees))]
                 inputs = (*leaves, *snapshot.arrays)
-                found = self.trees.setdefault(key, Tree([Var(type_of(x)) for x in inputs], on_numpy(inputs)))
+                found = self.trees.setdefault(key, self.new_tree([Var(type_of(x)) for x in inputs], on_numpy(inputs)))
                 found.changed = snapshot.changed
             self.settings += bool(snapshot.changed)
             if self.settings == MOST_SETTINGS:
@@ -106,6 +106,10 @@ class Unit:
                     here(),
                 )
         return found
+
+    def new_tree(self, inputs: Sequence[Var], numpy: bool) -> Tree:
+        """A tree without paths."""
+        return Tree(inputs, numpy)
 
     def execute(self, tree: Tree, raws: Sequence[Any], snapshot: Snapshot, finish: Any = None) -> Any:
         """Run the path that the values take.
