@@ -1,32 +1,35 @@
 """`jit`: a function that is recorded as it runs, and runs as compiled programs from then on.
 
-What a call does stands in `unit.py`, the tree of a function's paths in `trace_tree.py`, a path's recording in
-`stage.py`, and what a function reads beside its arguments in `captures.py`. Here arguments are taken apart.
+    call(args):
+        under a trace that records, or where f closes over a value of a transform: f itself
+        under another trace: its transform of this jitted function, compiled in turn        jit_call.py
+        all but the values as in the last call: that call's program, at once                dispatch.py, entry.py
+        else: take the arguments apart, and find the tree of paths of such inputs           jit_arguments.py
+              go from question to question, with the values that are alive                  unit.py, states.py
+              where nothing is known: run f, record what it does, graft it on               stage.py, trace_tree.py
+
+What f reads beside its arguments is looked at before each call (`captures.py`).
 """
 
 from __future__ import annotations
 
 import functools
-import inspect
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import tree
 from ..config import disable_jit
 from ..core import Array, bind_call, current_trace
-from ..errors import OptionError, TreeError
-from ..numpy.creation import asarray
+from ..errors import OptionError
 from .arguments import placed
-from .captures import Captures, ClosedOverTracer, Itself
+from .captures import Captures, ClosedOverTracer
 from .dispatch import OTHER, flattener, short_way
 from .donation import Donated, DonatingWay, Donation, inside, is_inside, moved
 from .entry import AS_IT_IS, Entry, assembled
+from .jit_arguments import as_value, both_ways, ints, is_static, is_value, orders, static_key, strings, taken_apart
 from .jit_call import JitCall
 from .nans import DebugTrace
-from .number import StagedNumber
 from .reachable import reach
 from .stage import StageTrace
 from .unit import Unit
@@ -102,8 +105,8 @@ def jit(
         )
     if not callable(f):
         raise OptionError(f"jit takes a function, not {type(f).__name__}")
-    static = _ints(static_argnums), _strings(static_argnames)
-    donated = _ints(donate_argnums), _strings(donate_argnames)
+    static = ints(static_argnums), strings(static_argnames)
+    donated = ints(donate_argnums), strings(donate_argnames)
     return Donating(f, *static, *donated) if any(donated) else Jitted(f, *static)
 
 
@@ -135,7 +138,7 @@ class Jitted:
     ):
         functools.update_wrapper(self, f, updated=())  # f may be one of these itself, with attributes of its own
         self.f = f
-        self.numbers, self.names = _both(f, static_argnums, static_argnames)
+        self.numbers, self.names = both_ways(f, static_argnums, static_argnames)
         self.clear()
         _all.add(self)
 
@@ -244,7 +247,7 @@ class Donating(Jitted):
         donate_argnames: tuple[str, ...],
     ):
         super().__init__(f, static_argnums, static_argnames)
-        self.given_numbers, self.given_names = _both(f, donate_argnums, donate_argnames)
+        self.given_numbers, self.given_names = both_ways(f, donate_argnums, donate_argnames)
         both = sorted({*self.names}.intersection(self.given_names) or {*self.numbers}.intersection(self.given_numbers))
         if both:
             raise OptionError(f"jit: an argument is either static or donated, {both[0]!r} cannot be both")
@@ -294,89 +297,3 @@ class Donating(Jitted):
         parts = [(x, i in given) for i, x in enumerate(args) if i not in static]
         parts += [(x, k in self.given_names) for k, x in sorted(kwargs.items()) if k not in self.names]
         return [(leaf, is_donated) for x, is_donated in parts for leaf in tree.leaves(x)]
-
-
-# ---- arguments and results ----------------------------------------------------------------------
-
-
-def is_value(x: Any) -> bool:
-    """Is this leaf an input of the program? Everything else is static, bools too."""
-    return (
-        isinstance(x, Array | StagedNumber | np.ndarray | np.generic)
-        or type(x) in (int, float, complex)
-        or hasattr(x, "__array__")
-        or hasattr(x, "__dlpack__")
-    )
-
-
-def is_static(x: Any) -> bool:
-    """Is this object a leaf that is no input?"""
-    return not is_value(x) and bool(tree.structure(x).is_leaf())
-
-
-def as_value(x: Any) -> Any:
-    """A leaf as an array; Python's numbers stay what they are."""
-    return x if type(x) in (int, float, complex) or isinstance(x, Array) else asarray(x)
-
-
-def static_key(x: Any) -> Any:
-    """What tells a static leaf from others: its value if it has a hash, else itself."""
-    if x is None or type(x) in (str, bool):
-        return x
-    if isinstance(x, float | complex):
-        return type(x), repr(x)
-    try:
-        hash(x)
-    except TypeError:
-        return Itself(x)
-    return type(x), x
-
-
-def orders(x: Any) -> Any:
-    """The orders of the keys of all dicts in a tree, to which its structure is blind."""
-    if isinstance(x, dict):
-        return (*x, *(orders(v) for v in x.values() if isinstance(v, dict | list | tuple)))
-    if isinstance(x, list | tuple):
-        return tuple(orders(v) for v in x if isinstance(v, dict | list | tuple))
-    return None
-
-
-def taken_apart(out: Any) -> tuple[list[Any], Any]:
-    """A result as its arrays, and the rest of it."""
-    leaves, structure = tree.flatten(out)
-    places = [i for i, x in enumerate(leaves) if isinstance(x, Array | StagedNumber)]
-    values = [leaves[i] for i in places]
-    for i in places:
-        leaves[i] = None
-    return values, (structure, leaves, places)
-
-
-# ---- options ------------------------------------------------------------------------------------
-
-
-def _ints(given: int | Sequence[int]) -> tuple[int, ...]:
-    return (given,) if isinstance(given, int) else tuple(given)
-
-
-def _strings(given: str | Sequence[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _both(f: Any, numbers: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Positions and names of the same arguments, so that either way of passing them is recognised."""
-    try:
-        parameters = list(inspect.signature(f).parameters)
-    except (TypeError, ValueError):
-        return numbers, names
-    for name in names:
-        if name not in parameters and not any(
-            p.kind is p.VAR_KEYWORD for p in inspect.signature(f).parameters.values()
-        ):
-            raise TreeError(f"jit: no argument is named {name!r}; the function takes ({', '.join(parameters)})")
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    positional = [name for name, p in inspect.signature(f).parameters.items() if p.kind in kinds]
-    found = [n for n in numbers if -len(positional) <= n < len(positional)]
-    return (
-        (*numbers, *(positional.index(name) for name in names if name in positional)),
-        (*names, *(positional[n] for n in found)),
-    )
