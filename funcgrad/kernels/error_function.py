@@ -40,7 +40,7 @@ INVERSE_CENTRE = 0.75
 _BLOCK = 16384
 
 
-class _Fits(NamedTuple):
+class Fits(NamedTuple):
     """The fits for one dtype; coefficients of the highest power first."""
 
     erf_centre: tuple[float, ...]
@@ -56,7 +56,7 @@ class _Fits(NamedTuple):
     least_gap: float  # the smallest 1 - y for y < 1
 
 
-_FLOAT64 = _Fits(
+_FLOAT64 = Fits(
     erf_centre=(
         -7.779428059369655e-10, 1.371095801175014e-08, -1.6206308401461113e-07, 1.644713084614713e-06,
         -1.4924712240992489e-05, 0.00012055293573597852, -0.0008548325929199492, 0.005223977606115972,
@@ -104,7 +104,7 @@ _FLOAT64 = _Fits(
     least_gap=2.0**-53,
 )  # fmt: skip
 
-_FLOAT32 = _Fits(
+_FLOAT32 = Fits(
     erf_centre=(
         7.853731e-05, -0.0008010151, 0.005188322, -0.02685381, 0.11283585, -0.37612626, 0.12837917,
     ),
@@ -140,6 +140,11 @@ _FLOAT32 = _Fits(
 )  # fmt: skip
 
 
+def fits_of(dtype: np.dtype[Any]) -> Fits:
+    """The fits for float32 or float64, for who evaluates them elsewhere."""
+    return {"float32": _FLOAT32, "float64": _FLOAT64}[dtype.name]
+
+
 def erf(xp: Any, x: Raw) -> Raw:
     """The error function of a float32 or float64 array."""
     return _in_blocks(_erf, xp, x)
@@ -155,7 +160,7 @@ def erfinv(xp: Any, y: Raw) -> Raw:
     return _in_blocks(_erfinv, xp, y)
 
 
-def _in_blocks(function: Callable[[Any, Raw, _Fits], Raw], xp: Any, x: Raw) -> Raw:
+def _in_blocks(function: Callable[[Any, Raw, Fits], Raw], xp: Any, x: Raw) -> Raw:
     fits = _fits_for(xp, x)
     if not isinstance(x, (np.ndarray, np.generic)):
         return function(xp, x, fits)
@@ -167,7 +172,7 @@ def _in_blocks(function: Callable[[Any, Raw, _Fits], Raw], xp: Any, x: Raw) -> R
     return result
 
 
-def _fits_for(xp: Any, x: Raw) -> _Fits:
+def _fits_for(xp: Any, x: Raw) -> Fits:
     if x.dtype == xp.float64:
         return _FLOAT64
     if x.dtype == xp.float32:
@@ -180,14 +185,14 @@ def _fits_for(xp: Any, x: Raw) -> _Fits:
 # warning is raised.  clip keeps nan and the sign of -0.0.
 
 
-def _erf(xp: Any, x: Raw, fits: _Fits) -> Raw:
+def _erf(xp: Any, x: Raw, fits: Fits) -> Raw:
     size = xp.abs(x)
     a = xp.clip(size, CENTRE, fits.erf_end)
     tail = 1.0 - xp.exp(-a * a) * _polynomial(fits.erf_scale / (fits.erf_scale + a), fits.erf_tail)
     return _select(xp, size < CENTRE, _erf_centre(xp, x, fits), xp.copysign(tail, x))
 
 
-def _erfc(xp: Any, x: Raw, fits: _Fits) -> Raw:
+def _erfc(xp: Any, x: Raw, fits: Fits) -> Raw:
     size = xp.abs(x)
     tail = _erfc_tail(xp, xp.clip(size, CENTRE, fits.erfc_end), fits)
     sign = xp.copysign(xp.ones_like(x), x)
@@ -195,7 +200,7 @@ def _erfc(xp: Any, x: Raw, fits: _Fits) -> Raw:
     return _select(xp, size < CENTRE, 1.0 - _erf_centre(xp, x, fits), outside)
 
 
-def _erfinv(xp: Any, y: Raw, fits: _Fits) -> Raw:
+def _erfinv(xp: Any, y: Raw, fits: Fits) -> Raw:
     size = xp.abs(y)
     c = xp.clip(y, -INVERSE_CENTRE, INVERSE_CENTRE)
     centre = c + c * _ratio(INVERSE_CENTRE**2 - c * c, fits.inverse_centre)
@@ -217,12 +222,12 @@ def _select(xp: Any, condition: Raw, yes: Raw, no: Raw) -> Raw:
     return yes * taken + no * (1.0 - taken)
 
 
-def _erf_centre(xp: Any, x: Raw, fits: _Fits) -> Raw:
+def _erf_centre(xp: Any, x: Raw, fits: Fits) -> Raw:
     c = xp.clip(x, -CENTRE, CENTRE)
     return c + c * _polynomial(c * c, fits.erf_centre)
 
 
-def _erfc_tail(xp: Any, a: Raw, fits: _Fits) -> Raw:
+def _erfc_tail(xp: Any, a: Raw, fits: Fits) -> Raw:
     """erfc(a) for CENTRE <= a <= fits.erfc_end.
 
     Rounding a^2 would cost a relative error of a^2 roundings (700 at the end).  So a = high + low, where
