@@ -371,7 +371,7 @@ class JitWarning(UserWarning):
     Fails::
 
         f = fg.jit(lambda x: x + np.random.rand())       # not pure: another number on each run
-        [f(1.0) for _ in range(3)]
+        [f(1.0) for _ in range(5)]
 
     Works::
 
