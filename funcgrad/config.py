@@ -6,6 +6,7 @@ with config.default_dtype("float64"):     # set it inside the block only
     ...
 
 default_dtype      of floats that no array decides
+c_compiler         whether jit compiles its loops from C
 debug_nans         raise at the first operation that makes a NaN, with its line
 debug_infs         the same for infinities
 debug_key_reuse    warn where one random key is drawn from at two places
@@ -24,6 +25,7 @@ import numpy as np
 __all__ = [
     "Setting",
     "Switch",
+    "c_compiler",
     "debug_infs",
     "debug_key_reuse",
     "debug_nans",
@@ -74,6 +76,17 @@ class Switch(Generic[T]):
         return f"<config.{self._name}: {self()!r}>"
 
 
+def _one_of(*choices: str) -> Callable[[Any], str]:
+    """A parser of one of some words."""
+
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"{value!r} is none of {', '.join(map(repr, choices))}")
+        return str(value)
+
+    return parse
+
+
 def _float_dtype(dtype: Any) -> np.dtype[Any]:
     parsed = np.dtype(dtype)
     if parsed.kind != "f":
@@ -104,6 +117,12 @@ disable_jit: Switch[bool] = Switch(
     False,
     bool,
     "Run functions under `jit` as they are, line by line, for a debugger.",
+)
+c_compiler: Switch[str] = Switch(
+    "c_compiler",
+    "auto",
+    _one_of("auto", "always", "never"),
+    "Whether `jit` compiles its loops from C: 'auto' for programs that are large or called often, 'always', 'never'.",
 )
 jit_warmup: Switch[int] = Switch(
     "jit_warmup",

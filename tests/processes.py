@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 
-def run_alone(program: str) -> subprocess.CompletedProcess[str]:
-    """What the program printed; it may import the modules of the tests."""
+def run_alone(program: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What the program printed; it may import the modules of the tests, and has these variables in its environment."""
     return subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])},
+        env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])},
         capture_output=True,
         text=True,
         timeout=120,

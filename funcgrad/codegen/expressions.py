@@ -121,7 +121,7 @@ DTYPES = {"bool_" if dtype.name == "bool" else dtype.name: np.dtype(dtype.name) 
 RESERVED = frozenset({
     *keyword.kwlist, *dir(builtins), *DTYPES,
     "np", "xp", "inf", "nan", "array", "call", "number", "run", "select", "plain", "program", "tile", "rows",
-    "begun", "step", "entry", "flags", "history", "entries",
+    "begun", "mend", "step", "entry", "flags", "history", "entries",
 })  # fmt: skip
 """Names that no variable may have, nor the name of an operation."""
 

@@ -31,6 +31,9 @@ from ..core import Call, raw, wrap
 from ..device import bytes_of, dtype_of, namespace
 from ..graph.ir import Atom, Graph
 from . import tiles
+from .c.linking import link, mend
+from .c.native_writer import NativeWriter
+from .c.toolchain import toolchain
 from .expressions import DTYPES
 from .order import dying_soon
 from .writer import Writer
@@ -49,12 +52,13 @@ class Program:
             inputs: it is empty as long as nothing is written over yet.
     """
 
-    __slots__ = ("__weakref__", "constants", "function", "source", "taken")
+    __slots__ = ("__weakref__", "compiled", "constants", "function", "source", "taken")
 
     def __init__(
         self, source: str, function: Callable[..., Any], constants: tuple[Any, ...], taken: tuple[int, ...] = ()
     ):
         self.source, self.function, self.constants, self.taken = source, function, constants, taken
+        self.compiled = ""  # the text in C of the nests that it calls
 
     def __call__(self, *raws: Any) -> Any:
         return self.function(*raws)
@@ -69,6 +73,7 @@ def numpy_program(
     numpy: bool = True,
     again: bool = False,
     donated: Sequence[int] = (),
+    native: bool = False,
 ) -> Program:
     """The graph as a program of array functions.
 
@@ -82,20 +87,31 @@ def numpy_program(
         donated: inputs whose arrays nobody else has, and nobody looks at after the call: NumPy arrays which own their
             memory and may be written to. Large results are written over those that are dead by then (`Program.taken`),
             behind all that raises an error of its own.
+        native: whether what stands between products and convolutions is compiled from C, if there is a compiler.
 
     Returns:
         A `Program`; the same one for the same text and the same constants, as long as somebody has it.
     """
     if donated:
         graph = dying_soon(graph, [graph.inputs[i] for i in donated])
-    writer = Writer(graph, ask, numpy, planned=numpy and not again, again=again, donated=donated)
+    options: dict[str, Any] = {"planned": numpy and not again, "again": again, "donated": donated}
+    writer = Writer(graph, ask, numpy, **options)
+    compiled = ""
+    tools = toolchain() if native and numpy and not again else None
+    if tools is not None:
+        written = NativeWriter(graph, ask, numpy, **options)
+        written.source()
+        if written.nests and (text := link(written, tools)) is not None:
+            writer, compiled = written, text
     source = writer.source()
     if writer.trusted:
         writer.bound[writer.plain] = _interned(Writer(graph, ask, numpy, planned=False))
     for part in writer.functions:
         if part.trusted:
             writer.bound[part.plain] = _interned(Writer(part.graph, None, numpy, planned=False))
-    return _interned(writer, source)
+    program = _interned(writer, source)
+    program.compiled = compiled
+    return program
 
 
 # ---- one program a text ------------------------------------------------------------------------
@@ -211,6 +227,7 @@ _SCOPE: dict[str, Any] = {
     "array_bytes": bytes_of,
     "history": _history,
     "entries": _entries,
+    "mend": mend,
     "run": tiles.run,
     "select": tiles.select,
 }

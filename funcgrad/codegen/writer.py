@@ -81,13 +81,13 @@ class Writer:
         self.names = _python_names(graph)
         self.finals = (*graph.outputs, *([ask[0]] if ask else ()))
         self.uses = used_by(graph.eqns, self.finals)
-        planned = planned and any(is_large(out) for eqn in graph.eqns for out in eqn.outs)
+        planned = planned and (self.plans_small or any(is_large(out) for eqn in graph.eqns for out in eqn.outs))
         self.given = {v: v for v in (graph.inputs[i] for i in donated)} if planned else {}
         """By value, the donated input in whose memory it is."""
         self.taken: list[int] = []
         """Which inputs are written over."""
         self.memory = Memory(graph, self.given) if planned else None
-        self.steps = list(graph.eqns) if self.memory is None else schedule(graph, self.memory)
+        self.steps: list[Any] = list(graph.eqns) if self.memory is None else self.arranged(self.memory)
         self.last = self._last_reads()
         self.sharers = self._sharers()
         self.safe = self._safe()
@@ -104,10 +104,10 @@ class Writer:
         """The whole text."""
         if not self.lines:
             for i, step in enumerate(self.steps):
-                if isinstance(step, Group):
-                    self._write_group(i, step)
-                else:
+                if isinstance(step, Eqn):
                     self._write_eqn(i, step)
+                else:
+                    self._write_group(i, step)
             self._write_return()
         names = ", ".join(self.names[v] for v in self.graph.inputs)
         lines = self.lines
@@ -121,10 +121,19 @@ class Writer:
         """The name of a function of the text that does what a graph says."""
         found = next((f for f in self.functions if f.graph is graph), None)
         if found is None:
-            found = Writer(graph, None, self.numpy, self.planned, False, self, f"{kind}{len(self.functions)}")
+            found = type(self)(graph, None, self.numpy, self.planned, False, self, f"{kind}{len(self.functions)}")
             self.functions.append(found)
             found.source()  # so that what it calls is written before it
         return found.name
+
+    # ---- what another writer does otherwise ------------------------------------------------------
+
+    plans_small = False
+    """Whether there are plans for small arrays, too."""
+
+    def arranged(self, memory: Memory) -> list[Any]:
+        """The equations in the order in which they are written, some of them in groups."""
+        return schedule(self.graph, memory)
 
     # ---- what is known ---------------------------------------------------------------------------
 
@@ -132,7 +141,7 @@ class Writer:
         """The step after which each variable is read no more; outputs are read after all."""
         last: dict[Var, int] = {}
         for i, step in enumerate(self.steps):
-            for eqn in step.eqns if isinstance(step, Group) else (step,):
+            for eqn in (step,) if isinstance(step, Eqn) else step.eqns:
                 last.update((out, i) for out in eqn.outs)
                 last.update((a, i) for a in eqn.operands if isinstance(a, Var))
         last.update((a, len(self.steps)) for a in self.finals if isinstance(a, Var))

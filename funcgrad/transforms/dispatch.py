@@ -248,7 +248,16 @@ def assembler(form: Any, given: Sequence[int | None]) -> Callable[..., Any]:
     return writer.function("assemble", "results, leaves")
 
 
-def finisher(form: Any, given: Sequence[int | None], count: int, node: Any, program: Any, failed: Any) -> Any:
+def finisher(
+    form: Any,
+    given: Sequence[int | None],
+    count: int,
+    node: Any,
+    program: Any,
+    failed: Any,
+    ripe: int = -1,
+    ripen: Callable[[], None] | None = None,
+) -> Any:
     """(leaves of the arguments, raw ones) -> the function's result, by a program of the raw ones, or `failed`.
 
     Args:
@@ -257,11 +266,15 @@ def finisher(form: Any, given: Sequence[int | None], count: int, node: Any, prog
         node: counts the calls.
         program: raw arrays and numbers -> raw results.
         failed: what is given where the program raises.
+        ripe, ripen: what is done once the program has run so often.
     """
     writer = Writer()
     leaves, raws = ("".join(f"{letter}{i}, " for i in range(count)) for letter in "xd")
-    writer.constants.update(node=node, program=program, failed=failed)
-    writer.lines += [f"try: results = program({raws})", "except Exception: return failed", "node.hits += 1"]
+    writer.constants.update(node=node, program=program, failed=failed, ripen=ripen)
+    writer.lines += [f"try: results = program({raws})", "except Exception: return failed"]
+    writer.lines.append("node.hits = hits = node.hits + 1")
+    if ripe > 0:
+        writer.lines.append(f"if hits == {ripe}: ripen()")
     Form(form, given).write(writer, "results", lambda i: f"x{i}")
     return writer.function("finish", leaves + raws)
 

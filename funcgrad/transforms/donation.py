@@ -240,7 +240,7 @@ class DonatingWay:
         if not paths.numpy or plain is not state.program:  # another thread has just made it another program
             return state.program  # type: ignore[return-value]
         graph = simplify(Graph(before, tuple(node.eqns), tuple(node.outputs)))
-        return numpy_program(graph, donated=places)
+        return numpy_program(graph, donated=places, native=paths.native)
 
 
 def is_own(x: Any) -> bool:

@@ -23,6 +23,7 @@ __all__ = ["AS_IT_IS", "Entry", "assembled"]
 AS_IT_IS = object()
 """Says that the function must run without programs."""
 
+NOTHING: tuple[Any, ...] = (None, None, None, None, None)
 default_float, default_place = default_dtype.get, read_default_device
 
 
@@ -38,9 +39,9 @@ class Entry:
     def __init__(self, unit: Unit):
         self.unit = unit
         # of the last call: its forms, the settings, what it looked at, and the tree of all these
-        self.known: tuple[Any, ...] = (None, None, None, None, None)
+        self.known: tuple[Any, ...] = NOTHING
         # the same with what finishes the call in one go, where there is such a thing; see `dispatch.short_way`
-        self.fast: tuple[Any, ...] = (None, None, None, None, None)
+        self.fast: tuple[Any, ...] = NOTHING
 
     def run(self, raws: tuple[Any, ...], forms: tuple[Any, ...], leaves: tuple[Any, ...]) -> Any:
         """The function's result, or `AS_IT_IS`."""
@@ -79,7 +80,14 @@ class Entry:
             return
         node = start.node
         if node.finish is None:
-            node.finish = finisher(node.info, given(paths, node, count), count, node, start.run, AS_IT_IS)
+
+            def ripen() -> None:
+                self.unit.ripen(paths)
+                self.fast = NOTHING
+
+            ripe = -1 if paths.native else paths.ripe
+            form = node.info, given(paths, node, count), count
+            node.finish = finisher(*form, node, start.run, AS_IT_IS, ripe, ripen)
         known, dtype, place, at, of = self.known
         if at is look and of is paths:  # or another thread has been here
             self.fast = known, dtype, place, look.quick(), node.finish

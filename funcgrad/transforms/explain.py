@@ -77,7 +77,8 @@ def show(tree: Tree, root: Node, source: bool) -> None:
             shown.add(id(state))
         print(f"{indent}{label}{words(node, state)}")
         if source and state is not None and state.program is not None:
-            print("".join(f"{indent}    {line}\n" for line in state.program.source.splitlines()), end="")
+            for line in (state.program.source + state.program.compiled).splitlines():
+                print(f"{indent}    {line}")
         children: dict[Any, Node | State] = {**node.children, **({} if state is None else state.children)}
         deeper = indent + ("  " if len(children) > 1 and label else "")
         for answer, child in reversed(children.items()):

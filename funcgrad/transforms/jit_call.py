@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..codegen.numpy_program import numpy_program
+from ..codegen.worth import calls_until_native
 from ..core import Array, Call, bind_call, current_trace, use_trace
 from ..dtypes import is_inexact
 from ..graph.ir import Graph, Var, evaluate
@@ -167,12 +168,13 @@ class Backward:
         graph: from [*residuals, *cotangents] to the inputs' cotangents.
     """
 
-    __slots__ = ("count", "graph", "info", "program", "smooth", "uses")
+    __slots__ = ("count", "graph", "info", "program", "ripe", "smooth", "uses")
 
     def __init__(self, info: Any, count: int, smooth: Sequence[int], graph: Graph):
         self.info, self.count, self.smooth, self.graph = info, count, smooth, graph
         self.program: Any = None
         self.uses = 0
+        self.ripe = -1  # after how many it is compiled from C
 
     def __call__(self, residuals: Sequence[Any], cts: Sequence[Any]) -> list[Any]:
         """The inputs' cotangents, on values."""
@@ -180,7 +182,11 @@ class Backward:
         if self.uses == 1:  # once is not worth a program
             return evaluate(self.graph, [*residuals, *cts])
         if self.program is None:
-            self.program = numpy_program(simplify(self.graph), numpy=on_numpy((*residuals, *cts))).function
+            calls = calls_until_native(self.graph.eqns)
+            self.ripe = -1 if calls < 0 else self.uses + calls
+        if self.program is None or self.uses == self.ripe:
+            numpy, native = on_numpy((*residuals, *cts)), self.uses == self.ripe
+            self.program = numpy_program(simplify(self.graph), numpy=numpy, native=native).function
         raws = [x._data if isinstance(x, Array) else x for x in (*residuals, *cts)]
         return [wrapped(x) for x in self.program(*raws)]
 

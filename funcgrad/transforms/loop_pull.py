@@ -100,6 +100,9 @@ class LoopTree(Tree):
     def compiled(self, graph: Graph, kind: str | None, again: bool) -> Stretch:
         return Stretch(graph, kind, self.numpy)
 
+    def calls_until_native(self) -> int:
+        return -1
+
 
 class Step:
     """A state where some of the live values are differentiated, and what comes after each answer."""

@@ -75,6 +75,9 @@ class Stretch:
             self.forwards[active] = found
         return self.forwards[active]
 
+    compiled = ""
+    """Its text in C: none is."""
+
     @property
     def source(self) -> str:
         """The text of its programs."""

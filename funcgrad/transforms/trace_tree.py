@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..codegen.numpy_program import Program, numpy_program
+from ..codegen.worth import calls_until_native
 from ..core import Call, Primitive
 from ..graph.ir import Atom, Eqn, Graph, Literal, Var
 from ..graph.keys import graph_key
@@ -97,9 +98,11 @@ class Tree:
         "inputs",
         "interned",
         "log",
+        "native",
         "numpy",
         "order",
         "programs",
+        "ripe",
         "rolls",
         "root",
         "start",
@@ -122,6 +125,8 @@ class Tree:
         self.warmed = 0  # how many calls ran as they are before the first was recorded
         self.apart: set[Any] = set()  # what Python could act on where turns of a loop turned out to be different
         self.rolls = True
+        self.native = False  # whether its loops are compiled from C
+        self.ripe = -1  # the number of calls of a path after which they are
         self.full = False  # whether new paths are not recorded any more
 
     # ---- what was done ----
@@ -193,6 +198,9 @@ class Tree:
             self.full = True
         if parent.runs > 2 and not parent.eager:  # a call of a path that has its programs came to a place without one
             self.apart.update(node.python for node in path)
+        if not self.native:
+            self.ripe = self.calls_until_native()
+            self.native = self.ripe == 0
         self.start = states(self)
         return parent, crowded
 
@@ -244,14 +252,30 @@ class Tree:
 
     def compiled(self, graph: Graph, kind: str | None, again: bool) -> Any:
         """A stretch as what runs; where a question is asked of a `kind`, of the graph's last output."""
-        return asking(simplify(graph), kind, self.numpy, again)
+        return asking(simplify(graph), kind, self.numpy, again, self.native)
+
+    def calls_until_native(self) -> int:
+        """After how many calls of a path its programs are compiled from C; see `codegen/worth.py`."""
+        assert self.root is not None
+        return calls_until_native(eqn for node in below(self.root) for eqn in node.eqns) if self.numpy else -1
+
+    def ripen(self) -> None:
+        """From here on the programs are compiled from C."""
+        assert self.root is not None
+        self.native = True
+        self.programs.clear()
+        self.interned.clear()
+        for node in below(self.root):
+            node.finish = None  # the program is in it
+        self.start = states(self)
 
 
-def asking(graph: Graph, kind: str | None, numpy: bool, again: bool = False) -> Program:
+def asking(graph: Graph, kind: str | None, numpy: bool, again: bool = False, native: bool = False) -> Program:
     """The program of a graph, of whose last output a question of that kind is asked, if any."""
     if kind is None:
-        return numpy_program(graph, numpy=numpy)
-    return numpy_program(Graph(graph.inputs, graph.eqns, graph.outputs[:-1]), (graph.outputs[-1], kind), numpy, again)
+        return numpy_program(graph, numpy=numpy, native=native)
+    ask = graph.outputs[-1], kind
+    return numpy_program(Graph(graph.inputs, graph.eqns, graph.outputs[:-1]), ask, numpy, again, native=native)
 
 
 # ---- is it the same? ----------------------------------------------------------------------------

@@ -146,7 +146,15 @@ class Unit:
                 raise
             return None, None
         state.node.hits += 1
+        if state.node.hits == tree.ripe:
+            self.ripen(tree)
         return results, state.node
+
+    def ripen(self, tree: Tree) -> None:
+        """Compile a tree's programs from C."""
+        with self.lock:
+            if not tree.native:
+                tree.ripen()
 
     def look(self) -> Look | None:
         """What the function reads beside its arguments; None where it runs without programs."""

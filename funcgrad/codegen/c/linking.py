@@ -1,0 +1,79 @@
+"""From the nests of a program to the functions that it calls: one file in C a program, compiled once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...errors import ArrayIndexError
+from .compiler import CompileError
+from .native_writer import NativeWriter
+from .prelude import prelude
+from .toolchain import Toolchain
+
+__all__ = ["link", "mend"]
+
+_HEAD = """#include <stdlib.h>
+#ifndef _OPENMP
+#define omp_get_thread_num() 0
+#endif
+"""
+_linked: dict[str, list[Callable[..., int]] | None] = {}
+"""The functions of each text, None where the compiler could not make them: libraries stay until the process ends."""
+_lock = threading.Lock()
+
+
+def link(writer: NativeWriter, tools: Toolchain) -> str | None:
+    """Bind the names of a written program's nests to functions.
+
+    Args:
+        writer: has written its program.
+        tools: the compiler.
+
+    Returns:
+        The text in C; None where the compiler fails, and the program must be written without nests.
+    """
+    text = "\n".join(nest.source() for nest in writer.nests)
+    with _lock:
+        known = text in _linked
+    if not known:
+        entries = [nest.entry() for nest in writer.nests]
+        try:
+            made: Any = tools.functions(_HEAD + prelude(text, tools.vector_functions) + text, entries)
+        except CompileError:
+            made = None
+        with _lock:
+            _linked.setdefault(text, made)
+    functions = _linked[text]
+    if functions is None:
+        return None
+    writer.bound.update(zip([nest.name for nest in writer.nests], functions, strict=True))
+    return text
+
+
+def mend(nest: Callable[..., int], *args: Any) -> None:
+    """Call a nest again that has said that an operand is not as it needs it; with a copy of that."""
+    given = list(args)
+    tried: set[int] = set()
+    while status := nest(*given):
+        if status > 0:
+            raise ArrayIndexError("an index is out of range")
+        place = -1 - status
+        if place in tried:
+            raise TypeError(f"operand {place} of a compiled loop is {type(args[place]).__name__} of another size")
+        tried.add(place)
+        given[place] = np.ascontiguousarray(args[place])
+
+
+def _new_lock() -> None:
+    """In a forked child the lock may be one that a thread of the parent's held."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_lock)

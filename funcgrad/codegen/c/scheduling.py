@@ -1,0 +1,93 @@
+"""The equations of a graph as the steps of a program: nests in C, and what stands between them.
+
+An equation joins a nest if all that it reads is made by then. So it may run earlier than it stands in the graph, but
+not across one that makes a large array, as a product does: that would keep its result alive for longer, from the
+forward pass to the backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...core import Primitive
+from ...graph.ir import Eqn, Graph, Var
+from ..expressions import VIEWS
+from ..memory import Memory, is_large, size_of
+from .nest import REDUCTIONS, Nest, is_alias
+
+__all__ = ["schedule"]
+
+MOST_OPEN = 8
+"""How many nests, each over a space of its own, equations may still join."""
+MOST_EQUATIONS = 200
+"""How many equations a nest may have: the compiler takes longer and longer for more."""
+
+
+Place = tuple[int, int]
+"""After how many steps, and after how many others that were moved there."""
+
+
+def schedule(graph: Graph, memory: Memory, speaks: Callable[[Eqn], bool]) -> list[Eqn | Nest]:
+    """The equations in an order in which each finds its operands made, some of them in nests."""
+    found = Scheduling(memory, speaks)
+    for eqn in graph.eqns:
+        found.add(eqn)
+    steps = sorted(found.place, key=found.place.__getitem__)
+    return [step for s in steps for step in ([s] if isinstance(s, Eqn) or s.pays() else s.eqns)]
+
+
+class Scheduling:
+    """The steps so far."""
+
+    def __init__(self, memory: Memory, speaks: Callable[[Eqn], bool]):
+        self.memory, self.speaks = memory, speaks
+        self.place: dict[Eqn | Nest, Place] = {}  # of each step, where it stands
+        self.open: list[Nest] = []  # which equations may still join
+        self.makers: dict[Var, Eqn | Nest] = {}
+        self.moved = 0
+
+    def add(self, eqn: Eqn) -> None:
+        """One more equation, of those whose operands are made."""
+        needed = max((self.place[self.makers[a]] for a in eqn.operands if a in self.makers), default=(-1, 0))  # type: ignore[index]
+        step: Eqn | Nest | None = None
+        for nest in reversed(self.open):
+            if len(nest.eqns) < MOST_EQUATIONS and self.may_stand(nest, needed) and nest.take(eqn):
+                if needed > self.place[nest]:
+                    self.moved += 1
+                    self.place[nest] = needed[0], self.moved
+                step = nest
+                break
+        if step is None and (shape := _space(eqn)) is not None:
+            nest = Nest(shape, self.speaks, lambda a: self.memory.contiguous(a) is not None)
+            if nest.take(eqn):
+                step = nest
+                self.open = [*self.open[1 - MOST_OPEN :], nest]
+                self.place[nest] = len(self.place), 0
+        if step is None:
+            step = eqn
+            self.place[eqn] = len(self.place), 0
+            if not _is_view(eqn) and any(map(is_large, eqn.outs)):
+                self.open = []
+        self.makers.update((out, step) for out in eqn.outs)
+
+    def may_stand(self, nest: Nest, needed: Place) -> bool:
+        """Is what would be needed made where the nest stands, or may the nest stand behind that?"""
+        now = self.place[nest]
+        if needed <= now:
+            return True
+        between = [s for s, at in self.place.items() if now < at <= needed]
+        eqns = [e for s in between for e in ([s] if isinstance(s, Eqn) else s.eqns)]
+        return not any(a in nest.made for e in eqns for a in e.operands)
+
+
+def _space(eqn: Eqn) -> tuple[int, ...] | None:
+    """The space of a nest that the equation may begin."""
+    if not isinstance(eqn.op, Primitive) or is_alias(eqn):
+        return None
+    a = eqn.operands[0] if eqn.op.name in REDUCTIONS else eqn.outs[0]
+    return a.type.shape if size_of(a) > 1 else None
+
+
+def _is_view(eqn: Eqn) -> bool:
+    """Does it make no memory of its own?"""
+    return isinstance(eqn.op, Primitive) and eqn.op.name in VIEWS
