@@ -3,7 +3,7 @@
     python benchmarks/mnist_step.py [--save FILE]
 
 Each library runs in a process of its own, in turn, several rounds; the medians over the rounds are compared. Libraries
-that are not installed are left out.
+that are not installed are left out. "plain" is funcgrad without oneDNN.
 """
 
 from __future__ import annotations
@@ -48,6 +48,13 @@ def funcgrad_step() -> Callable[[], Any]:
         return loss
 
     return run
+
+
+def plain_step() -> Callable[[], Any]:
+    import funcgrad as fg
+
+    fg.config.onednn(False)
+    return funcgrad_step()
 
 
 def torch_step() -> Callable[[], Any]:
@@ -116,7 +123,7 @@ def jax_step() -> Callable[[], Any]:
     return run
 
 
-LIBRARIES = {"funcgrad": funcgrad_step, "torch": torch_step, "jax": jax_step}
+LIBRARIES = {"funcgrad": funcgrad_step, "plain": plain_step, "torch": torch_step, "jax": jax_step}
 
 
 def median_seconds(run: Callable[[], Any], steps: int) -> float:
@@ -154,7 +161,8 @@ def main() -> None:
     for name, median in medians.items():
         print(f"{name:<10} {median:8.1f} ms a step   {median / medians['funcgrad']:.2f} of funcgrad's")
     if options.save:
-        save(options.save, medians, {"milliseconds": medians})
+        peers = [name for name in medians if name not in ("funcgrad", "plain")]
+        save(options.save, ["onednn-cpu-gomp", *peers], {"milliseconds": medians})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ debug_infs         the same for infinities
 debug_key_reuse    warn where one random key is drawn from at two places
 disable_jit        run jitted functions as they are, for a debugger
 jit_warmup         how many calls run as they are before jit records
+onednn             whether oneDNN computes what it can, where the extra `fast` is installed
+threads            how many threads a convolution, a product or a compiled loop takes
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ __all__ = [
     "default_dtype",
     "disable_jit",
     "jit_warmup",
+    "onednn",
+    "threads",
 ]
 
 T = TypeVar("T")
@@ -94,6 +98,14 @@ def _float_dtype(dtype: Any) -> np.dtype[Any]:
     return parsed
 
 
+def _threads(count: Any) -> int | None:
+    if count is not None and (not isinstance(count, int) or count < 1):
+        raise ValueError(
+            f"threads must be a positive number, or None for what BLAS and OpenMP are let use, got {count!r}"
+        )
+    return count
+
+
 default_dtype: Switch[np.dtype[Any]] = Switch(
     "default_dtype",
     np.dtype(np.float32),
@@ -136,4 +148,17 @@ debug_key_reuse: Switch[bool] = Switch(
     False,
     bool,
     "Warn where a random key is drawn from at two places of the program, or beside the keys of its split.",
+)
+onednn: Switch[bool] = Switch(
+    "onednn",
+    True,
+    bool,
+    "Compute float32 convolutions and large products on the CPU by oneDNN, where the extra `fast` is installed.",
+)
+threads: Switch[int | None] = Switch(
+    "threads",
+    None,
+    _threads,
+    "How many threads a convolution, a product or a loop of a compiled program takes. None lets each library be: "
+    "OpenMP's OMP_NUM_THREADS, BLAS's own variables, and threadpoolctl hold.",
 )

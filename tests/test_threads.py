@@ -17,8 +17,10 @@ import funcgrad.numpy as fnp
 from funcgrad.kernels import threads
 
 RANDOM = np.random.default_rng(0)
-X = RANDOM.standard_normal((8, 14, 14, 8)).astype("float32")
-W = RANDOM.standard_normal((3, 3, 8, 16)).astype("float32")
+X = RANDOM.standard_normal((8, 14, 14, 8))  # float64: float32 may be oneDNN's, which has threads of its own
+W = RANDOM.standard_normal((3, 3, 8, 16))
+IMAGES = RANDOM.standard_normal((33, 20, 20, 16))
+POOLS = [F.max_pool2d, F.avg_pool2d]
 MATRIX = RANDOM.standard_normal((120, 120))
 STACK = RANDOM.standard_normal((6, 60, 60))
 HALVES = [slice(0, 1), slice(1, 2)]
@@ -26,10 +28,11 @@ TINY = 1e-5
 
 
 def work():
-    """All the operations that share their work out: convolution with both its transposes, and products."""
+    """All the operations that share their work out: convolution with both its transposes, pooling, and products."""
     slopes = fg.grad(lambda x, w: (F.conv2d(x, w) ** 2).sum(), argnums=(0, 1))(X, W)
+    pooled = [fg.grad(lambda x, pool=pool: (pool(x, 3, stride=1) ** 2).sum())(IMAGES) for pool in POOLS]
     wide = fnp.matmul(MATRIX[:50], np.tile(MATRIX, (1, 2)))  # few rows: cut by columns
-    return [np.asarray(a) for a in (*slopes, fnp.matmul(MATRIX, MATRIX), fnp.matmul(STACK, STACK), wide)]
+    return [np.asarray(a) for a in (*slopes, *pooled, fnp.matmul(MATRIX, MATRIX), fnp.matmul(STACK, STACK), wide)]
 
 
 def blas_threads():
@@ -77,11 +80,12 @@ def test_results_are_those_of_one_thread(one_thread, two_threads, monkeypatch) -
     shared, each_part = [], threads.each_part
     monkeypatch.setattr(threads, "each_part", lambda work, cuts: shared.append(len(cuts)) or each_part(work, cuts))
     assert_equal(work(), one_thread)
-    assert shared == [2] * 6  # conv, its two transposes, and the three products
+    # conv and its two transposes; argmax, gather and scatter; sum and spread; the three products
+    assert shared == [2] * 11
 
 
 def test_results_are_those_of_numpy(two_threads) -> None:
-    _, _, product, stacked, wide = work()
+    product, stacked, wide = work()[-3:]
     with threadpool_limits(1):
         assert_equal([product, stacked, wide], [MATRIX @ MATRIX, STACK @ STACK, MATRIX[:50] @ np.tile(MATRIX, (1, 2))])
 
@@ -196,7 +200,7 @@ def run_python(program: str, **environment: str) -> str:
 PROGRAM = """
 import numpy as np, threading, time
 import funcgrad.functional as F
-x, w = np.ones((8, 20, 20, 8), "float32"), np.ones((3, 3, 8, 16), "float32")
+x, w = np.ones((8, 20, 20, 8)), np.ones((3, 3, 8, 16))
 def convolve():
     return float(F.conv2d(x, w).sum())
 """

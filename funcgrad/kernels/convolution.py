@@ -12,6 +12,7 @@ out are cut into G equal runs, and run i of out sees run i of x only.
 `conv` and `conv_weights` copy what the windows see into a matrix of patches, a tile of the output at a time,
 and multiply that.  `conv_data` multiplies once an offset, and adds each product where that offset points.
 With as many groups as channels there is nothing to sum over, and arrays are scaled once an offset instead.
+That is for all array modules and dtypes; float32 on the CPU is oneDNN's (`onednn/`) where it is there and faster.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from . import products, threads
+from .onednn import convolution as onednn
 
 Raw = Any
 Sizes = tuple[int, ...]
@@ -62,6 +64,9 @@ def conv(xp: Any, x: Raw, w: Raw, *, stride: Sizes, padding: Padding, dilation: 
     window, spatial = w.shape[:-2], x.shape[1:-1]
     sizes = conv_output_sizes(spatial, window, stride, padding, dilation)
     shape = (x.shape[0], *sizes, w.shape[-1])
+    geometry = onednn.Geometry(x.shape, w.shape, shape, stride, padding, dilation, groups)
+    if xp is numpy and (out := onednn.conv(x, w, geometry)) is not None:
+        return out
     weights = _group_weights(xp, w, groups)
     if _is_pointwise(window, stride, padding):
         return _from_grouped(xp, products.matmul(xp, _to_grouped(xp, x, groups), weights), shape)
@@ -100,6 +105,9 @@ def conv_data(
     """The transpose of `conv` in x: g (N, *S_out, O) to (N, *spatial, C), zero where no window reaches."""
     window, sizes = w.shape[:-2], g.shape[1:-1]
     shape = (g.shape[0], *spatial, w.shape[-2] * groups)
+    geometry = onednn.Geometry(shape, w.shape, g.shape, stride, padding, dilation, groups)
+    if xp is numpy and (out := onednn.conv_data(g, w, geometry)) is not None:
+        return out
     weights = _offset_weights(xp, w, groups)
     if _is_pointwise(window, stride, padding):
         return _from_grouped(xp, products.matmul(xp, _to_grouped(xp, g, groups), weights[0, ...]), shape)
@@ -146,6 +154,9 @@ def conv_weights(
     channels = x.shape[-1] // groups
     count = math.prod(window)
     shape = (*window, channels, g.shape[-1])
+    geometry = onednn.Geometry(x.shape, shape, g.shape, stride, padding, dilation, groups)
+    if xp is numpy and (out := onednn.conv_weights(x, g, geometry)) is not None:
+        return out
     if _is_pointwise(window, stride, padding):
         total = products.matmul(xp, xp.matrix_transpose(_to_grouped(xp, x, groups)), _to_grouped(xp, g, groups))
         return _from_grouped(xp, total, shape)

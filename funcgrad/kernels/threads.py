@@ -17,7 +17,12 @@ from contextvars import copy_context
 from itertools import pairwise
 from typing import Any
 
-__all__ = ["each_part", "parts"]
+from .. import config
+
+__all__ = ["WORTH_SHARING", "each_part", "parts"]
+
+# Multiplications, below which one thread is done before others are awake: handing out costs about 50 us
+WORTH_SHARING = 1_000_000
 
 
 class _Blas:
@@ -93,7 +98,7 @@ def parts(count: int, work: int) -> list[slice]:
         count: of items.
         work: multiplications in all.
     """
-    threads = min(_blas.threads(), count) if work >= 1_000_000 else 1  # handing out costs about 50 us
+    threads = min(config.threads.get() or _blas.threads(), count) if work >= WORTH_SHARING else 1
     edges = [count * i // threads for i in range(threads + 1)] if threads else [0, count]
     return [slice(a, b) for a, b in pairwise(edges)]
 
