@@ -57,7 +57,7 @@ def plain_step() -> Callable[[], Any]:
     return funcgrad_step()
 
 
-def torch_step() -> Callable[[], Any]:
+def torch_step(channels_last: bool = True, compiled: Callable[[Any], Any] = lambda model: model) -> Callable[[], Any]:
     import torch
     import torch.nn.functional as functional
     from torch import nn
@@ -65,10 +65,11 @@ def torch_step() -> Callable[[], Any]:
     torch.set_num_threads(2)
     layers = [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25)]
     head = [nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10)]
-    model = nn.Sequential(*layers, *head).to(memory_format=torch.channels_last)
-    optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    model = compiled(nn.Sequential(*layers, *head).to(memory_format=memory_format))
+    optimiser = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, fused=True)
     images, labels = batch()
-    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(memory_format=torch.channels_last)
+    x = torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).to(memory_format=memory_format)
     y = torch.from_numpy(labels)
 
     def run() -> float:
