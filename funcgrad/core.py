@@ -212,6 +212,10 @@ class WeakNumber:
         """The number as an array without dimensions."""
         raise NotImplementedError
 
+    def beside(self, dtype: DType) -> Any:
+        """The number as an operand beside arrays of that dtype."""
+        raise NotImplementedError
+
 
 def aval(x: Array | Aval | Scalar) -> Aval:
     """Shape and dtype of an operand; a Python scalar's dtype is the one it has without an array beside it."""

@@ -177,6 +177,32 @@ def test_a_python_number_is_one(f, numbers):
         fg.jit(lambda x: x.rate)(1.0)
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, n: x + n,
+        lambda x, n: x < n,
+        lambda x, n: n == x,
+        lambda x, n: fnp.maximum(n, x),
+        lambda x, n: fnp.where(x > 1, x, n),
+        lambda x, n: fnp.asarray(n, x.dtype) + x,
+    ],
+)
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+def test_a_number_that_the_dtype_does_not_hold_is_as_without_jit(f, dtype):
+    def outcome(call, n):
+        try:
+            found = call(x, n)
+        except Exception as error:
+            return type(error), str(error).splitlines()[0]
+        return found.aval, np.asarray(found).tobytes()
+
+    x, jitted = fnp.asarray(np.arange(4, dtype=dtype)), fg.jit(f)
+    for n in (3, -3, 2**70, 5, 256, -3, 10**400):
+        for _ in range(3):
+            assert outcome(jitted, n) == outcome(f, n)
+
+
 def test_a_text_shows_the_value():
     seen = []
 

@@ -65,9 +65,9 @@ def promote(x: Any, y: Any) -> tuple[Any, Any]:
     """Two operands in the dtype where they meet; a Python scalar that fits the other's dtype stays one."""
     x, y = as_operand(x), as_operand(y)
     if isinstance(x, WeakNumber):
-        x = x.as_array(weak(y.dtype, x.kind()) if isinstance(y, Array) else _of_kind(x.kind))
+        x = x.beside(weak(y.dtype, x.kind()) if isinstance(y, Array) else _of_kind(x.kind))
     if isinstance(y, WeakNumber):
-        y = y.as_array(weak(x.dtype, y.kind()) if isinstance(x, Array) else _of_kind(y.kind))
+        y = y.beside(weak(x.dtype, y.kind()) if isinstance(x, Array) else _of_kind(y.kind))
     if isinstance(x, Array):
         if isinstance(y, Array):
             if x.dtype is y.dtype:

@@ -38,15 +38,20 @@ class NumberCall(Call):
 
 
 class AsArray(Call):
-    """A Python number as an array of some dtype."""
+    """A Python number as an array of some dtype.
+
+    Args:
+        dtype: any.
+        is_operand: whether it is taken as NumPy takes it beside an array: a float may be any whole number then.
+    """
 
     name, opaque = "asarray", True
 
-    def __init__(self, dtype: DType):
-        self.dtype = self.key = dtype
+    def __init__(self, dtype: DType, is_operand: bool = False):
+        self.dtype, self.is_operand = self.key = dtype, is_operand
 
     def evaluate(self, args: Sequence[Any]) -> Sequence[Array]:
-        return [asarray(args[0], self.dtype)]
+        return [asarray(np.asarray(args[0], self.dtype)[()] if self.is_operand else args[0], self.dtype)]
 
     def infer(self, avals: Sequence[Any]) -> Sequence[Aval]:
         return [Aval((), self.dtype)]
@@ -64,6 +69,14 @@ class StagedNumber(WeakNumber):
     def as_array(self, dtype: DType) -> Any:
         self.check()
         return self.trace.record_call(AsArray(dtype), [self])[0]
+
+    def beside(self, dtype: DType) -> Any:
+        self.check()
+        if self.kind is int and dtype.kind in "iu":
+            bounds = np.iinfo(dtype)
+            if not bounds.min <= self.inner <= bounds.max:  # an error of the operation's, but for comparisons
+                return self.concrete()
+        return self.trace.record_call(AsArray(dtype, is_operand=True), [self])[0]
 
     def check(self) -> None:
         """An error where the record has ended."""
