@@ -201,7 +201,8 @@ def held(*roots: Any) -> list[Tracer]:
 
     They are those of running transforms, and those of ended ones in whose place there are other values.
 
-    Looked through are closures, defaults, bound methods, partials, containers and the attributes of objects.
+    Looked through are closures, defaults, bound methods, partials, containers and the attributes of objects; of a class
+    that has `held_in` those that it names.
     """
     found: list[Tracer] = []
     seen: dict[int, Any] = {}
@@ -215,6 +216,9 @@ def held(*roots: Any) -> list[Tracer]:
             if isinstance(x, Tracer) and (is_running(x.trace) or resolve(x) is not x):
                 found.append(x)
             continue
+        if (names := getattr(type(x), "held_in", None)) is not None:  # a jitted function, but not all its programs
+            waiting += [getattr(x, name) for name in names]
+            continue
         if isinstance(x, FunctionType):
             waiting += [cell.cell_contents for cell in x.__closure__ or () if cell != CellType()]  # not the empty ones
             waiting += [*(x.__defaults__ or ()), *(x.__kwdefaults__ or {}).values()]
@@ -227,8 +231,8 @@ def held(*roots: Any) -> list[Tracer]:
         elif isinstance(x, list | tuple | set | frozenset):
             waiting += x
         slots = [getattr(kind, "__slots__", ()) for kind in type(x).__mro__]
-        names = [name for part in slots for name in ((part,) if isinstance(part, str) else part)]
-        waiting += [getattr(x, name) for name in names if hasattr(x, name)]
+        members = [name for part in slots for name in ((part,) if isinstance(part, str) else part)]
+        waiting += [getattr(x, name) for name in members if hasattr(x, name)]
         waiting += getattr(x, "__dict__", {}).values()
     return found
 

@@ -57,6 +57,9 @@ def jit(
     as it is, with one warning; a memo that it fills is no reason for that. Where Python reads more than 64 values of an
     array at once (`np.asarray(x)`, `x.tolist()`), f runs as it is, too, with a warning that says where.
 
+    Programs that are large or called often are compiled from C where there is a compiler (`config.c_compiler`). From
+    then on functions like `exp`, and sums, may differ from f's in their last bits, and heed no `np.errstate`.
+
     Two things cannot be seen: a function of the clock, of `id` or of a file which gave the same on two runs; and
     attributes of modules and classes whose names are put together while f runs. A number that f is given is an `int` or
     `float` to isinstance, and not to `type(n) is int`.
@@ -129,6 +132,9 @@ def clear_caches() -> None:
 
 class Jitted:
     """A function under `jit`."""
+
+    held_in = ("f",)
+    """The attributes in which it may hold values of transforms."""
 
     def __init__(
         self,
