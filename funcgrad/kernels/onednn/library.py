@@ -13,6 +13,7 @@ import numpy
 
 from ... import config
 from .. import threads
+from ..openmp import short_spins
 from . import declarations as c
 
 __all__ = ["Library", "library", "why_not"]
@@ -148,7 +149,7 @@ def _load() -> Library | str:
     ffi.cdef(c.DECLARATIONS)
     try:
         # never unloaded, not even at exit: OpenMP's threads may be waiting in it
-        with _short_spins():
+        with short_spins():
             dnnl = ffi.dlopen(str(wheel.locate_file(files[0])), ffi.RTLD_NOW | ffi.RTLD_NODELETE)
         omp = ffi.dlopen("libgomp.so.1", ffi.RTLD_NOW | ffi.RTLD_NODELETE)  # the one that oneDNN has brought in
     except OSError as error:
@@ -158,23 +159,6 @@ def _load() -> Library | str:
     if not dnnl.dnnl_get_effective_cpu_isa() & c.HAS_AVX2:
         return "the CPU has no AVX2, without which oneDNN is no faster than BLAS"
     return Library(ffi, dnnl, omp)
-
-
-@contextmanager
-def _short_spins() -> Iterator[None]:
-    """Inside, an OpenMP that is loaded takes up the habit of waiting for a moment only before a thread sleeps.
-
-    By itself it spins for milliseconds, on cores that others wait for: with one busy neighbour on two cores, a
-    convolution of 0.25 ms takes 5.5, and 0.5 with short spins. Without a neighbour both take the same time.
-    """
-    decided = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ)
-    if not decided:
-        os.environ["GOMP_SPINCOUNT"] = "1000"
-    try:
-        yield
-    finally:
-        if not decided:
-            del os.environ["GOMP_SPINCOUNT"]
 
 
 def _at_fork(library: Library) -> None:
