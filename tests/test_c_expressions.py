@@ -364,7 +364,7 @@ def written_in_full(*steps: tuple[str, int]) -> str:
         ([("divide", 0), ("divide", 1)], "z / (x / y)"),
         ([("negative", 0), ("negative", 0)], "-(-x)"),
         ([("multiply", 0), ("negative", 0)], "-(x * y)"),
-        ([("add", 0), ("exp", 0)], "expf(x + y)"),
+        ([("add", 0), ("exp", 0)], "exp_float32(x + y)"),
         ([("less", 0), ("logical_not", 0)], "!(x < y)"),
         ([("less", 0), ("where", 0)], "x < y ? z : w"),
         ([("add", 0), ("reciprocal", 0)], "1.0f / (x + y)"),

@@ -81,6 +81,13 @@ def check(f: Any, *args: Any, rtol: float = 2e-6) -> Program:
 X, ROW, COLUMN, MASK = normal(50, 33), normal(33), normal(50, 1), whole(50, 33, below=2, dtype="bool")
 LABELS = whole(50, below=33)
 
+
+def beside(a: Any, b: Any, c: Any) -> Any:
+    """A sum of a middle axis that is like an operand that nobody reads any more."""
+    product = (a @ b)[:, None]
+    return (product * c).sum(1, keepdims=True) * 2
+
+
 FUSED = {
     "gelu and its gradient": (lambda b, x: fg.value_and_grad(lambda b: (F.gelu(x + b) * x).sum())(b), ROW, X),
     "softmax": (F.softmax, X),
@@ -93,6 +100,12 @@ FUSED = {
     "maxima over rows, columns and all": (lambda x: ((x * x).max(0), (x * x).min(1), (x + x).max()), X),
     "three axes": (lambda x, b: (x * b).sum((1, 2)) + (x * 2).sum((1, 2)), normal(5, 6, 7), normal(6, 1)),
     "the first two of three axes": (lambda x: ((x * 2).sum((0, 1)), (x * 3).max((0, 1))), normal(5, 6, 7)),
+    "the middle one of three axes": (lambda x: ((x * 2).sum(1), x.max(1), (x * 3).min(1) + 1), normal(5, 6, 7)),
+    "the middle two of four axes": (lambda x: (x * x).mean((1, 2)) + x.sum((1, 2)), normal(5, 3, 4, 7)),
+    "the middle axis beside others": (lambda x: ((x * 2).sum(1), (x * 2).sum((1, 2)), (x * 2).sum()), normal(5, 6, 7)),
+    "the second of four axes": (lambda x: (x * 2).sum(1) + (x * 3).sum(1), normal(5, 6, 3, 4)),
+    "axes that are not neighbours": (lambda x: (x * 2).sum((1, 3)), normal(5, 6, 3, 4)),
+    "into memory like an operand's": (beside, normal(5, 6), normal(6, 7), normal(5, 3, 7)),
     "rows of rows": (lambda x: F.softmax(x) * 2, normal(5, 6, 7)),
     "masks": (lambda x, m: fnp.where(m, x, 0.0) * (x > 0) + fnp.where(x > 1, 1.0, x), X, MASK),
     "numbers": (lambda x, a, b: x * a + b, X, 0.5, 3),
@@ -126,12 +139,34 @@ def test_all_of_a_softmax_is_one_loop() -> None:
 
 
 @pytest.mark.parametrize("special", [math.nan, math.inf, -math.inf, 1e-42, -0.0])
-@pytest.mark.parametrize("f", [F.softmax, lambda x: x.max(1), lambda x: x.min(0), lambda x: x.sum(1), F.relu], ids=str)
+@pytest.mark.parametrize(
+    "f",
+    [
+        F.softmax,
+        lambda x: x.reshape(5, 10, 33).max(1),
+        lambda x: x.max(1),
+        lambda x: x.min(0),
+        lambda x: x.sum(1),
+        F.relu,
+    ],
+    ids=str,
+)
 def test_special_values(f: Any, special: float) -> None:
     x = np.array(X)
     x[3, 5] = special
     x[7] = special
     check(lambda x: f(x * 1.0) + 0.0, fnp.asarray(x))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_exponential_of_which_nothing_remains(dtype: str) -> None:
+    least = -104.0 if dtype == "float32" else -746.0
+    x = np.array([least * f for f in (0.9, 0.98, 0.99, 0.999, 0.9999, 1.0, 1.00001, 1.1, 10.0, math.inf)] * 5, dtype)
+    x[::7], x[3], x[17] = 0.5, math.nan, -math.nan
+    (found,) = native(graph_of(fnp.exp, fnp.asarray(x))).function(x)
+    smallest = np.finfo(dtype).smallest_subnormal
+    np.testing.assert_allclose(found, np.exp(x), rtol=1e-6, atol=2 * smallest)
+    assert (found[x < least] == 0).all()
 
 
 def test_long_rows_are_kept_on_the_heap() -> None:

@@ -110,8 +110,10 @@ VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "slice", "real", "
 FRESH = frozenset({
     *FUNCTIONS, *_UFUNCS, *_REDUCTIONS, "where", "convert", "cast", "matmul", "gather",
     "erf", "erfc", "erfinv", "relu6", "sigmoid", "softplus", "multiply_high",
-    "conv", "conv_data", "conv_weights", "window_gather", "window_scatter", "window_sum", "window_spread",
+    "conv", "conv_data", "conv_weights",
+    "window_argmax", "window_gather", "window_scatter", "window_sum", "window_spread",
     "unslice", "pad", "concat", "set_slice", "scatter_add", "scatter_set", "cumulative_sum",
+    "random_bits", "random_below", "random_uniform", "random_normal",
 })  # fmt: skip
 """What gives memory of its own, that no other value shares. (`round` gives back an array of integers as it is.)"""
 

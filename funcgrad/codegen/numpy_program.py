@@ -33,6 +33,8 @@ from ..graph.ir import Atom, Graph
 from . import tiles
 from .c.linking import link, mend
 from .c.native_writer import NativeWriter
+from .c.recomputing import recomputed
+from .c.spelling import speaks
 from .c.toolchain import toolchain
 from .expressions import DTYPES
 from .order import dying_soon
@@ -99,9 +101,9 @@ def numpy_program(
     compiled = ""
     tools = toolchain() if native and numpy and not again else None
     if tools is not None:
-        written = NativeWriter(graph, ask, numpy, **options)
+        written = NativeWriter(recomputed(graph, speaks), ask, numpy, **options)
         written.source()
-        if written.nests and (text := link(written, tools)) is not None:
+        if written.clusters and (text := link(written, tools)) is not None:
             writer, compiled = written, text
     source = writer.source()
     if writer.trusted:

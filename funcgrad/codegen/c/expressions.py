@@ -215,10 +215,10 @@ _COMPARISONS = {
     "greater_equal": ">=",
 }
 _LIBRARY = (
-    "sqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
+    "sqrt", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
     "acos", "atan", "atan2", "asinh", "acosh", "atanh", "hypot", "copysign", "floor", "ceil", "trunc", "pow",
 )  # fmt: skip
-_OWN = ("erf", "erfc", "erfinv", "sigmoid", "softplus", "logaddexp", "isnan", "isinf", "isfinite", "signbit")
+_OWN = ("exp", "erf", "erfc", "erfinv", "sigmoid", "softplus", "logaddexp", "isnan", "isinf", "isfinite", "signbit")
 
 _declare("float int unsigned bool", {name: _infix(sign, COMPARISON) for name, sign in _COMPARISONS.items()})
 _declare("float int unsigned bool", {"where": _choice})

@@ -11,7 +11,8 @@ from math import prod
 from typing import Any
 
 from ...graph.ir import Atom, Eqn, Var
-from .nest import REDUCTIONS, Nest, is_alias, is_pick
+from .kinds import REDUCTIONS, is_alias, is_pick
+from .nest import Nest
 
 __all__ = ["Dim", "Layout"]
 
@@ -60,7 +61,8 @@ class Layout:
             if n == 1:
                 continue
             along = tuple(axis in axes for axes in placed), split is not None and axis >= split
-            if along == before:
+            is_next = axis not in nest.seams and (not nest.window or axis < 2)  # one step further in each array
+            if along == before and is_next:
                 dims[-1].append(axis)
             else:
                 dims.append([axis])
@@ -83,8 +85,13 @@ class Layout:
         row = {axis for dim in self.row for axis in dim.axes}
         return any(k in row for k in self.nest.axes[a])
 
-    def index(self, a: Atom, row_only: bool = False) -> str:
-        """Where in its memory the value's element stands."""
+    def is_repeated(self, a: Atom) -> bool:
+        """Is the value computed again and again, along an axis of the row that it does not have?"""
+        row = {axis for dim in self.row for axis in dim.axes}
+        return self.is_inner(a) and not row.issubset(self.nest.axes[a])
+
+    def index(self, a: Atom, offset: int | None = None) -> str:
+        """Where in its memory the value's element stands; for one that differs within windows, at which offset."""
         axes = self.nest.axes[a]
         strides: dict[int, int] = {}
         step = 1
@@ -92,11 +99,19 @@ class Layout:
             if k is not None:
                 strides[k] = step
             step *= n
+        ahead = 0
+        if offset is not None:
+            for d, n in reversed(list(enumerate(self.nest.window, 1))):
+                ahead += strides.get(d, 0) * (offset % n)
+                offset //= n
+                strides[d] = strides.get(d, 0) * n
         terms = []
-        for dim in [*([] if row_only else self.outer), *self.row]:
+        for dim in [*self.outer, *self.row]:
             stride = strides.get(dim.axes[-1], 0)
             if stride:
                 terms.append(dim.name if stride == 1 else f"{dim.name} * {stride}")
+        if ahead:
+            terms.append(str(ahead))
         return " + ".join(terms) or "0"
 
     # ---- when what is computed ----

@@ -39,6 +39,8 @@ from typing import Any
 
 import numpy as np
 
+from ...kernels.openmp import short_spins
+
 __all__ = ["Entry", "Parameter", "entry_text", "load"]
 
 
@@ -215,7 +217,8 @@ def load(path: Path, entries: Sequence[Entry]) -> list[Callable[..., int]]:
     Raises:
         OSError: if it cannot be loaded.
     """
-    library = ctypes.PyDLL(str(path), mode=_MODE)
+    with short_spins():
+        library = ctypes.PyDLL(str(path), mode=_MODE)
     _end_threads_before_fork(library)
     if _layout() is not None and all(hasattr(library, f"method_{e.name}") for e in entries):
         return [_native(library, entry) for entry in entries]

@@ -37,11 +37,11 @@ def link(writer: NativeWriter, tools: Toolchain) -> str | None:
     Returns:
         The text in C; None where the compiler fails, and the program must be written without nests.
     """
-    text = "\n".join(nest.source() for nest in writer.nests)
+    text = "\n".join(cluster.source() for cluster in writer.clusters)
     with _lock:
         known = text in _linked
     if not known:
-        entries = [nest.entry() for nest in writer.nests]
+        entries = [cluster.entry() for cluster in writer.clusters]
         try:
             made: Any = tools.functions(_HEAD + prelude(text, tools.vector_functions) + text, entries)
         except CompileError:
@@ -51,7 +51,7 @@ def link(writer: NativeWriter, tools: Toolchain) -> str | None:
     functions = _linked[text]
     if functions is None:
         return None
-    writer.bound.update(zip([nest.name for nest in writer.nests], functions, strict=True))
+    writer.bound.update(zip([cluster.name for cluster in writer.clusters], functions, strict=True))
     return text
 
 

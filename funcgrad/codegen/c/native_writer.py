@@ -9,6 +9,7 @@ index that is out of range is an error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os.path import basename
 from typing import Any
 
@@ -17,7 +18,9 @@ from ...provenance import location
 from ..expressions import dtype_name
 from ..memory import Memory
 from ..writer import Writer
-from .nest import Nest, is_alias, is_one_hot, is_pick
+from .cluster import Cluster
+from .kinds import is_alias, is_one_hot, is_pick, is_view
+from .nest import Nest
 from .nest_writer import NestWriter
 from .scheduling import schedule
 from .spelling import expression, speaks
@@ -39,7 +42,10 @@ class NativeWriter(Writer):
 
     def __init__(self, *args: Any, **options: Any):
         caller = options.get("caller") or (args[5] if len(args) > 5 else None)
-        self.nests: list[NestWriter] = [] if caller is None else caller.nests
+        self.clusters: list[Cluster] = [] if caller is None else caller.clusters
+        self._start, self._end = 0, -1  # of the statements of the last call
+        self._ahead: list[str] = []
+        self._behind: list[str] = []
         super().__init__(*args, **options)
 
     def arranged(self, memory: Memory) -> list[Any]:
@@ -55,30 +61,56 @@ class NativeWriter(Writer):
     def _write_group(self, i: int, group: Nest) -> None:  # type: ignore[override]
         self._flush(i)
         after = [e.outs[0] for e in group.eqns if self.last[e.outs[0]] > i]
-        nest = NestWriter(group, f"nest{len(self.nests)}", self._c_names(group), after, expression, _comments())
-        self.nests.append(nest)
-        for v in nest.leaves:
-            over = self._dead_operand(i, nest, v)
-            if over is not None:
-                self.trust(over)
-                nest.over[v] = over
+        shown = _shown(group, after)
+        sliced = {e.outs[0] for e in shown if not is_alias(e)}  # parts of an array from outside
+        for e in shown:
+            if is_alias(e) and e.operands[0] in sliced:
+                sliced.add(e.outs[0])
+        made = [v for v in after if v not in sliced]
+        nest = NestWriter(group, self._c_names(group), made, expression, _comments())
+        ahead = self._allocations(i, nest)
+        behind: list[str] = []
+        for e in shown:
+            line = f"{self.names[e.outs[0]]} = {self.expression(e, [self.read(e.operands[0])]).text}"
+            (ahead if nest.root(e.operands[0]).type.shape else behind).append(line)
+        behind = [f"{self.names[v]} = {self.names[v]}[()]" for v in nest.leaves if not v.type.shape] + behind
+        self._begin()
+        cluster = self._cluster_for(nest)
+        cluster.add(nest, [self._given(declaration, a) for declaration, a, _ in nest.parameters()])
+        self._ahead += ahead
+        self._behind += behind
+        given = ", ".join(cluster.arguments)
+        call = f"{cluster.name}({given}) and mend({cluster.name}, {given})"
+        self.lines[self._start :] = [_INDENT + line for line in (*self._ahead, call, *self._behind)]
+        self._end = len(self.lines)
+        self._release(i, list(dict.fromkeys([*after, *nest.leaves, *(e.outs[0] for e in shown)])))
+
+    def _allocations(self, i: int, nest: NestWriter) -> list[str]:
+        """Where the values of a nest go: the statements that make memory for those which take none that is there."""
         lines = []
         for v in nest.leaves:
-            if v in nest.over:
-                self.names[v] = self.names[nest.over[v]]  # type: ignore[index]
-                self.take(nest.over[v], v)  # type: ignore[arg-type]
-            else:
-                lines.append(f"{self.names[v]} = np.empty({v.type.shape}, {dtype_name(v.type.dtype)})")  # type: ignore[union-attr]
-        self.bound[nest.name] = None  # the function, once the C is compiled
-        given = ", ".join(self._given(declaration, a) for declaration, a, _ in nest.parameters())
-        lines.append(f"{nest.name}({given}) and mend({nest.name}, {given})")
-        lines += [f"{self.names[v]} = {self.names[v]}[()]" for v in nest.leaves if not v.type.shape]
-        for e in group.eqns:
-            if is_alias(e) and e.outs[0] in after:
-                lines.append(f"{self.names[e.outs[0]]} = {self.expression(e, [self.read(e.operands[0])]).text}")
-        self._begin()
-        self.lines += [_INDENT + line for line in lines]
-        self._release(i, list(dict.fromkeys([*after, *nest.leaves])))
+            over = self._dead_operand(i, nest, v)
+            if over is None:
+                lines.append(f"{self.names[v]} = np.empty({v.type.shape}, {dtype_name(v.type.dtype)})")
+                continue
+            self.trust(over)
+            nest.over[v] = over
+            self.names[v] = self.names[over]
+            self.take(over, v)
+        return lines
+
+    def _cluster_for(self, nest: NestWriter) -> Cluster:
+        """The call that the nest joins: the last one, if nothing has been written since, or a new one."""
+        if self._end == len(self.lines):
+            last = self.clusters[-1]
+            if not last.is_full() and not any(map(last.makes, nest.scalars)):
+                return last
+        assert self.memory is not None
+        cluster = Cluster(f"nest{len(self.clusters)}", self.memory)
+        self.clusters.append(cluster)
+        self.bound[cluster.name] = None  # the function, once the C is compiled
+        self._start, self._ahead, self._behind = len(self.lines), [], []
+        return cluster
 
     def _given(self, declaration: str, a: Atom) -> str:
         """An argument: an array by name, an array of one element as a number."""
@@ -86,16 +118,18 @@ class NativeWriter(Writer):
         return f"{text}.item()" if "*" not in declaration and a.type.shape else text
 
     def _c_names(self, nest: Nest) -> dict[Var, str]:
-        """The names that values have in the program, but for those that mean something in C."""
+        """The names that values have in the program, but for those that mean something in C, as `exp` does."""
         found = {}
         for v in (v for e in nest.eqns for v in (*e.operands, *e.outs) if isinstance(v, Var)):
             name = self.names[v]
-            found[v] = name + "_" if name in _KEYWORDS else name
+            found[v] = name + "_" if name in _KEYWORDS or len(name) > 2 else name
         return found
 
     def _dead_operand(self, i: int, nest: NestWriter, out: Var) -> Var | None:
         """An operand like the value, which nobody reads after the nest, nor in it once the value is written."""
         assert self.memory is not None
+        if nest.is_repeated(out) or out in nest.nest.partials:  # it is written before all is read
+            return None
         for a in self.donated_first(nest.arrays):
             if (
                 isinstance(a, Var)
@@ -113,6 +147,17 @@ class NativeWriter(Writer):
 
 def _indexes(eqn: Eqn) -> bool:
     return is_pick(eqn) or is_one_hot(eqn)
+
+
+def _shown(nest: Nest, after: Sequence[Var]) -> list[Eqn]:
+    """The views that are read after a nest, and those of which they are views."""
+    read: set[Atom] = set(after)
+    found: list[Eqn] = []
+    for e in reversed(nest.eqns):
+        if is_view(e) and e.outs[0] in read:
+            found.append(e)
+            read.add(e.operands[0])
+    return found[::-1]
 
 
 def _comments() -> Any:

@@ -8,6 +8,9 @@
 Each value of a nest runs along some axes of its space. The axes are cut in two: the outer ones, which threads share
 out, and those of a row, which is walked through as often as there are sums or maxima of it that something else reads.
 What is reduced over the outer axes, or over all, is known only after the nest: nothing in it reads that.
+
+Where an equation looks into windows, as max pooling does, the space has one element for each window; a value of the
+images in which they lie has as many for it as a window.
 """
 
 from __future__ import annotations
@@ -16,19 +19,34 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
 
-import numpy as np
-
 from ...core import Primitive
-from ...graph.ir import Atom, Eqn, Literal, Var
+from ...graph.ir import Atom, Eqn, Var
 from ..memory import size_of
+from .kinds import (
+    BOXES,
+    RANDOM,
+    REDUCTIONS,
+    WINDOWS,
+    box_of,
+    cost_of,
+    is_alias,
+    is_one_hot,
+    is_pick,
+    is_random,
+    is_view,
+    is_window,
+    read_by_element,
+    repeats,
+    window_of,
+)
 
-__all__ = ["REDUCTIONS", "Nest", "is_alias", "is_one_hot", "is_pick"]
-
-REDUCTIONS = frozenset({"sum", "max", "min"})
-_SAME_VALUES = frozenset({"reshape", "broadcast_to", "stop_gradient", "checkpoint_name"})
+__all__ = ["Nest"]
 
 LONGEST_ROW = 1 << 19
 """Up to how many elements a sum of rows has: each piece of the outer axes has one of its own."""
+
+MOST_RANDOM = 4
+"""How many operations may draw: each has a few kilobytes for the bits."""
 
 Axes = tuple[int | None, ...]
 """For each axis of a value the axis of the space that it runs along, None where it repeats one element."""
@@ -50,8 +68,18 @@ class Nest:
         self.made: set[Var] = set()
         self.finals: set[Var] = set()
         """What is known only after the nest."""
+        self.partials: set[Var] = set()
+        """Those of them that are reduced over the first axes of a row: each row of the outer axes has its own."""
         self.split: int | None = None
         """The first axis of a row, if anything is reduced over rows or over the outer axes."""
+        self.window: tuple[int, ...] = ()
+        """How many elements of `fine`, along each axis but the first and the last, there are for one of the space."""
+        self.fine: tuple[int, ...] = ()
+        """The shape of images of which the space has one element a window."""
+        self.seams: set[int] = set()
+        """Axes that are not walked through together with the one before, as an array is longer along one of them."""
+        self.windowed: set[Atom] = set()
+        """The values of that shape, or of one that repeats along some of its axes."""
 
     # ---- taking equations ----
 
@@ -61,13 +89,23 @@ class Nest:
             return False
         if is_alias(eqn):
             return self._take_alias(eqn)
+        if not self.speaks(eqn):
+            return False
         if is_pick(eqn):
             return self._take_pick(eqn)
         if is_one_hot(eqn):
             return self._take_one_hot(eqn)
-        if not self.speaks(eqn):
-            return False
-        return self._take_reduction(eqn) if eqn.op.name in REDUCTIONS else self._take_each(eqn)
+        if eqn.op.name in RANDOM:
+            return is_random(eqn) and self._take_random(eqn)
+        if eqn.op.name in WINDOWS:
+            return is_window(eqn) and self._take_window(eqn)
+        if eqn.op.name in BOXES:
+            return self._take_box(eqn)
+        if eqn.op.name in REDUCTIONS:
+            return self._take_reduction(eqn)
+        if self.window and (eqn.outs[0].type.shape == self.fine or any(a in self.windowed for a in eqn.operands)):
+            return self._take_each(eqn, self.fine)
+        return self._take_each(eqn, self.shape)
 
     def _add(self, eqn: Eqn, axes: Axes, read: dict[Atom, Axes]) -> bool:
         out = eqn.outs[0]
@@ -77,7 +115,7 @@ class Nest:
         self.made.add(out)
         return True
 
-    def _take_each(self, eqn: Eqn) -> bool:
+    def _take_each(self, eqn: Eqn, space: tuple[int, ...]) -> bool:
         """An elementwise equation: its result runs along the axes of what it reads."""
         out = eqn.outs[0]
         shape, rank = out.type.shape, len(out.type.shape)
@@ -91,15 +129,15 @@ class Nest:
                     axes[d] = k
         if any(k is None and n != 1 for k, n in zip(axes, shape, strict=True)):
             # of a shape as the space's own, or one that repeats along some of its axes
-            if rank != len(self.shape) or any(n not in (1, m) for n, m in zip(shape, self.shape, strict=True)):
+            if rank != len(space) or any(n not in (1, m) for n, m in zip(shape, space, strict=True)):
                 return False
-            if not inside and shape != self.shape:
+            if not inside and shape != space:
                 return False
             own = [d if n != 1 else None for d, n in enumerate(shape)]
             if any(k not in (None, d) for k, d in zip(axes, own, strict=True)):
                 return False
             axes = own  # type: ignore[assignment]
-        elif not inside and shape != self.shape:
+        elif not inside and shape != space:
             return False
         if not _increasing(axes):
             return False
@@ -112,13 +150,75 @@ class Nest:
                 if self.axes.get(a, placed) != placed or not self.contiguous(a):
                     return False
                 read[a] = placed
+        if space == self.fine:
+            self.windowed.update(a for a, along in (*read.items(), (out, axes)) if self._is_within(along))
         return self._add(eqn, tuple(axes), read)
+
+    def _is_within(self, axes: Sequence[int | None]) -> bool:
+        """Does a value of these axes of `fine` differ within windows?"""
+        return any(k in range(1, 1 + len(self.window)) for k in axes if k is not None)
+
+    def _take_random(self, eqn: Eqn) -> bool:
+        """Random numbers, one an element of the space."""
+        key, shape = eqn.operands[0], eqn.outs[0].type.shape
+        if sum(map(is_random, self.eqns)) == MOST_RANDOM:
+            return False
+        if shape != self.shape or key in self.made or self.axes.get(key, (None,)) != (None,):
+            return False
+        return self._add(eqn, _own_axes(shape), {key: (None,)})
+
+    def _take_box(self, eqn: Eqn) -> bool:
+        """A part of an array, or an array in the midst of zeros."""
+        x, out, box = eqn.operands[0], eqn.outs[0], box_of(eqn)
+        if box is None or self.window or out.type.shape != self.shape:
+            return False
+        axes = tuple(None if n == 1 else d for d, n in enumerate(self.shape))
+        if not isinstance(x, Var) or x in self.made or not self.contiguous(x) or self.axes.get(x, axes) != axes:
+            return False
+        for d, (n, m) in enumerate(zip(x.type.shape, self.shape, strict=True)):
+            if n != m:
+                self.seams |= {d, d + 1}
+        return self._add(eqn, axes, {x: axes})
+
+    def _take_window(self, eqn: Eqn) -> bool:
+        """What looks into windows; from then on the nest takes equations over the images, too."""
+        fine, shape = window_of(eqn)
+        window = eqn.params["window"]
+        if shape != self.shape or (self.window and (fine, window) != (self.fine, self.window)):
+            return False
+        if not self.window and (self.seams or not self._has_only_finals()):
+            return False
+        read: dict[Atom, Axes] = {}
+        for a in eqn.operands:
+            axes = _own_axes(a.type.shape)
+            if self.axes.get(a, axes) != axes or (a not in self.made and not self.contiguous(a)):
+                return False
+            if a not in self.made:
+                read[a] = axes
+        self.fine, self.window = fine, window
+        self.windowed.update(a for a in (*eqn.operands, *eqn.outs) if a.type.shape == fine)
+        return self._add(eqn, _own_axes(eqn.outs[0].type.shape), read)
+
+    def _has_only_finals(self) -> bool:
+        """Is nothing reduced or picked within rows?"""
+        reduced = (e.outs[0] in self.finals for e in self.eqns if e.op.name in REDUCTIONS)
+        return all(reduced) and not any(is_pick(e) or is_one_hot(e) for e in self.eqns)
+
+    def refined(self, eqn: Eqn) -> Nest | None:
+        """This nest as one over the windows that an equation looks into, with that equation; None if it cannot be."""
+        if not is_window(eqn) or self.window or window_of(eqn)[0] != self.shape:
+            return None
+        found = Nest(window_of(eqn)[1], self.speaks, self.contiguous)
+        found.fine, found.window = self.shape, eqn.params["window"]
+        return found if all(map(found.take, (*self.eqns, eqn))) else None
 
     def _take_alias(self, eqn: Eqn) -> bool:
         """The same values under another shape; only of what the nest makes."""
         x, out = eqn.operands[0], eqn.outs[0]
-        if x not in self.made:
+        if x not in self.made or (x in self.windowed and x.type.shape != out.type.shape):
             return False
+        if x in self.windowed:
+            self.windowed.add(out)
         along = [k for k in self.axes[x] if k is not None]
         if eqn.op.name == "broadcast_to":
             axes: Axes = (None,) * (len(out.type.shape) - len(self.axes[x])) + self.axes[x]
@@ -138,8 +238,8 @@ class Nest:
         read: dict[Atom, Axes] = {}
         if x in self.made:
             axes = self.axes[x]
-        elif x.type.shape == self.shape and size_of(x) > 1 and self.contiguous(x):
-            axes = tuple(d if n != 1 else None for d, n in enumerate(self.shape))
+        elif x.type.shape in (self.shape, self.fine) and size_of(x) > 1 and self.contiguous(x):
+            axes = _own_axes(x.type.shape)
             if self.axes.get(x, axes) != axes:
                 return False
             read[x] = axes
@@ -152,10 +252,20 @@ class Nest:
         left = {k for k in axes if k is not None} - gone
         whole = {d for d, n in enumerate(self.shape) if n != 1}
         rest = tuple(k for d, k in enumerate(axes) if d not in over)
+        if any(k is None and n != 1 for k, n in zip(rest, out.type.shape, strict=True)):  # it would be broadcast, too
+            return False
         found = self._cut(whole, gone, left)
         if found is None:
             return False
-        self.split, final = found
+        split, final = found
+        is_partial = final and bool(left) and min(left) < min(gone) and max(left) > max(gone)
+        if self.window and (is_partial or not final):
+            return False
+        if is_partial:
+            self.partials.add(out)
+        if x.type.shape == self.fine:
+            self.windowed.add(x)
+        self.split = split
         if final:
             self.finals.add(out)
         return self._add(eqn, rest, read)
@@ -165,6 +275,8 @@ class Nest:
         x, _, index = eqn.operands
         axes = self.axes.get(x, ())
         if x not in self.made or axes != tuple(range(len(self.shape))) or 1 in self.shape or not self._agrees(1):
+            return False
+        if self.window:
             return False
         read = self._number_of_a_row(index)
         if read is None:
@@ -176,6 +288,8 @@ class Nest:
         """Zeros, but for one element of each row."""
         zeros, value, _, index = eqn.operands
         if zeros.type.shape != self.shape or 1 in self.shape or not self._agrees(1):
+            return False
+        if self.window:
             return False
         read = self._number_of_a_row(index)
         more = self._number_of_a_row(value)
@@ -208,6 +322,8 @@ class Nest:
                 if prod(self.shape[first:]) > LONGEST_ROW:
                     return None
                 return (first, True) if self._agrees(first) else None
+            if not any(min(gone) < k < max(gone) for k in left):  # over the axes between others
+                return (min(gone), True) if self._agrees(min(gone)) else None
             return None
         if split is not None and not left and gone == {d for d in whole if d < split}:  # of one number a row
             return split, True
@@ -219,11 +335,33 @@ class Nest:
             return True
         return self.split == first
 
+    def components(self) -> list[Nest]:
+        """Nests of what has nothing to do with the rest: so no loop walks through many arrays at a time."""
+        groups: list[tuple[set[Atom], list[Eqn]]] = []
+        for e in self.eqns:
+            touched = {a for a in (*e.operands, *e.outs) if size_of(a) > 1 or a in self.made}
+            met = [g for g in groups if g[0] & touched]
+            groups = [g for g in groups if g not in met]
+            groups.append((touched.union(*(g[0] for g in met)), [e2 for g in met for e2 in g[1]] + [e]))
+        if len(groups) == 1:
+            return [self]
+        found = []
+        for _, eqns in groups:
+            nest = Nest(self.shape, self.speaks, self.contiguous)
+            nest.fine, nest.window = self.fine, self.window
+            members = set(eqns)
+            if not all(nest.take(e) for e in self.eqns if e in members):
+                return [self]
+            found.append(nest)
+        return found
+
     # ---- what it is ----
 
     def outside(self) -> list[Atom]:
         """What it reads from outside, arrays of more than one element, each once."""
-        found = (a for e in self.eqns for a in _read(e) if size_of(a) > 1 and a not in self.made and not _repeats(a))
+        found = (
+            a for e in self.eqns for a in read_by_element(e) if size_of(a) > 1 and a not in self.made and not repeats(a)
+        )
         return list(dict.fromkeys(found))
 
     def scalars(self) -> list[Atom]:
@@ -232,54 +370,25 @@ class Nest:
         return [a for a in dict.fromkeys(found) if a not in self.made]
 
     def work(self) -> int:
-        """Operations on elements, in all."""
-        return sum(prod(self.shape[k] for k in self.axes[e.outs[0]] if k is not None) for e in self.eqns)
+        """Additions of elements that take as long as all."""
+        return sum(self._work_of(e) for e in self.eqns)
+
+    def _work_of(self, e: Eqn) -> int:
+        reads_more = e.op.name in REDUCTIONS or e.op.name in ("window_argmax", "window_gather")
+        a = e.operands[0] if reads_more else e.outs[0]
+        shape = self.fine if a in self.windowed else self.shape
+        return cost_of(e) * prod(shape[k] for k in self.axes[a] if k is not None)
 
     def pays(self) -> bool:
         """Is one call in C faster than NumPy's? Each of these costs half a microsecond, and a walk through memory."""
-        count = sum(not is_alias(e) for e in self.eqns)
+        count = sum(not is_view(e) for e in self.eqns)
         arrays = len(self.outside()) + 2
-        return 0.5 * count + 1e-4 * self.work() > 1.0 + 0.2 * arrays
+        return count > 0 and 0.5 * count + 1e-4 * self.work() > 1.0 + 0.2 * arrays
 
 
-def _read(eqn: Eqn) -> Sequence[Atom]:
-    """The operands that are read, element by element."""
-    if is_pick(eqn):
-        return eqn.operands[0], eqn.operands[2]
-    return (eqn.operands[1], eqn.operands[3]) if is_one_hot(eqn) else eqn.operands
-
-
-def _repeats(a: Atom) -> bool:
-    """Is it a constant that repeats one element?"""
-    return isinstance(a, Literal) and not any(a.value._data.strides)
-
-
-def is_alias(eqn: Eqn) -> bool:
-    """Are its results its operand's elements, in the same order?"""
-    return isinstance(eqn.op, Primitive) and eqn.op.name in _SAME_VALUES
-
-
-def is_pick(eqn: Eqn) -> bool:
-    """Is it `x[arange(n), index]`?"""
-    if not isinstance(eqn.op, Primitive) or eqn.op.name != "gather" or len(eqn.operands) != 3:
-        return False
-    x, rows, _ = eqn.operands
-    return len(x.type.shape) == 2 and _counts(rows, x.type.shape[0])
-
-
-def is_one_hot(eqn: Eqn) -> bool:
-    """Is it `zeros.at[arange(n), index].add(value)`?"""
-    if not isinstance(eqn.op, Primitive) or eqn.op.name != "scatter_add" or len(eqn.operands) != 4:
-        return False
-    zeros, _, rows, _ = eqn.operands
-    if len(zeros.type.shape) != 2 or not isinstance(zeros, Literal) or not _counts(rows, zeros.type.shape[0]):
-        return False
-    return not zeros.value._data.any()
-
-
-def _counts(a: Atom, n: int) -> bool:
-    """Is it the constant 0, 1, ..., n - 1?"""
-    return isinstance(a, Literal) and a.type.shape == (n,) and bool((a.value._data == np.arange(n)).all())
+def _own_axes(shape: tuple[int, ...]) -> Axes:
+    """Those of a value of the whole space."""
+    return tuple(d if n != 1 else None for d, n in enumerate(shape))
 
 
 def _increasing(axes: Sequence[int | None]) -> bool:

@@ -76,9 +76,10 @@ def _definition(name: str) -> str | None:
     bits = np.dtype(dtype).itemsize * 8
     suffix = "f" if dtype == "float32" else ""
     names = {"T": CTYPES[dtype], "D": dtype, "F": suffix, "U": suffix.upper(), "BITS": str(bits)}
+    names["I"] = "int" if bits == 32 else "long long"
     # a number with a point is of the function's own type
     text = re.sub(r"\b(?:0x[\da-f.]+p[-+]?\d+|\d+\.\d+(?:e[-+]?\d+)?)", lambda m: m[0] + names["F"], template.strip())
-    text = re.sub(r"\$(T|D|F|U|BITS)", lambda m: names[m[1]], text)
+    text = re.sub(r"\$(T|D|F|U|I|BITS)", lambda m: names[m[1]], text)
     return f"\nstatic inline {text}"
 
 
@@ -136,18 +137,57 @@ $T right_shift_$D($T x, $T n)
     int inside = (n >= 0) & (n < $BITS);
     return inside ? ($T)(x >> (n & ($BITS - 1))) : x < 0 ? ($T)-1 : 0;
 }""",
+    # the stream's words from that of element `from` on, as far as whole blocks go (`kernels/philox.py`)
+    "philox": """
+void philox_$D(const unsigned long long *key, long from, long to, $T *out)
+{
+    const long block = 256 / $BITS;
+    for (long b = from / block; b * block < to; b++) {
+        unsigned long long x0 = b + 1, x1 = 0, x2 = 0, x3 = 0, k0 = key[0], k1 = key[1];
+        for (int round = 0; round < 10; round++) {
+            const unsigned __int128 p = (unsigned __int128)0xD2E7470EE14C6C93ULL * x0;
+            const unsigned __int128 q = (unsigned __int128)0xCA5A826395121157ULL * x2;
+            x0 = (unsigned long long)(q >> 64) ^ x1 ^ k0;
+            x1 = (unsigned long long)q;
+            x2 = (unsigned long long)(p >> 64) ^ x3 ^ k1;
+            x3 = (unsigned long long)p;
+            k0 += 0x9E3779B97F4A7C15ULL;
+            k1 += 0xBB67AE8584CAA73BULL;
+        }
+        for (int low = 0; low < 64; low += $BITS, out++) {
+            out[0 * (block / 4)] = ($T)(x0 >> low);
+            out[1 * (block / 4)] = ($T)(x1 >> low);
+            out[2 * (block / 4)] = ($T)(x2 >> low);
+            out[3 * (block / 4)] = ($T)(x3 >> low);
+        }
+        out += block - block / 4;
+    }
+}""",
     "multiply_high": "$T multiply_high_$D($T x, $T y) { return ($T)(((unsigned __int128)x * y) >> 64); }",
 }
 
 _FLOATS = {
-    # x != x is NaN: of two operands the one that is NaN
-    "maximum": "$T maximum_$D($T x, $T y) { return ((x > y) | (x != x)) ? x : y; }",
-    "minimum": "$T minimum_$D($T x, $T y) { return ((x < y) | (x != x)) ? x : y; }",
+    # x != x is NaN: of two operands the one that is NaN. In one condition gcc would make branches, and no vectors, of a
+    # maximum of maxima.
+    "maximum": "$T maximum_$D($T x, $T y) { const $T m = x > y ? x : y; return x != x ? x : m; }",
+    "minimum": "$T minimum_$D($T x, $T y) { const $T m = x < y ? x : y; return x != x ? x : m; }",
     "isnan": "int isnan_$D($T x) { return x != x; }",
     "isinf": "int isinf_$D($T x) { return fabs$F(x) == __builtin_inf$F(); }",
     "isfinite": "int isfinite_$D($T x) { return fabs$F(x) < __builtin_inf$F(); }",
     "signbit": "int signbit_$D($T x) { return copysign$F(1.0, x) < 0; }",
     "sign": "$T sign_$D($T x) { return x != x ? x : ($T)((x > 0) - (x < 0)); }",
+    # A vector with numbers of which nothing remains, as the minus infinity that a softmax has masked, would be taken
+    # apart by the C library. Bits, as gcc would make choices one branch, and then nothing of it.
+    "exp": """
+$T exp_$D($T x)
+{
+    union { $T number; $I bits; } given = {x}, result;
+    const $I keep = -(($I)(x >= (sizeof(x) == 4 ? -104.0 : -746.0)) | (x != x));
+    given.bits &= keep;
+    result.number = exp$F(given.number);
+    result.bits &= keep;
+    return result.number;
+}""",
     "sigmoid": "$T sigmoid_$D($T x) { return 1.0 / (1.0 + exp$F(-x)); }",
     "softplus": "$T softplus_$D($T x) { return log1p$F(exp$F(-fabs$F(x))) + maximum_$D(x, 0.0); }",
     # of two equal infinities the difference would be NaN

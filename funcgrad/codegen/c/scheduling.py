@@ -8,12 +8,14 @@ forward pass to the backward pass.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from ...core import Primitive
 from ...graph.ir import Eqn, Graph, Var
 from ..expressions import VIEWS
 from ..memory import Memory, is_large, size_of
-from .nest import REDUCTIONS, Nest, is_alias
+from .kinds import REDUCTIONS, is_alias, is_view
+from .nest import Nest
 
 __all__ = ["schedule"]
 
@@ -33,7 +35,20 @@ def schedule(graph: Graph, memory: Memory, speaks: Callable[[Eqn], bool]) -> lis
     for eqn in graph.eqns:
         found.add(eqn)
     steps = sorted(found.place, key=found.place.__getitem__)
-    return [step for s in steps for step in ([s] if isinstance(s, Eqn) or s.pays() else s.eqns)]
+    paying = _paying(steps)
+    return [
+        part for s in steps for part in ([s] if isinstance(s, Eqn) else s.components() if s in paying else s.eqns)
+    ]  # fmt: skip
+
+
+def _paying(steps: list[Eqn | Nest]) -> set[Eqn | Nest]:
+    """The nests that pay; one beside another that does shares its call, and pays always."""
+    found: set[Eqn | Nest] = {s for s in steps if isinstance(s, Nest) and s.pays()}
+    for ordered in (steps, steps[::-1]):
+        for before, s in pairwise(ordered):
+            if before in found and isinstance(s, Nest) and not all(map(is_view, s.eqns)):
+                found.add(s)
+    return found
 
 
 class Scheduling:
@@ -57,6 +72,8 @@ class Scheduling:
                     self.place[nest] = needed[0], self.moved
                 step = nest
                 break
+        if step is None:
+            step = self.refined(eqn, needed)
         if step is None and (shape := _space(eqn)) is not None:
             nest = Nest(shape, self.speaks, lambda a: self.memory.contiguous(a) is not None)
             if nest.take(eqn):
@@ -70,12 +87,22 @@ class Scheduling:
                 self.open = []
         self.makers.update((out, step) for out in eqn.outs)
 
+    def refined(self, eqn: Eqn, needed: Place) -> Nest | None:
+        """The nest that makes what a window is looked into, as one over the windows, and with that equation."""
+        for k, nest in enumerate(self.open):
+            if eqn.operands[0] in nest.made and needed <= self.place[nest] and (found := nest.refined(eqn)) is not None:
+                self.place[found] = self.place.pop(nest)
+                self.open[k] = found
+                self.makers.update((v, found) for v in found.made)
+                return found
+        return None
+
     def may_stand(self, nest: Nest, needed: Place) -> bool:
         """Is what would be needed made where the nest stands, or may the nest stand behind that?"""
         now = self.place[nest]
         if needed <= now:
             return True
-        between = [s for s, at in self.place.items() if now < at <= needed]
+        between = [s for s, at in self.place.items() if now < at and at[0] <= needed[0]]  # it would stand behind all
         eqns = [e for s in between for e in ([s] if isinstance(s, Eqn) else s.eqns)]
         return not any(a in nest.made for e in eqns for a in e.operands)
 

@@ -12,18 +12,20 @@ from ..expressions import Expr
 from ..memory import size_of
 from . import expressions
 from .expressions import CTYPES, UNARY
-from .nest import REDUCTIONS
+from .kinds import BOXES, RANDOM, REDUCTIONS, WINDOWS, is_one_hot, is_pick
 
 __all__ = ["expression", "speaks"]
 
 
 def speaks(eqn: Eqn) -> bool:
-    """Can the equation, an elementwise one or a reduction, be a part of a nest?"""
+    """Can the equation, an elementwise one, a reduction or a look at one element a row, be a part of a nest?"""
     if not isinstance(eqn.op, Primitive) or not _is_known(eqn.outs[0]) or not all(map(_is_known, eqn.operands)):
         return False
     if eqn.op.name in REDUCTIONS:
         dtype = eqn.outs[0].type.dtype  # type: ignore[union-attr]
         return dtype == eqn.operands[0].type.dtype and (dtype.kind != "b" or eqn.op.name != "sum")  # type: ignore[union-attr]
+    if is_pick(eqn) or is_one_hot(eqn) or eqn.op.name in RANDOM | WINDOWS | BOXES:
+        return True
     if not eqn.op.elementwise and eqn.op.name not in ("convert", "cast"):
         return False
     return _spelled(eqn, ["x"] * len(eqn.operands)) is not None
