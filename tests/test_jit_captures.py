@@ -258,7 +258,7 @@ def assert_follows(jitted: Any, f: Any) -> None:
         np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-6)
 
 
-@pytest.mark.parametrize("calls", [1, 3])
+@pytest.mark.parametrize("calls", [1, 3, 7])
 @pytest.mark.parametrize(("around", "result", "changes"), ROWS, ids=[f"{i}-{row[1]}" for i, row in enumerate(ROWS)])
 def test_a_change_is_seen(around: str, result: str, changes: list[str], calls: int) -> None:
     namespace = module_of(around, result)

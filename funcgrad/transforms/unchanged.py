@@ -1,10 +1,10 @@
 """Whether a function's surroundings are what they were, asked by code that is written for their number.
 
-A general loop over the places that a function reads costs half a microsecond where there is one place. So for places of
-the common kinds (cells, names, the parts of functions) code is written, once for each combination of their numbers:
+A general loop over the places that a function reads costs half a microsecond where there is one place, and four where
+there is an optimiser. So for most kinds of places code is written, once for each combination of their numbers:
 
     def unchanged():                          # of a function with one cell, which calls one global function
-        return (c0.cell_contents is h0
+        return (cell0.cell_contents is h0
                 and get0(name0, missing) is h1
                 and f0.__code__ is h2 and f0.__defaults__ is h3 and f0.__kwdefaults__ is h4
                 and len(space0) == n0)
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["test_of"]
 
-MOST_PLACES = 60
+MOST_PLACES = 150
 """How many places code is written for; more are looked at by a loop."""
 _FUNCTION = ("__code__", "__defaults__", "__kwdefaults__")
 
@@ -32,45 +32,56 @@ def test_of(watch: Watch, held: Sequence[Any], lengths: Sequence[Any], missing: 
     Args:
         watch: the places.
         held: the objects in them, in the order of `Watch.held`.
-        lengths: the sizes of the namespaces, as `Watch.values` gives them.
+        lengths: the sizes of the namespaces, and then those of the containers, as `Watch.values` gives them.
         missing: what stands in `held` for a name that is not there.
     """
-    if watch.views or watch.instances or watch.slots or watch.variables or watch.buffers:
+    if watch.variables or watch.buffers or len(held) + len(lengths) > MOST_PLACES:
         return None
-    if len(held) + len(lengths) > MOST_PLACES:
+    if watch.slots and any(x is missing for x in held[-len(watch.slots) :]):
         return None
-    make = _maker(len(watch.cells), len(watch.entries), len(watch.functions), len(watch.spaces))
-    gets = [space.get for space, _ in watch.entries.values()]
-    names = [name for _, name in watch.entries.values()]
-    return make(watch.cells, gets, names, watch.functions, watch.spaces, held, lengths, missing)  # type: ignore[no-any-return]
+    places = {
+        "cell": watch.cells,
+        "get": [space.get for space, _ in watch.entries.values()],
+        "name": [name for _, name in watch.entries.values()],
+        "f": watch.functions,
+        "view": watch.views,
+        "x": watch.instances,
+        "slot": [member.__get__ for _, member in watch.slots],
+        "owner": [x for x, _ in watch.slots],
+        "space": watch.spaces,
+        "n": lengths[: len(watch.spaces)],
+        "h": held,
+    }
+    sizes = tuple((kind, len(found)) for kind, found in places.items())
+    make = _maker(sizes, tuple(lengths[len(watch.spaces) :]))
+    return make(*places.values(), missing)  # type: ignore[no-any-return]
 
 
 @functools.cache
-def _maker(cells: int, entries: int, functions: int, spaces: int) -> Callable[..., Any]:
-    """What makes such a function of places that are so many of each kind."""
-    tests = [f"c{i}.cell_contents is h{i}" for i in range(cells)]
-    tests += [f"get{i}(name{i}, missing) is h{cells + i}" for i in range(entries)]
-    first = cells + entries
-    for i in range(functions):
-        tests += [f"f{i}.{part} is h{first + 3 * i + k}" for k, part in enumerate(_FUNCTION)]
-    tests += [f"len(space{i}) == n{i}" for i in range(spaces)]
+def _maker(sizes: tuple[tuple[str, int], ...], contents: tuple[int, ...]) -> Callable[..., Any]:
+    """What makes such a function of places that are so many of each kind, and of containers with so many items."""
+    count = dict(sizes)
+    holders = [f"cell{i}.cell_contents" for i in range(count["cell"])]
+    holders += [f"get{i}(name{i}, missing)" for i in range(count["get"])]
+    holders += [f"f{i}.{part}" for i in range(count["f"]) for part in _FUNCTION]
+    tests = [f"{holder} is h{k}" for k, holder in enumerate(holders)]
+    first = len(holders)
+    for i, n in enumerate(contents):
+        items = "".join(f" and t[{k}] is h{first + k}" for k in range(n))
+        tests.append(f"len(t := (*view{i},)) == {n}{items}" if n else f"not view{i}")
+        first += n
+    rest = [f"type(x{i})" for i in range(count["x"])] + [f"slot{i}(owner{i})" for i in range(count["slot"])]
+    tests += [f"{holder} is h{first + k}" for k, holder in enumerate(rest)]
+    tests += [f"len(space{i}) == n{i}" for i in range(count["space"])]
 
-    def taken(prefix: str, count: int, source: str) -> str:
-        return "".join(f"{prefix}{i}, " for i in range(count)) + f"= {source}" if count else "pass"
-
+    taken = [f"{''.join(f'{kind}{i}, ' for i in range(n))}= {kind}s" for kind, n in sizes if n]
     source = f"""
-def make(cells, gets, names, functions, spaces, held, lengths, missing):
-    {taken("c", cells, "cells")}
-    {taken("get", entries, "gets")}
-    {taken("name", entries, "names")}
-    {taken("f", functions, "functions")}
-    {taken("space", spaces, "spaces")}
-    {taken("h", first + 3 * functions, "held")}
-    {taken("n", spaces, "lengths")}
+def make({", ".join(f"{kind}s" for kind, _ in sizes)}, missing):
+    {"; ".join(taken) or "pass"}
     def unchanged():
         try:
             return {" and ".join(tests) or True}
-        except ValueError:  # a cell that was emptied
+        except (ValueError, AttributeError, RuntimeError):  # emptied, or changed by another thread just now
             return False
     return unchanged
 """
