@@ -99,6 +99,17 @@ def test_one_element_a_row_of_a_dtype_without_a_type_in_c(dtype: str) -> None:
     assert check(g.graph(g("negative", placed), g("negative", x)))
 
 
+@pytest.mark.parametrize("key", [(slice(0, 2),), (slice(1, 3),), (slice(0, 3), slice(0, 1), slice(1, 5))])
+def test_a_part_beside_an_axis_of_one_element(key: tuple[slice, ...]) -> None:
+    g = Build(f"float32[{','.join(str(n) for n in part_of((3, 1, 6), key))}]", "float32[3,1,6]")
+    check(g.graph(g("negative", g("unslice", g.inputs[0], key=key, shape=(3, 1, 6)))))
+    check(g.graph(g("negative", g("slice", g.inputs[1], key=key))))
+
+
+def part_of(shape: tuple[int, ...], key: tuple[slice, ...]) -> tuple[int, ...]:
+    return tuple(np.empty(shape)[key].shape)
+
+
 def test_minus_zero_that_is_added_to_zero() -> None:
     g = Build("float32[4]", "int64[4]")
     placed = g("scatter_add", Array(np.zeros((4, 6), "float32")), g.inputs[0], Array(np.arange(4)), g.inputs[1])
@@ -185,8 +196,12 @@ class Drawn:
         if what == "binary":
             return g(self.pick(_BINARY[kind].split()), *self.pair(x))
         if what == "where":
-            masks = [v for v in self.arrays if v.type.dtype.kind == "b" and self.meet(v.type.shape, shape) is not None]
-            return g("where", self.pick(masks), *self.pair(x)) if masks else None
+            pair = self.pair(x)
+            shapes = [a.type.shape if isinstance(a, Var) else np.shape(a) for a in pair]
+            masks = [
+                v for v in self.arrays if v.type.dtype.kind == "b" and self.meet(v.type.shape, *shapes) is not None
+            ]
+            return g("where", self.pick(masks), *pair) if masks else None
         if what == "dtype":
             if kind == "f":
                 return g("convert", x, dtype=np.dtype(self.pick(["float32", "float64"])))
@@ -201,9 +216,9 @@ class Drawn:
             return g("matmul", g("matmul", x, g("permute_dims", x, axes=(1, 0))), x)
         return None
 
-    def meet(self, a: Any, b: Any) -> tuple[int, ...] | None:
+    def meet(self, *shapes: Any) -> tuple[int, ...] | None:
         try:
-            return np.broadcast_shapes(a, b)
+            return np.broadcast_shapes(*shapes)
         except ValueError:
             return None
 
