@@ -34,11 +34,16 @@ __all__ = [
     "default_dtype",
     "disable_jit",
     "jit_warmup",
+    "last_change",
     "onednn",
     "threads",
 ]
 
 T = TypeVar("T")
+
+_last_change: ContextVar[object] = ContextVar("funcgrad_last_change", default=None)
+last_change = _last_change.get
+"""Another object after each change of a setting in the running context: one look tells that none has changed."""
 
 
 class Setting(Generic[T]):
@@ -52,6 +57,7 @@ class Setting(Generic[T]):
 
     def _set(self, value: T) -> None:
         self._variable.set(value)
+        _last_change.set(object())
         if self._install is not None:
             self._install(value)
 

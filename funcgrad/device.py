@@ -34,7 +34,6 @@ __all__ = [
     "dtype_of",
     "move",
     "namespace",
-    "read_default_device",
     "synchronize",
     "target_device",
 ]
@@ -146,8 +145,6 @@ def device(spec: str | Device) -> Device:
 
 
 _default: ContextVar[Device] = ContextVar("funcgrad_default_device", default=CPU)
-read_default_device = _default.get
-"""`default_device()` on a path where each call counts."""
 
 
 def default_device(*spec: str | Device) -> Any:

@@ -26,9 +26,8 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..config import default_dtype
+from ..config import last_change
 from ..core import SCALARS, Array, wrap
-from ..device import read_default_device
 
 __all__ = ["OTHER", "assembler", "finisher", "flattener", "short_way", "wrapped"]
 
@@ -78,8 +77,8 @@ def short_way(
         args, kwargs: arguments.
         numbers, names: which of them are static.
         is_static: whether an object in them is a leaf that is static anyway.
-        entry: what has the program: `entry.fast` is (forms, default dtype, default device, unchanged, finish) of the
-            last call, if it had nothing to ask, and `entry.run(raws, forms, leaves)` finds any other.
+        entry: what has the program: `entry.fast` is (forms, last change of a setting, unchanged, finish) of the last
+            call, if it had nothing to ask, and `entry.run(raws, forms, leaves)` finds any other.
 
     Returns:
         None where no such function can be written: a leaf is neither an array, a number nor a plain constant, or a
@@ -89,13 +88,11 @@ def short_way(
     if parts is None:
         return None
     writer, raws, forms, whole = parts
-    writer.constants.update(
-        entry=entry, unit=entry.unit, default_float=default_dtype.get, default_place=read_default_device
-    )
+    writer.constants.update(entry=entry, unit=entry.unit, last_change=last_change)
     writer.lines += [
         f"forms = ({forms})",
-        "known, dtype, place, unchanged, finish = entry.fast",
-        "if forms == known and default_float() is dtype and default_place() is place and not unit.eager:",
+        "known, change, unchanged, finish = entry.fast",
+        "if forms == known and last_change() is change and not unit.eager:",
         f"    if unchanged(): return finish({whole}{raws})",
         f"return entry.run(({raws}), forms, ({whole}))",
     ]

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import tree
-from ..config import default_dtype
-from ..device import read_default_device
+from ..config import last_change
 from .arguments import placed
 from .captures import ClosedOverTracer, Look
 from .dispatch import assembler, finisher
@@ -23,8 +22,7 @@ __all__ = ["AS_IT_IS", "Entry", "assembled"]
 AS_IT_IS = object()
 """Says that the function must run without programs."""
 
-NOTHING: tuple[Any, ...] = (None, None, None, None, None)
-default_float, default_place = default_dtype.get, read_default_device
+NOTHING: tuple[Any, ...] = (None, None, None, None)
 
 
 class Entry:
@@ -38,7 +36,7 @@ class Entry:
 
     def __init__(self, unit: Unit):
         self.unit = unit
-        # of the last call: its forms, the settings, what it looked at, and the tree of all these
+        # of the last call: its forms, the last change of a setting, what it looked at, and the tree of all these
         self.known: tuple[Any, ...] = NOTHING
         # the same with what finishes the call in one go, where there is such a thing; see `dispatch.short_way`
         self.fast: tuple[Any, ...] = NOTHING
@@ -46,14 +44,9 @@ class Entry:
     def run(self, raws: tuple[Any, ...], forms: tuple[Any, ...], leaves: tuple[Any, ...]) -> Any:
         """The function's result, or `AS_IT_IS`."""
         unit = self.unit
-        known, dtype, place, look, paths = self.known
-        if (
-            unit.eager
-            or forms != known
-            or default_float() is not dtype
-            or default_place() is not place
-            or not look.unchanged()
-        ):
+        known, change, look, paths = self.known
+        if unit.eager or forms != known or last_change() is not change or not look.unchanged():
+            change = last_change()
             try:
                 look = unit.look()
             except ClosedOverTracer:
@@ -61,7 +54,7 @@ class Entry:
             if look is None:
                 return AS_IT_IS
             paths = unit.tree(forms, leaves, look.snapshot)
-            self.known = forms, default_float(), default_place(), look, paths
+            self.known = forms, change, look, paths
         found = unit.execute(paths, raws, look.snapshot)
         if found is None:
             return assembled(*unit.record(paths, leaves, look.snapshot))
@@ -88,9 +81,9 @@ class Entry:
             ripe = -1 if paths.native else paths.ripe
             form = node.info, given(paths, node, count), count
             node.finish = finisher(*form, node, start.run, AS_IT_IS, ripe, ripen)
-        known, dtype, place, at, of = self.known
+        known, change, at, of = self.known
         if at is look and of is paths:  # or another thread has been here
-            self.fast = known, dtype, place, look.quick(), node.finish
+            self.fast = known, change, look.quick(), node.finish
 
 
 def given(paths: Tree, node: Node, count: int) -> list[int | None]:
