@@ -12,6 +12,7 @@ import funcgrad.numpy as fnp
 from funcgrad import config, optim
 
 from .models import lstm_by_scan
+from .training import repeated, step_of
 
 Run = Callable[[], Any]
 
@@ -85,18 +86,8 @@ class Funcgrad:
         rule = getattr(optim, optimiser)(**settings)
         both = fg.value_and_grad(lambda params, state, *batch: loss(OPS, params, state, *batch), has_aux=True)
 
-        def step(params: Any, memory: Any, state: Any, batch: Any) -> Any:
-            (value, state), grads = both(params, state, *batch)
-            updates, memory = rule.update(grads, memory, params)
-            return optim.apply_updates(params, updates), memory, state, value
-
-        compiled = self.jit(step, donate_argnums=(0, 1) if donate else ())
-        held = [params, rule.init(params), state]
-
-        def run() -> Any:
-            *held[:], value = compiled(*held, batch)
-            return value
-
+        compiled = self.jit(step_of(both, rule, optim.apply_updates), donate_argnums=(0, 1) if donate else ())
+        run = repeated(compiled, [params, rule.init(params), state], batch)
         run.jitted = compiled  # type: ignore[attr-defined]
         return run
 

@@ -12,6 +12,7 @@ import optax
 from jax import lax
 
 from .models import lstm_by_scan
+from .training import repeated, step_of
 
 Run = Callable[[], Any]
 
@@ -93,19 +94,9 @@ class Jax:
         rule = getattr(optax, optimiser)(**settings)
         both = jax.value_and_grad(lambda params, state, *batch: loss(OPS, params, state, *batch), has_aux=True)
 
-        def step(params: Any, memory: Any, state: Any, batch: Any) -> Any:
-            (value, state), grads = both(params, state, *batch)
-            updates, memory = rule.update(grads, memory, params)
-            return optax.apply_updates(params, updates), memory, state, value
-
-        compiled = self.jit(step, donate_argnums=(0, 1) if donate else ())
-        held = [params, rule.init(params), state]
-
-        def run() -> Any:
-            *held[:], value = jax.block_until_ready(compiled(*held, batch))
-            return value
-
-        return run
+        compiled = self.jit(step_of(both, rule, optax.apply_updates), donate_argnums=(0, 1) if donate else ())
+        ready = lambda *args: jax.block_until_ready(compiled(*args))  # noqa: E731
+        return repeated(ready, [params, rule.init(params), state], batch)
 
     def gradient(self, f: Any, argnums: tuple[int, ...], args: Any) -> Run:
         """Value and gradients of f(ops, *args)."""
