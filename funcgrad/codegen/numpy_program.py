@@ -97,7 +97,7 @@ def numpy_program(
     if donated:
         graph = dying_soon(graph, [graph.inputs[i] for i in donated])
     options: dict[str, Any] = {"planned": numpy and not again, "again": again, "donated": donated}
-    writer = Writer(graph, ask, numpy, **options)
+    writer: Writer | None = None
     compiled = ""
     tools = toolchain() if native and numpy and not again else None
     if tools is not None:
@@ -105,6 +105,8 @@ def numpy_program(
         written.source()
         if written.clusters and (text := link(written, tools)) is not None:
             writer, compiled = written, text
+    if writer is None:
+        writer = Writer(graph, ask, numpy, **options)
     source = writer.source()
     if writer.trusted:
         writer.bound[writer.plain] = _interned(Writer(graph, ask, numpy, planned=False))
