@@ -30,9 +30,8 @@ from ..errors import DonatedArrayError
 from ..graph.ir import Graph
 from ..graph.passes import simplify
 from ..provenance import describe, here
-from .captures import ClosedOverTracer
 from .dispatch import OTHER, assembler
-from .entry import AS_IT_IS, assembled, given
+from .entry import AS_IT_IS, assembled, given, surroundings
 from .states import State
 from .trace_tree import Tree
 from .unit import Unit
@@ -163,13 +162,10 @@ class DonatingWay:
     def run(self, raws: tuple[Any, ...], forms: tuple[Any, ...], leaves: tuple[Any, ...]) -> Any:
         """The result for arguments that are taken apart; nobody else holds the raw ones by now."""
         unit = self.unit
-        try:
-            look = unit.look()
-        except ClosedOverTracer:
+        around = surroundings(unit, forms, leaves)
+        if around is None:
             return AS_IT_IS
-        if look is None:
-            return AS_IT_IS
-        paths = unit.tree(forms, leaves, look.snapshot)
+        look, paths = around
         donation = Donation(unit.name, [leaves[i] for i in self.donated])
 
         def finish(state: State, live: tuple[Any, ...]) -> Any:

@@ -17,7 +17,7 @@ from .dispatch import assembler, finisher
 from .trace_tree import Node, Tree
 from .unit import Unit
 
-__all__ = ["AS_IT_IS", "Entry", "assembled"]
+__all__ = ["AS_IT_IS", "Entry", "assembled", "given", "surroundings"]
 
 AS_IT_IS = object()
 """Says that the function must run without programs."""
@@ -47,13 +47,10 @@ class Entry:
         known, change, look, paths = self.known
         if unit.eager or forms != known or last_change() is not change or not look.unchanged():
             change = last_change()
-            try:
-                look = unit.look()
-            except ClosedOverTracer:
+            around = surroundings(unit, forms, leaves)
+            if around is None:
                 return AS_IT_IS
-            if look is None:
-                return AS_IT_IS
-            paths = unit.tree(forms, leaves, look.snapshot)
+            look, paths = around
             self.known = forms, change, look, paths
         found = unit.execute(paths, raws, look.snapshot)
         if found is None:
@@ -84,6 +81,15 @@ class Entry:
         known, change, at, of = self.known
         if at is look and of is paths:  # or another thread has been here
             self.fast = known, change, look.quick(), node.finish
+
+
+def surroundings(unit: Unit, forms: tuple[Any, ...], leaves: tuple[Any, ...]) -> tuple[Look, Tree] | None:
+    """What the function reads beside its arguments, and the paths for it; None where it runs without programs."""
+    try:
+        look = unit.look()
+    except ClosedOverTracer:
+        return None
+    return None if look is None else (look, unit.tree(forms, leaves, look.snapshot))
 
 
 def given(paths: Tree, node: Node, count: int) -> list[int | None]:
