@@ -40,6 +40,17 @@ def test_matmul(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     check_grads(fnp.matmul, (x, y), order=1)
 
 
+@pytest.mark.parametrize("size", [2, 4, 40], ids="{}".format)  # NumPy's own, and those that are shared out
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_stacks_of_products_are_in_the_order_of_c(size: int, dtype: str) -> None:
+    x = numbers(3, size, 5, size).astype(dtype).transpose(0, 2, 1, 3)
+    y = numbers(size, 5, 3, size).astype(dtype).transpose(2, 1, 3, 0)
+    found = fnp.matmul(x, y)
+    assert np.asarray(found).flags.c_contiguous
+    assert np.asarray(fg.jit(fnp.matmul)(x, y)).flags.c_contiguous
+    np.testing.assert_allclose(found, np.matmul(x, y), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("left", [(), *_LEFT], ids=str)
 @pytest.mark.parametrize("right", [(), *_RIGHT], ids=str)
 def test_dot(left: tuple[int, ...], right: tuple[int, ...]) -> None:

@@ -218,7 +218,10 @@ def _matmul(eqn: Eqn, xs: Sequence[Expr]) -> str | None:
     x, y = (a.type for a in eqn.operands)
     size = math.prod(x.shape)
     flat = len(y.shape) == 2 and len(x.shape) > 2 and size
-    return None if flat or size * y.shape[-1] >= products.SMALL else f"np.matmul({xs[0].text}, {xs[1].text})"
+    if flat or size * y.shape[-1] >= products.SMALL:
+        return None
+    order = ', order="C"' if max(len(x.shape), len(y.shape)) > 3 else ""  # NumPy would keep that of stacked operands
+    return f"np.matmul({xs[0].text}, {xs[1].text}{order})"
 
 
 def _key_text(key: Sequence[Any]) -> str:

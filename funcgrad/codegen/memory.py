@@ -30,7 +30,7 @@ _OUTSIDE = Var(Aval((), np.dtype(bool)))
 """Stands for all memory that is not the program's own."""
 
 _IN_ORDER = frozenset({
-    "gather", "erf", "erfc", "erfinv", "multiply_high", "unslice", "pad", "conv", "conv_data", "conv_weights",
+    "matmul", "gather", "erf", "erfc", "erfinv", "multiply_high", "unslice", "pad", "conv", "conv_data", "conv_weights",
     "window_argmax", "window_gather", "window_scatter", "window_sum", "window_spread",
     "random_bits", "random_below", "random_uniform", "random_normal",
 })  # fmt: skip
@@ -124,13 +124,13 @@ class Memory:
         name, shape = eqn.op.name, eqn.outs[0].type.shape
         if eqn.params.get("groups", 1) != 1:  # a grouped convolution may be a view of its groups' products
             return None
-        if name in _IN_ORDER or (name == "matmul" and len(shape) <= 3):
+        if name in _IN_ORDER:
             return _NONE
         if name in _AS_FIRST:
             return None if _is_one_number(eqn.operands[0]) else self.contiguous(eqn.operands[0])
         if eqn.op.elementwise or name in ("convert", "cast", "conj", "complex_abs"):
             return self._order_of_broadcast(eqn.operands, shape)
-        return self._all_contiguous(eqn.operands) if name in ("matmul", "concat") else None
+        return self._all_contiguous(eqn.operands) if name == "concat" else None
 
     def _order_of_broadcast(self, operands: Sequence[Atom], shape: tuple[int, ...]) -> Trust | None:
         """One operand of the whole shape in C's order decides, or else all together."""

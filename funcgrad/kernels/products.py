@@ -21,13 +21,13 @@ _ENOUGH_ROWS = 64
 
 
 def matmul(xp: Any, x: Raw, y: Raw) -> Raw:
-    """x @ y for operands of at least two dimensions."""
+    """x @ y for operands of at least two dimensions; on the CPU in C's order of elements."""
     if y.ndim == 2 and x.ndim > 2 and x.size:  # one product, where NumPy would make one for each leading index
         flat = matmul(xp, xp.reshape(x, (-1, x.shape[-1])), y)
         return xp.reshape(flat, (*x.shape[:-1], y.shape[1]))
     work = x.size * y.shape[-1]
     if xp is not numpy or work < SMALL or x.dtype.kind not in "fc":
-        return xp.matmul(x, y)
+        return xp.matmul(x, y) if xp is not numpy else numpy.matmul(x, y, order="C")
     shape = (*numpy.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
     out = numpy.empty(shape, x.dtype)
     if x.dtype == y.dtype == numpy.float32 and onednn.matmul(x, y, out):
