@@ -190,7 +190,9 @@ class Drawn:
 
     def step(self, x: Var) -> Var | None:
         g, kind, shape = self.build, x.type.dtype.kind, x.type.shape
-        what = self.pick(["unary", *["binary"] * 3, "where", "dtype", *["reduce"] * 3, "alias", "pick", "matmul"])
+        what = self.pick(
+            ["unary", *["binary"] * 3, "where", "dtype", *["reduce"] * 3, "alias", "pick", "matmul", *["look"] * 2]
+        )
         if what == "unary":
             return g(self.pick(_UNARY[kind].split()), x)
         if what == "binary":
@@ -210,6 +212,8 @@ class Drawn:
             return self.reduced(x)
         if what == "alias":
             return self.alias(x)
+        if what == "look" and 0 not in shape and shape:
+            return self.looked_at(x)
         if what == "pick" and len(shape) == 2 and 0 not in shape:
             return self.picked(x)
         if what == "matmul" and len(shape) == 2 and kind == "f" and max(shape) <= 50:  # an array of the program's own
@@ -254,6 +258,27 @@ class Drawn:
         if what == "more":
             return g("broadcast_to", x, shape=(self.pick([1, 2]), *shape))
         return g("reshape", x, shape=(1, *shape) if what == "front" else tuple(n for n in shape if n != 1))
+
+    def looked_at(self, x: Var) -> Var:
+        """What is computed of a view: permuted, a part, reversed, or of fewer axes; maybe permuted back."""
+        g, shape = self.build, x.type.shape
+        axes = tuple(self.draw(st.permutations(range(len(shape)))))
+        what = self.pick(["permuted", "permuted", "part", "merged"])
+        if what == "part":
+            key = tuple(self.pick([slice(None), slice(n // 2, None), slice(None, None, -1), n // 2]) for n in shape)
+            x = g("slice", x, key=key[: self.pick(range(len(key))) + 1])
+            if not x.type.shape:
+                return x
+            axes = tuple(self.draw(st.permutations(range(len(x.type.shape)))))
+        look = g("permute_dims", x, axes=axes)
+        if what == "merged":
+            cut = self.pick(range(len(axes)))
+            sizes = look.type.shape
+            look = g("reshape", look, shape=(math.prod(sizes[: cut + 1]), *sizes[cut + 1 :]))
+        out = g(self.pick(_UNARY[x.type.dtype.kind].split()), look)
+        if what == "permuted" and self.pick([True, False]):
+            return g("permute_dims", out, axes=tuple(sorted(range(len(axes)), key=axes.__getitem__)))
+        return out
 
     def picked(self, x: Var) -> Var:
         """One element of each row, or one in each row of zeros."""

@@ -108,7 +108,7 @@ VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "slice", "real", "
 """What gives another look at its operand's memory."""
 
 FRESH = frozenset({
-    *FUNCTIONS, *_UFUNCS, *_REDUCTIONS, "where", "convert", "cast", "matmul", "gather",
+    *FUNCTIONS, *_UFUNCS, *_REDUCTIONS, "copy", "where", "convert", "cast", "matmul", "gather",
     "erf", "erfc", "erfinv", "relu6", "sigmoid", "softplus", "multiply_high",
     "conv", "conv_data", "conv_weights",
     "window_argmax", "window_gather", "window_scatter", "window_sum", "window_spread",

@@ -16,6 +16,7 @@ from ..core import Aval, Call, Primitive
 from ..graph.barrier import Barrier
 from ..graph.ir import Atom, Eqn, Graph, GraphCall, Literal, Var
 from .expressions import FRESH, VIEWS
+from .strides import Strides, c_strides
 
 __all__ = ["LARGE", "Memory", "is_large", "may_raise", "nbytes", "size_of"]
 
@@ -30,7 +31,8 @@ _OUTSIDE = Var(Aval((), np.dtype(bool)))
 """Stands for all memory that is not the program's own."""
 
 _IN_ORDER = frozenset({
-    "matmul", "gather", "erf", "erfc", "erfinv", "multiply_high", "unslice", "pad", "conv", "conv_data", "conv_weights",
+    "matmul", "copy", "gather", "erf", "erfc", "erfinv", "multiply_high", "unslice", "pad",
+    "conv", "conv_data", "conv_weights",
     "window_argmax", "window_gather", "window_scatter", "window_sum", "window_spread",
     "random_bits", "random_below", "random_uniform", "random_normal",
 })  # fmt: skip
@@ -108,6 +110,10 @@ class Memory:
         if isinstance(a, Var):
             return self._order[a]
         return _NONE if a.value._data.flags.c_contiguous or _is_one_number(a) else None
+
+    def strides(self, a: Atom) -> Strides | None:
+        """Its strides in elements, if it stands in C's order, as far as is known before the program runs."""
+        return None if self.contiguous(a) is None else c_strides(a.type.shape)
 
     def _owners_after(self, eqn: Eqn) -> frozenset[Var]:
         """Of the results of an equation; none for memory of their own."""

@@ -31,6 +31,7 @@ from ..core import Call, raw, wrap
 from ..device import bytes_of, dtype_of, namespace
 from ..graph.ir import Atom, Graph
 from . import tiles
+from .c.copies import with_copies
 from .c.linking import link, mend
 from .c.native_writer import NativeWriter
 from .c.recomputing import recomputed
@@ -101,7 +102,7 @@ def numpy_program(
     compiled = ""
     tools = toolchain() if native and numpy and not again else None
     if tools is not None:
-        written = NativeWriter(recomputed(graph, speaks), ask, numpy, **options)
+        written = NativeWriter(with_copies(recomputed(graph, speaks)), ask, numpy, **options)
         written.source()
         if written.clusters and (text := link(written, tools)) is not None:
             writer, compiled = written, text

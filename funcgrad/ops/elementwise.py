@@ -159,6 +159,12 @@ cast = general(  # to or from a dtype that has no derivatives
     impl=lambda xp, x, *, dtype: xp.astype(x, backend_dtype(xp, dtype)),
     infer=lambda x, *, dtype: Aval(x.shape, dtype),
 )
+copy = linear(  # in memory of its own, in C's order
+    "copy(x)",
+    impl=lambda xp, x: xp.asarray(x, copy=True, order="C"),
+    infer=_same,
+    transpose=lambda g, x: g,
+)
 stop_gradient = general(
     "stop_gradient(x)",
     impl=lambda xp, x: x,

@@ -264,6 +264,8 @@ SAMPLES += [
     Sample("cast", (booleans(3),), _astype, {"dtype": np.dtype("float32")}),
     Sample("cast", (uniform(3),), _astype, {"dtype": np.dtype("bool")}),
     Sample("cast", (integers(3),), _astype, {"dtype": np.dtype("complex128")}),
+    Sample("copy", (uniform(2, 3),), np.copy),
+    Sample("copy", (integers(3),), np.copy),
     Sample("stop_gradient", (uniform(2, 3),), lambda x: x),
     Sample("stop_gradient", (integers(3),), lambda x: x),
     Sample(

@@ -127,7 +127,7 @@ def constant(value: Any, dtype: DType) -> Expr | None:
 Speller: TypeAlias = Callable[[DType, Sequence[Expr]], Expr | None]
 
 _KINDS = {"f": "float", "i": "int", "u": "unsigned", "b": "bool"}
-_SAME = frozenset({"stop_gradient", "checkpoint_name"})
+_SAME = frozenset({"copy", "stop_gradient", "checkpoint_name"})
 _TABLE: dict[tuple[str, str], Speller] = {}
 """(operation, kind of dtype) -> its spelling."""
 

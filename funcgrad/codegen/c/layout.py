@@ -11,6 +11,7 @@ from math import prod
 from typing import Any
 
 from ...graph.ir import Atom, Eqn, Var
+from ..strides import Strides, c_strides
 from .kinds import REDUCTIONS, is_alias, is_pick
 from .nest import Nest
 
@@ -90,15 +91,14 @@ class Layout:
         row = {axis for dim in self.row for axis in dim.axes}
         return self.is_inner(a) and not row.issubset(self.nest.axes[a])
 
+    def strides(self, a: Atom) -> Strides:
+        """By how many elements the value's axes go on in memory."""
+        return self.nest.views.get(a) or c_strides(a.type.shape)
+
     def index(self, a: Atom, offset: int | None = None) -> str:
         """Where in its memory the value's element stands; for one that differs within windows, at which offset."""
         axes = self.nest.axes[a]
-        strides: dict[int, int] = {}
-        step = 1
-        for k, n in zip(reversed(axes), reversed(a.type.shape), strict=True):
-            if k is not None:
-                strides[k] = step
-            step *= n
+        strides = {k: step for k, step in zip(axes, self.strides(a), strict=True) if k is not None}
         ahead = 0
         if offset is not None:
             for d, n in reversed(list(enumerate(self.nest.window, 1))):

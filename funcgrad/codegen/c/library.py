@@ -51,10 +51,14 @@ class Parameter:
     Args:
         ctype: "double" for a Python number, "long long" for an int; for an array a pointer, "const float *".
         items: how many elements an array has.
+        shape: of an array that is not in C's order; () for others.
+        strides: its strides, in elements.
     """
 
     ctype: str
     items: int = 0
+    shape: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
 
     @property
     def is_array(self) -> bool:
@@ -93,6 +97,7 @@ class _Layout:
     type: int
     data: int
     dimensions: int
+    strides: int
     flags: int
 
 
@@ -106,14 +111,15 @@ def _layout() -> _Layout | None:
     if sys.implementation.name != "cpython":
         return None
     header = object.__basicsize__  # longer where there is no interpreter lock
-    found = _Layout(header - _WORD, header, header + 2 * _WORD, header + 6 * _WORD)
+    found = _Layout(header - _WORD, header, header + 2 * _WORD, header + 3 * _WORD, header + 6 * _WORD)
     for x in (np.zeros((2, 3)), np.zeros((4, 5, 6), "int8")[::2, 1:].T, np.broadcast_to(np.float32(1), (7,))):
         base, bits = id(x), (_C_ORDER, _ALIGNED, _WRITEABLE)
         flags = sum(bit for bit, is_set in zip(bits, _flags(x), strict=True) if is_set)
-        dimensions = _read(base + found.dimensions)
+        dimensions, strides = _read(base + found.dimensions), _read(base + found.strides)
         right = _read(base + found.type) == id(type(x)) and _read(base + found.data) == x.ctypes.data
         right = right and ctypes.c_int.from_address(base + header + _WORD).value == x.ndim
         right = right and tuple(_read(dimensions + i * _WORD) for i in range(x.ndim)) == x.shape
+        right = right and tuple(_read(strides + i * _WORD) for i in range(x.ndim)) == x.strides
         if not (right and ctypes.c_int.from_address(base + found.flags).value & sum(bits) == flags):
             return None
     return found
@@ -153,23 +159,41 @@ static int usable(PyObject *x, PyObject *ndarray, int flags, long long items)
 }}
 """
 
+_STRIDED = """
+/* The same for one that is not in C's order. */
+static int stands(PyObject *x, PyObject *ndarray, int ndim, const long *dimensions, const long *strides, long itemsize)
+{{
+    if (FIELD(PyObject *, x, {layout.type}) != ndarray || !(FIELD(int, x, {layout.flags}) & {aligned}))
+        return 0;
+    if (FIELD(int, x, {layout.data} + sizeof(void *)) != ndim)
+        return 0;
+    for (int i = 0; i < ndim; i++) {{
+        if (FIELD(long *, x, {layout.dimensions})[i] != dimensions[i])
+            return 0;
+        if (dimensions[i] > 1 && FIELD(long *, x, {layout.strides})[i] != strides[i] * itemsize)
+            return 0;
+    }}
+    return 1;
+}}
+"""
+
 
 def entry_text(entries: Sequence[Entry]) -> str:
     """The ways in to functions that the file defines above; the empty text where Python is not CPython."""
     layout = _layout()
     if layout is None:
         return ""
-    return _PYTHON.format(layout=layout) + "".join(_entry_text(entry, layout) for entry in entries)
+    head = _PYTHON.format(layout=layout)
+    if any(p.strides for entry in entries for p in entry.parameters):
+        head += _STRIDED.format(layout=layout, aligned=_ALIGNED)
+    return head + "".join(_entry_text(entry, layout) for entry in entries)
 
 
 def _entry_text(entry: Entry, layout: _Layout) -> str:
     name, lines, arguments = entry.name, [], []
     for i, p in enumerate(entry.parameters):
         if p.is_array:
-            flags = _C_ORDER | _ALIGNED | (_WRITEABLE if p.is_written else 0)
-            lines.append(
-                f"if (!usable(args[{i}], ndarray, {flags}, {p.items}))\n        return PyLong_FromLong({-1 - i});"
-            )
+            lines.append(f"if (!{_test_text(i, p)})\n        return PyLong_FromLong({-1 - i});")
             arguments.append(f"FIELD(void *, args[{i}], {layout.data})")
         else:
             convert = "PyFloat_AsDouble" if p.ctype == "double" else "PyLong_AsLongLong"
@@ -193,6 +217,16 @@ static PyObject *enter_{name}(PyObject *ndarray, PyObject *const *args, long cou
 }}
 PyMethodDef method_{name} = {{"{name}", (void *)enter_{name}, {_FASTCALL}, 0}};
 """
+
+
+def _test_text(i: int, p: Parameter) -> str:
+    """Whether an argument can be used as it is."""
+    if not p.strides:
+        flags = _C_ORDER | _ALIGNED | (_WRITEABLE if p.is_written else 0)
+        return f"usable(args[{i}], ndarray, {flags}, {p.items})"
+    dimensions, strides = (f"(const long[]){{{', '.join(map(str, numbers))}}}" for numbers in (p.shape, p.strides))
+    itemsize = f"sizeof({p.ctype.removeprefix('const ').removesuffix(' *')})"
+    return f"stands(args[{i}], ndarray, {len(p.shape)}, {dimensions}, {strides}, {itemsize})"
 
 
 _FASTCALL = 0x80  # Python's METH_FASTCALL: (self, const *arguments, their number)
@@ -256,7 +290,9 @@ def _by_ctypes(library: ctypes.CDLL, entry: Entry) -> Callable[..., int]:
             if type(x) is not np.ndarray or prod(x.shape) != p.items:
                 return -1 - i
             ordered, aligned, writeable = _flags(x)
-            if not (ordered and aligned and (writeable or not p.is_written)):
+            if not (aligned and (writeable or not p.is_written)):
+                return -1 - i
+            if not (_stands(x, p) if p.strides else ordered):
                 return -1 - i
             found.append(x.ctypes.data)
         try:
@@ -265,6 +301,12 @@ def _by_ctypes(library: ctypes.CDLL, entry: Entry) -> Callable[..., int]:
             raise TypeError(f"{entry.name}: {error}") from error
 
     return call
+
+
+def _stands(x: Any, p: Parameter) -> bool:
+    """Has it the strides that the parameter asks for?"""
+    steps = (s == want * x.itemsize for n, s, want in zip(x.shape, x.strides, p.strides, strict=False) if n > 1)
+    return x.shape == p.shape and all(steps)
 
 
 # ---- fork --------------------------------------------------------------------------------------

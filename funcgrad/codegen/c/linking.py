@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import ArrayIndexError
+from ..strides import Strides
 from .compiler import CompileError
+from .library import Entry
 from .native_writer import NativeWriter
 from .prelude import prelude
 from .toolchain import Toolchain
@@ -24,6 +26,8 @@ _HEAD = """#include <stdlib.h>
 """
 _linked: dict[str, list[Callable[..., int]] | None] = {}
 """The functions of each text, None where the compiler could not make them: libraries stay until the process ends."""
+_entries: dict[Callable[..., int], Entry] = {}
+"""What each function takes."""
 _lock = threading.Lock()
 
 
@@ -48,6 +52,7 @@ def link(writer: NativeWriter, tools: Toolchain) -> str | None:
             made = None
         with _lock:
             _linked.setdefault(text, made)
+            _entries.update(zip(made or (), entries, strict=False))
     functions = _linked[text]
     if functions is None:
         return None
@@ -66,7 +71,19 @@ def mend(nest: Callable[..., int], *args: Any) -> None:
         if place in tried:
             raise TypeError(f"operand {place} of a compiled loop is {type(args[place]).__name__} of another size")
         tried.add(place)
-        given[place] = np.ascontiguousarray(args[place])
+        given[place] = _laid_out(args[place], _entries[nest].parameters[place].strides)
+
+
+def _laid_out(x: Any, strides: Strides) -> Any:
+    """A copy that has these strides; in C's order, if there are none."""
+    if not strides:
+        return np.ascontiguousarray(x)
+    spans = [s * (n - 1) for n, s in zip(x.shape, strides, strict=True)]
+    before = -sum(min(0, span) for span in spans)
+    memory = np.empty(before + 1 + sum(max(0, span) for span in spans), x.dtype)
+    copy = np.lib.stride_tricks.as_strided(memory[before:], x.shape, [s * x.itemsize for s in strides])
+    copy[...] = x
+    return copy
 
 
 def _new_lock() -> None:

@@ -22,6 +22,7 @@ from math import prod
 from ...core import Primitive
 from ...graph.ir import Atom, Eqn, Var
 from ..memory import size_of
+from ..strides import Strides, is_c
 from .kinds import (
     BOXES,
     RANDOM,
@@ -58,14 +59,18 @@ class Nest:
     Args:
         shape: of the space.
         speaks: whether an equation has an expression in C.
-        contiguous: whether a value from outside stands in C's order.
+        strides: those of a value from outside, in elements; None if they are not known.
     """
 
-    def __init__(self, shape: tuple[int, ...], speaks: Callable[[Eqn], bool], contiguous: Callable[[Atom], bool]):
-        self.shape, self.speaks, self.contiguous = shape, speaks, contiguous
+    def __init__(
+        self, shape: tuple[int, ...], speaks: Callable[[Eqn], bool], strides: Callable[[Atom], Strides | None]
+    ):
+        self.shape, self.speaks, self.strides = shape, speaks, strides
         self.eqns: list[Eqn] = []
         self.axes: dict[Atom, Axes] = {}
         self.made: set[Var] = set()
+        self.views: dict[Atom, Strides] = {}
+        """What is read from outside and does not stand in C's order."""
         self.finals: set[Var] = set()
         """What is known only after the nest."""
         self.partials: set[Var] = set()
@@ -147,12 +152,31 @@ class Nest:
                 placed = tuple(
                     k if n != 1 else None for k, n in zip(axes[rank - len(a.type.shape) :], a.type.shape, strict=True)
                 )
-                if self.axes.get(a, placed) != placed or not self.contiguous(a):
+                if self.axes.get(a, placed) != placed or not self._finds(a, placed):
                     return False
                 read[a] = placed
         if space == self.fine:
             self.windowed.update(a for a, along in (*read.items(), (out, axes)) if self._is_within(along))
         return self._add(eqn, tuple(axes), read)
+
+    def contiguous(self, a: Atom) -> bool:
+        """Does a value from outside stand in C's order?"""
+        strides = self.strides(a)
+        return strides is not None and is_c(a.type.shape, strides)
+
+    def _finds(self, a: Atom, axes: Axes) -> bool:
+        """Is it known where the elements of a value from outside stand? A view is kept in mind."""
+        strides = self.strides(a)
+        if strides is None or is_c(a.type.shape, strides):
+            return strides is not None
+        if self.window:
+            return False
+        self.views[a] = strides
+        along = [(k, s) for k, s in zip(axes, strides, strict=True) if k is not None]
+        for (_, before), (k, step) in pairwise(along):
+            if before != step * a.type.shape[axes.index(k)]:  # the next element is not that of the next axis
+                self.seams.add(k)
+        return True
 
     def _is_within(self, axes: Sequence[int | None]) -> bool:
         """Does a value of these axes of `fine` differ within windows?"""
@@ -173,7 +197,7 @@ class Nest:
         if box is None or self.window or out.type.shape != self.shape:
             return False
         axes = tuple(None if n == 1 else d for d, n in enumerate(self.shape))
-        if not isinstance(x, Var) or x in self.made or not self.contiguous(x) or self.axes.get(x, axes) != axes:
+        if not isinstance(x, Var) or x in self.made or self.axes.get(x, axes) != axes or not self._finds(x, axes):
             return False
         for d, (n, m) in enumerate(zip(x.type.shape, self.shape, strict=True)):
             if n != m:  # no loop goes on from here into the next axis that is one
@@ -208,7 +232,7 @@ class Nest:
         """This nest as one over the windows that an equation looks into, with that equation; None if it cannot be."""
         if not is_window(eqn) or self.window or window_of(eqn)[0] != self.shape:
             return None
-        found = Nest(window_of(eqn)[1], self.speaks, self.contiguous)
+        found = Nest(window_of(eqn)[1], self.speaks, self.strides)
         found.fine, found.window = self.shape, eqn.params["window"]
         return found if all(map(found.take, (*self.eqns, eqn))) else None
 
@@ -238,9 +262,9 @@ class Nest:
         read: dict[Atom, Axes] = {}
         if x in self.made:
             axes = self.axes[x]
-        elif x.type.shape in (self.shape, self.fine) and size_of(x) > 1 and self.contiguous(x):
+        elif x.type.shape in (self.shape, self.fine) and size_of(x) > 1:
             axes = _own_axes(x.type.shape)
-            if self.axes.get(x, axes) != axes:
+            if self.axes.get(x, axes) != axes or not self._finds(x, axes):
                 return False
             read[x] = axes
         else:
@@ -334,26 +358,6 @@ class Nest:
             # no value may run along a part of a row, or of the outer axes, that is told from the rest only now
             return True
         return self.split == first
-
-    def components(self) -> list[Nest]:
-        """Nests of what has nothing to do with the rest: so no loop walks through many arrays at a time."""
-        groups: list[tuple[set[Atom], list[Eqn]]] = []
-        for e in self.eqns:
-            touched = {a for a in (*e.operands, *e.outs) if size_of(a) > 1 or a in self.made}
-            met = [g for g in groups if g[0] & touched]
-            groups = [g for g in groups if g not in met]
-            groups.append((touched.union(*(g[0] for g in met)), [e2 for g in met for e2 in g[1]] + [e]))
-        if len(groups) == 1:
-            return [self]
-        found = []
-        for _, eqns in groups:
-            nest = Nest(self.shape, self.speaks, self.contiguous)
-            nest.fine, nest.window = self.fine, self.window
-            members = set(eqns)
-            if not all(nest.take(e) for e in self.eqns if e in members):
-                return [self]
-            found.append(nest)
-        return found
 
     # ---- what it is ----
 

@@ -100,7 +100,9 @@ class NestWriter(RowWriter):
         found = []
         for text, a, _ in self.parameters():
             kind, _, _ = text.rpartition(" ")
-            found.append(Parameter(f"{kind} *", size_of(a)) if "*" in text else Parameter(kind))
+            strides = self.nest.views.get(a, ())
+            shape = a.type.shape if strides else ()
+            found.append(Parameter(f"{kind} *", size_of(a), shape, strides) if "*" in text else Parameter(kind))
         return found
 
     def nanoseconds(self) -> float:

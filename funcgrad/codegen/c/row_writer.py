@@ -226,11 +226,9 @@ class RowWriter(Layout):
 
     def _box(self, e: Eqn) -> str:
         """An element of a part of an array, or of an array in the midst of zeros."""
-        x, box, ahead, step = e.operands[0], box_of(e), 0, 1
+        x, box = e.operands[0], box_of(e)
         assert box is not None
-        for (start, _), n in zip(reversed(box), reversed(x.type.shape), strict=True):
-            ahead += start * step
-            step *= n
+        ahead = sum(start * step for (start, _), step in zip(box, self.strides(x), strict=True))
         if e.op.name == "slice":
             return f"{self.array_name(x)}[{self.index(x)} + {ahead}]"
         tests = []

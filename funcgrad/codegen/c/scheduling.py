@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from ...core import Primitive
-from ...graph.ir import Eqn, Graph, Var
+from ...core import Aval, Primitive
+from ...graph.ir import Atom, Eqn, Graph, Var
 from ..expressions import VIEWS
 from ..memory import Memory, is_large, size_of
+from ..strides import Strides, c_strides, of_view
+from .components import components
 from .kinds import REDUCTIONS, is_alias, is_view
 from .nest import Nest
 
@@ -37,7 +39,7 @@ def schedule(graph: Graph, memory: Memory, speaks: Callable[[Eqn], bool]) -> lis
     steps = sorted(found.place, key=found.place.__getitem__)
     paying = _paying(steps)
     return [
-        part for s in steps for part in ([s] if isinstance(s, Eqn) else s.components() if s in paying else s.eqns)
+        part for s in steps for part in ([s] if isinstance(s, Eqn) else components(s) if s in paying else s.eqns)
     ]  # fmt: skip
 
 
@@ -59,6 +61,7 @@ class Scheduling:
         self.place: dict[Eqn | Nest, Place] = {}  # of each step, where it stands
         self.open: list[Nest] = []  # which equations may still join
         self.makers: dict[Var, Eqn | Nest] = {}
+        self.known: dict[Var, Strides | None] = {}
         self.moved = 0
 
     def add(self, eqn: Eqn) -> None:
@@ -75,7 +78,7 @@ class Scheduling:
         if step is None:
             step = self.refined(eqn, needed)
         if step is None and (shape := _space(eqn)) is not None:
-            nest = Nest(shape, self.speaks, lambda a: self.memory.contiguous(a) is not None)
+            nest = Nest(shape, self.speaks, self.strides)
             if nest.take(eqn):
                 step = nest
                 self.open = [*self.open[1 - MOST_OPEN :], nest]
@@ -86,6 +89,28 @@ class Scheduling:
             if not _is_view(eqn) and any(map(is_large, eqn.outs)):
                 self.open = []
         self.makers.update((out, step) for out in eqn.outs)
+        if len(eqn.outs) == 1 and isinstance(eqn.outs[0].type, Aval):
+            self.known[eqn.outs[0]] = self.strides_after(eqn, step)
+
+    def strides_after(self, eqn: Eqn, step: Eqn | Nest) -> Strides | None:
+        """Those of the result of an equation; None if they are not known.
+
+        They are what is most likely: inputs in C's order, and what a nest makes, though it may not pay. The nests that
+        read them see whether it is so (`linking.mend`).
+        """
+        out = eqn.outs[0]
+        if isinstance(eqn.op, Primitive) and eqn.op.name in VIEWS:
+            x = eqn.operands[0]
+            strides = self.strides(x)
+            if strides is None:
+                return None
+            found = of_view(eqn.op.name, eqn.params, strides, x.type.shape, out.type.shape)
+            return c_strides(out.type.shape) if found is None and eqn.op.name == "reshape" else found
+        return c_strides(out.type.shape) if isinstance(step, Nest) else self.memory.strides(out)
+
+    def strides(self, a: Atom) -> Strides | None:
+        """Those of a value that is made by now, or comes from outside."""
+        return self.known[a] if a in self.known else self.memory.strides(a)  # type: ignore[index]
 
     def refined(self, eqn: Eqn, needed: Place) -> Nest | None:
         """The nest that makes what a window is looked into, as one over the windows, and with that equation."""

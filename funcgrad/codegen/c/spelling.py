@@ -26,7 +26,7 @@ def speaks(eqn: Eqn) -> bool:
         return dtype == eqn.operands[0].type.dtype and (dtype.kind != "b" or eqn.op.name != "sum")  # type: ignore[union-attr]
     if is_pick(eqn) or is_one_hot(eqn) or eqn.op.name in RANDOM | WINDOWS | BOXES:
         return True
-    if not eqn.op.elementwise and eqn.op.name not in ("convert", "cast"):
+    if not eqn.op.elementwise and eqn.op.name not in ("convert", "cast", "copy"):
         return False
     return _spelled(eqn, ["x"] * len(eqn.operands)) is not None
 
