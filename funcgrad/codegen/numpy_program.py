@@ -35,6 +35,7 @@ from .c.copies import with_copies
 from .c.linking import link, mend
 from .c.native_writer import NativeWriter
 from .c.recomputing import recomputed
+from .c.small_products import products_as_sums
 from .c.spelling import speaks
 from .c.toolchain import toolchain
 from .expressions import DTYPES
@@ -102,7 +103,8 @@ def numpy_program(
     compiled = ""
     tools = toolchain() if native and numpy and not again else None
     if tools is not None:
-        written = NativeWriter(with_copies(recomputed(graph, speaks)), ask, numpy, **options)
+        spoken = with_copies(recomputed(products_as_sums(graph), speaks))
+        written = NativeWriter(spoken, ask, numpy, **options)
         written.source()
         if written.clusters and (text := link(written, tools)) is not None:
             writer, compiled = written, text
