@@ -49,6 +49,14 @@ class S:
     def __init__(self): self.a = self.__b = 2.0
     def b(self): return self.__b
 s = S()
+class Hidden(S):
+    a = property(lambda self: S.a.__get__(self) * 3, lambda self, value: S.a.__set__(self, value))
+class Odd:
+    __slots__ = ("class", "a")
+    def __init__(self): setattr(self, "class", 2.0); self.a = 1.0
+class Told(S):
+    def __getattribute__(self, name): return object.__getattribute__(self, name)
+hidden, odd, told = Hidden(), Odd(), Told()
 """
 MODULE = """
 m = types.ModuleType("my_settings"); m.rate = 2.0; m.inner = types.ModuleType("my_settings.inner"); m.inner.rate = 2.0
@@ -170,6 +178,9 @@ ROWS: list[tuple[str, str, list[str]]] = [
     (METHODS, "c.method(x)", ["class F:\n    def method(self, x): return x * 7\nc.__class__ = F"]),
     (METHODS + "bound = c.method", "bound(x)", ["k = 3.0"]),
     (SLOTS, "x * s.a * s.b()", ["s.a = 3.0", "s._S__b = 4.0"]),
+    (SLOTS, "x * hidden.a", ["S.a.__set__(hidden, 3.0)"]),
+    (SLOTS, "x * getattr(odd, 'class') * odd.a", ["setattr(odd, 'class', 3.0)", "odd.a = 4.0"]),
+    (SLOTS, "x * told.a * told.b()", ["told.a = 3.0", "told._S__b = 4.0"]),
     (DESCRIPTOR, "x * e.way", ["vars(E)['way'].v = 3.0"]),
     (DESCRIPTOR, "x * E.rate", ["M.rate = 3.0"]),
     # functions

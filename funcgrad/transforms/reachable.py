@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import Array, Tracer, WeakNumber, current_trace
+from ..core import Array, Primitive, Tracer, WeakNumber, current_trace
 from ..ops.create import writable
 from ..provenance import is_internal
 from .captures import ClosedOverTracer, Itself, Unwatchable, Watch, content
@@ -140,6 +140,8 @@ class Walk:
             return self.function(x)
         if isinstance(x, type):
             return self.cls(x)
+        if isinstance(x, Primitive | np.ufunc):  # declared once
+            return Itself(x)
         if isinstance(x, ModuleType):
             if not self.library(x.__name__):
                 self.spaces.append(vars(x))
