@@ -291,3 +291,44 @@ def test_what_grows_with_every_turn_is_not_read_again_in_every_turn(monkeypatch)
     monkeypatch.setattr(Reading, "part", counted)
     assert float(jitted(2000.0)) == float(f(2000.0))
     assert len(read) < 2 * frames.MOST_PARTS_OF_A_RUN
+
+
+def turning(a, b, c, n):
+    """Nothing is computed of what is returned: each turn only moves it."""
+    while n > 0:
+        a, b, c, n = b, c, a, n - 1
+    return a, b, c
+
+
+def searching(a, best, x):
+    """What is returned may be an argument or not."""
+    while x > 1:
+        if x > 4:
+            best = a
+        a, x = best, x / 2
+    return a, best
+
+
+@pytest.mark.parametrize("donate", [(), (1,)], ids=["kept", "donated"])
+def test_arguments_that_change_places(donate: tuple[int, ...]) -> None:
+    jitted = fg.jit(turning, donate_argnums=donate)
+    for n in (7, 14, 3, 0, 21, 10, 17, 3, 1, 2, 5, 0, 30, 31, 32):
+        given = [np.full(3, float(k)) for k in range(3)]
+        found = jitted(*map(fg.asarray, given), fg.asarray(float(n)))
+        assert [float(x[0]) for x in found] == [(k + n) % 3 for k in range(3)]
+
+
+def test_gradients_of_arguments_that_change_places() -> None:
+    weighted = lambda f: lambda *args: sum(k * x.sum() for k, x in enumerate(f(*args), 1))  # noqa: E731
+    for f in (fg.grad(weighted(fg.jit(turning)), (0, 1, 2)), fg.jit(fg.grad(weighted(turning), (0, 1, 2)))):
+        for n in (7, 14, 3, 0, 21, 10, 17, 3, 1, 2, 5, 0, 30, 31, 32):
+            found = f(*(fg.asarray(np.full(3, float(k))) for k in range(3)), fg.asarray(float(n)))
+            assert [float(x[0]) for x in found] == [(k - n) % 3 + 1 for k in range(3)]
+
+
+def test_what_is_returned_is_an_argument_on_some_paths() -> None:
+    jitted = fg.jit(searching)
+    for x in [*POINTS, *POINTS]:
+        given = fg.asarray(np.ones(3)), fg.asarray(np.zeros(3)), fg.asarray(x)
+        for a, b in zip(jitted(*given), searching(*given), strict=True):
+            np.testing.assert_array_equal(a, b)

@@ -58,10 +58,13 @@ class Entry:
         results, node = found
         if results is None:
             return AS_IT_IS
-        if node.assemble is None:
-            node.assemble = assembler(node.info, given(paths, node, len(leaves)))
+        assemble, turned = node.assemble, node.turned
+        if assemble is None:
+            assemble = assembler(node.info, given(paths, node, len(leaves)))
+            if node.turned is turned:  # or another thread has just rolled a loop
+                node.assemble = assemble
         self.shorten(paths, look, len(leaves))
-        return node.assemble(results, leaves)
+        return assemble(results, leaves)
 
     def shorten(self, paths: Tree, look: Look, count: int) -> None:
         """Let the next call like this one finish in one go, if its program has nothing to ask."""
@@ -93,7 +96,9 @@ def surroundings(unit: Unit, forms: tuple[Any, ...], leaves: tuple[Any, ...]) ->
 
 
 def given(paths: Tree, node: Node, count: int) -> list[int | None]:
-    """For each result the number of the argument leaf that it is, or None."""
+    """For each result the number of the argument leaf that it is, or None; after a loop it may be another each time."""
+    if node.turned:
+        return [None] * len(node.outputs)
     numbers = {v: i for i, v in enumerate(paths.inputs[:count])}
     return [numbers.get(a) for a in node.outputs]  # type: ignore[arg-type]
 

@@ -100,6 +100,7 @@ class Merging:
         self.before: dict[Node, tuple[Var, ...]] = {root: tree.inputs}
         self.after: dict[Node, tuple[Var, ...]] = {}
         self.flow()
+        self.mark()
 
     def flow(self) -> None:
         """Which values live before and after each node."""
@@ -129,6 +130,15 @@ class Merging:
         for node in self.nodes:
             for child in node.children.values():
                 self.before[child] = self.after[node]
+
+    def mark(self) -> None:
+        """Tell the nodes behind a turn of a loop that they are; what was learnt of them may not be so any more."""
+        turned = set(self.turns)
+        for node in self.nodes:  # parents before their children
+            if node in turned:
+                turned.update(node.children.values())
+            if node.turned != (node in turned):
+                node.turned, node.assemble, node.finish = not node.turned, None, None
 
     def start(self) -> State:
         """The state of the root."""

@@ -66,6 +66,7 @@ class Node:
         "python",
         "question",
         "runs",
+        "turned",
     )
 
     def __init__(self, eqns: Sequence[Eqn], question: Question | None):
@@ -77,6 +78,7 @@ class Node:
         self.info: Any = None
         self.assemble: Any = None  # (raw results, argument leaves) -> what the user gets, where somebody made one
         self.finish: Any = None  # (argument leaves, raw ones) -> what the user gets, by the program of a whole path
+        self.turned = False  # whether its variables stand for what the turns of a loop have left in their places
         self.runs = 0  # how many recorded runs have come by
         self.hits = 0  # how many calls have ended here
         self.eager: str = ""
