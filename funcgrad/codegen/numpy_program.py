@@ -31,18 +31,16 @@ from ..core import Call, raw, wrap
 from ..device import bytes_of, dtype_of, namespace
 from ..graph.ir import Atom, Graph
 from . import tiles
-from .c.copies import with_copies
 from .c.linking import link, mend
 from .c.native_writer import NativeWriter
-from .c.recomputing import recomputed
-from .c.small_products import products_as_sums
-from .c.spelling import speaks
 from .c.toolchain import toolchain
+from .c.turns import TurnsWriter, turns
+from .c.words import in_words_of_loops
 from .expressions import DTYPES
 from .order import dying_soon
-from .writer import Writer
+from .writer import Writer, python_names
 
-__all__ = ["Program", "float_bytes", "number", "numpy_program"]
+__all__ = ["Program", "float_bytes", "is_of_a_program", "number", "numpy_program"]
 
 
 class Program:
@@ -101,10 +99,14 @@ def numpy_program(
     options: dict[str, Any] = {"planned": numpy and not again, "again": again, "donated": donated}
     writer: Writer | None = None
     compiled = ""
-    tools = toolchain() if native and numpy and not again else None
-    if tools is not None:
-        spoken = with_copies(recomputed(products_as_sums(graph), speaks))
-        written = NativeWriter(spoken, ask, numpy, **options)
+    tools = toolchain() if native and numpy else None
+    if tools is not None and again:
+        turn, asked = in_words_of_loops(graph, ask)
+        loop = turns(turn, asked[0], python_names(turn)) if asked is not None and asked[1] == "bool" else None
+        if loop is not None and (text := link(loop, tools)) is not None:
+            return _compiled(loop, loop.program(), text)
+    elif tools is not None:
+        written = NativeWriter(*in_words_of_loops(graph, ask), numpy, **options)
         written.source()
         if written.clusters and (text := link(written, tools)) is not None:
             writer, compiled = written, text
@@ -116,8 +118,12 @@ def numpy_program(
     for part in writer.functions:
         if part.trusted:
             writer.bound[part.plain] = _interned(Writer(part.graph, None, numpy, planned=False))
+    return _compiled(writer, source, compiled)
+
+
+def _compiled(writer: Writer | TurnsWriter, source: str, text: str) -> Program:
     program = _interned(writer, source)
-    program.compiled = compiled
+    program.compiled = text
     return program
 
 
@@ -138,7 +144,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_lock)
 
 
-def _interned(writer: Writer, source: str | None = None) -> Program:
+def _interned(writer: Writer | TurnsWriter, source: str | None = None) -> Program:
     """The program of that text and those constants; a program keeps them, so their identity is theirs alone."""
     source = writer.source() if source is None else source
     names, constants = tuple(writer.bound), tuple(writer.bound.values())
@@ -153,6 +159,18 @@ def _interned(writer: Writer, source: str | None = None) -> Program:
     )  # who has the function has the program
     with _lock:
         return _programs.setdefault(key, made)  # another thread may have been first
+
+
+def is_of_a_program(error: BaseException) -> bool:
+    """Was it raised by a program's own text, not by what it calls?"""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    return last is not None and last.tb_frame.f_globals.get("__name__") == _NAME
+
+
+_NAME = "program"
+"""Of all programs' modules."""
 
 
 class _Source:
@@ -172,7 +190,7 @@ def _scope(source: str, bound: dict[str, Any]) -> dict[str, Any]:
     """
     # named as one of the package's own files, so that no error points at it as the user's line
     file = os.path.join(os.path.dirname(__file__), f"program_{sha256(source.encode()).hexdigest()[:12]}.py")
-    scope = {**_SCOPE, **bound, "__name__": "program", "__loader__": _Source(source)}
+    scope = {**_SCOPE, **bound, "__name__": _NAME, "__loader__": _Source(source)}
     exec(compile(source, file, "exec"), scope)
     return scope
 

@@ -36,7 +36,7 @@ from .loop_writer import WRITTEN, loop_lines
 from .memory import Memory, is_large, may_raise
 from .tile_writer import TileWriter
 
-__all__ = ["Writer"]
+__all__ = ["Writer", "python_names"]
 
 MOST_TEXT = 72
 """Characters of an expression that may stand inside another."""
@@ -78,7 +78,7 @@ class Writer:
         """Kernels, calls, constants and parameters, by the names that the text has for them."""
         self.trusted: set[Var] = set()
         """Inputs that the program takes to be C-contiguous."""
-        self.names = _python_names(graph)
+        self.names = python_names(graph)
         self.finals = (*graph.outputs, *([ask[0]] if ask else ()))
         self.uses = used_by(graph.eqns, self.finals)
         planned = planned and (self.plans_small or any(is_large(out) for eqn in graph.eqns for out in eqn.outs))
@@ -392,7 +392,7 @@ class Writer:
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 
 
-def _python_names(graph: Graph) -> Names:
+def python_names(graph: Graph) -> Names:
     """The names that variables have in the graph's text, but for those that mean something in Python."""
     names = Names()
     for var in (*graph.inputs, *(out for eqn in graph.eqns for out in eqn.outs)):

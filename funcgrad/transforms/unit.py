@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from ..codegen.numpy_program import is_of_a_program
 from ..config import default_dtype, jit_warmup
 from ..core import Array, use_trace, wrap
 from ..device import CPU, default_device
@@ -141,9 +142,11 @@ class Unit:
             if state.eager:
                 return None, None
             results = state.run(*live) if finish is None else finish(state, live)
-        except Exception:  # of a kernel: the user's own line shall raise it, or catch it
+        except Exception as error:  # of a kernel: the user's own line shall raise it, or catch it
             if state.node.effect:  # of the effect itself, which must not happen again
                 raise
+            if isinstance(error, NameError) and is_of_a_program(error):
+                self.warn(f"has a program that is wrong, and runs without it; please report this: {error}", here())
             return None, None
         state.node.hits += 1
         if state.node.hits == tree.ripe:

@@ -16,6 +16,7 @@ from .library import Entry
 from .native_writer import NativeWriter
 from .prelude import prelude
 from .toolchain import Toolchain
+from .turns import TurnsWriter
 
 __all__ = ["link", "mend"]
 
@@ -31,7 +32,7 @@ _entries: dict[Callable[..., int], Entry] = {}
 _lock = threading.Lock()
 
 
-def link(writer: NativeWriter, tools: Toolchain) -> str | None:
+def link(writer: NativeWriter | TurnsWriter, tools: Toolchain) -> str | None:
     """Bind the names of a written program's nests to functions.
 
     Args:

@@ -10,11 +10,9 @@ index that is out of range is an error.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import basename
 from typing import Any
 
 from ...graph.ir import Atom, Eqn, Var
-from ...provenance import location
 from ..expressions import dtype_name
 from ..memory import Memory
 from ..writer import Writer
@@ -23,16 +21,11 @@ from .kinds import is_alias, is_one_hot, is_pick, is_view
 from .nest import Nest
 from .nest_writer import NestWriter
 from .scheduling import schedule
-from .spelling import expression, speaks
+from .spelling import c_names, comments, expression, speaks
 
 __all__ = ["NativeWriter"]
 
 _INDENT = "    "
-_KEYWORDS = frozenset({
-    "asm", "auto", "bool", "case", "char", "const", "default", "do", "double", "else", "enum", "extern", "float", "for",
-    "goto", "if", "inline", "int", "long", "main", "register", "restrict", "return", "short", "signed", "sizeof",
-    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "bad",
-})  # fmt: skip
 
 
 class NativeWriter(Writer):
@@ -67,7 +60,7 @@ class NativeWriter(Writer):
             if is_alias(e) and e.operands[0] in sliced:
                 sliced.add(e.outs[0])
         made = [v for v in after if v not in sliced]
-        nest = NestWriter(group, self._c_names(group), made, expression, _comments())
+        nest = NestWriter(group, c_names(group, self.names), made, expression, comments())
         ahead = self._allocations(i, nest)
         behind: list[str] = []
         for e in shown:
@@ -117,14 +110,6 @@ class NativeWriter(Writer):
         text = self.read(a).text
         return f"{text}.item()" if "*" not in declaration and a.type.shape else text
 
-    def _c_names(self, nest: Nest) -> dict[Var, str]:
-        """The names that values have in the program, but for those that mean something in C, as `exp` does."""
-        found = {}
-        for v in (v for e in nest.eqns for v in (*e.operands, *e.outs) if isinstance(v, Var)):
-            name = self.names[v]
-            found[v] = name + "_" if name in _KEYWORDS or len(name) > 2 else name
-        return found
-
     def _dead_operand(self, i: int, nest: NestWriter, out: Var) -> Var | None:
         """An operand like the value, which nobody reads after the nest, nor in it once the value is written."""
         assert self.memory is not None
@@ -158,16 +143,3 @@ def _shown(nest: Nest, after: Sequence[Var]) -> list[Eqn]:
             found.append(e)
             read.add(e.operands[0])
     return found[::-1]
-
-
-def _comments() -> Any:
-    """What says the user's line of an equation, unless it is that of the one before."""
-    said = ""
-
-    def say(eqn: Eqn) -> str | None:
-        nonlocal said
-        file, line = location(eqn.origin)
-        before, said = said, f"// {basename(file)}:{line}"
-        return None if said == before else said
-
-    return say

@@ -31,13 +31,20 @@ Place = tuple[int, int]
 """After how many steps, and after how many others that were moved there."""
 
 
-def schedule(graph: Graph, memory: Memory, speaks: Callable[[Eqn], bool]) -> list[Eqn | Nest]:
-    """The equations in an order in which each finds its operands made, some of them in nests."""
+def schedule(graph: Graph, memory: Memory, speaks: Callable[[Eqn], bool], every: bool = False) -> list[Eqn | Nest]:
+    """The equations in an order in which each finds its operands made, some of them in nests.
+
+    Args:
+        graph: any.
+        memory: what is known of its arrays.
+        speaks: whether an equation may be a part of a nest.
+        every: whether nests that pay only where there are no calls of NumPy besides are nests, too.
+    """
     found = Scheduling(memory, speaks)
     for eqn in graph.eqns:
         found.add(eqn)
     steps = sorted(found.place, key=found.place.__getitem__)
-    paying = _paying(steps)
+    paying = {s for s in steps if isinstance(s, Nest)} if every else _paying(steps)
     return [
         part for s in steps for part in ([s] if isinstance(s, Eqn) else components(s) if s in paying else s.eqns)
     ]  # fmt: skip

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from os.path import basename
 from typing import Any
 
 from ...core import Aval, Primitive
 from ...graph.ir import Atom, Eqn, Literal, Number, Var
+from ...provenance import location
 from ...rules import common_dtype
 from ..expressions import Expr
 from ..memory import size_of
 from . import expressions
 from .expressions import CTYPES, UNARY
 from .kinds import BOXES, RANDOM, REDUCTIONS, WINDOWS, is_one_hot, is_pick
+from .nest import Nest
 
-__all__ = ["expression", "speaks"]
+__all__ = ["c_names", "comments", "expression", "speaks"]
+
+_KEYWORDS = frozenset({
+    "asm", "auto", "bool", "case", "char", "const", "default", "do", "double", "else", "enum", "extern", "float", "for",
+    "goto", "if", "inline", "int", "long", "main", "register", "restrict", "return", "short", "signed", "sizeof",
+    "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while", "bad",
+})  # fmt: skip
 
 
 def speaks(eqn: Eqn) -> bool:
@@ -73,3 +82,25 @@ def _is_known(a: Atom) -> bool:
     if a.type.dtype.name not in CTYPES:
         return False
     return not (isinstance(a, Var) and size_of(a) == 1 and a.type.dtype.name == "uint64")  # no way to pass it
+
+
+def c_names(nest: Nest, names: Mapping[Var, str]) -> dict[Var, str]:
+    """The names that a nest's values have in the program, but for those that mean something in C, as `exp` does."""
+    found = {}
+    for v in (v for e in nest.eqns for v in (*e.operands, *e.outs) if isinstance(v, Var)):
+        name = names[v]
+        found[v] = name + "_" if name in _KEYWORDS or len(name) > 2 else name
+    return found
+
+
+def comments() -> Any:
+    """What says the user's line of an equation, unless it is that of the one before."""
+    said = ""
+
+    def say(eqn: Eqn) -> str | None:
+        nonlocal said
+        file, line = location(eqn.origin)
+        before, said = said, f"// {basename(file)}:{line}"
+        return None if said == before else said
+
+    return say
