@@ -1,14 +1,17 @@
 """One training step of examples/mnist.py's network (batch 100, dropout, SGD with momentum), beside PyTorch and JAX.
 
     python benchmarks/mnist_step.py [--save FILE]
+    python benchmarks/mnist_step.py --batches 10,30,100,300,1000 [--save FILE] [--plot FILE]
 
-Each library runs in a process of its own, in turn, several rounds; the medians over the rounds are compared. Libraries
-that are not installed are left out. "plain" is funcgrad without oneDNN.
+Each library runs in a process of its own, in turn, several rounds; the medians over the rounds are compared, and the
+peak of the whole process's memory. Libraries that are not installed are left out. "plain" is funcgrad without oneDNN.
+With several batch sizes: the time of a step should grow as the batch does.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
@@ -139,31 +142,83 @@ def median_seconds(run: Callable[[], Any], steps: int) -> float:
     return statistics.median(times)
 
 
+def measure(name: str, batch: int, steps: int) -> tuple[float, float] | None:
+    """Milliseconds a step, and the process's peak in MiB; None where the library is not installed."""
+    command = [sys.executable, __file__, "--library", name, "--steps", str(steps), "--batches", str(batch)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 0:
+        seconds, peak = map(float, done.stdout.split()[-2:])
+        return 1e3 * seconds, peak
+    if "ModuleNotFoundError" in done.stderr:
+        return None
+    raise RuntimeError(f"{name} failed:\n{done.stderr}")
+
+
+def medians(batch: int, options: argparse.Namespace) -> dict[str, tuple[float, float]]:
+    """Of each library the median time of a step over the rounds, and the median peak."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in LIBRARIES}
+    for _ in range(options.rounds):
+        for name, measured in found.items():
+            if (one := measure(name, batch, options.steps)) is not None:
+                measured.append(one)
+    return {
+        name: (statistics.median(t for t, _ in measured), statistics.median(p for _, p in measured))
+        for name, measured in found.items()
+        if measured
+    }
+
+
+def plot(file: str, results: dict[int, dict[str, tuple[float, float]]]) -> None:
+    """Time of a step by batch size, both on logarithmic scales: a straight line of slope one is linear."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    batches = sorted(results)
+    _, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+    for name in LIBRARIES:
+        times = [results[b][name][0] if name in results[b] else None for b in batches]
+        axes.loglog(batches, times, marker="o", label=name)
+    axes.set(xlabel="images in a batch", ylabel="milliseconds a step", title="MNIST CNN, training step")
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    plt.savefig(file, dpi=110)
+
+
 def main() -> None:
+    global BATCH
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--library", choices=list(LIBRARIES), help="time this one, in this process")
+    parser.add_argument("--batches", default=str(BATCH), help="sizes, with commas between them")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--save", metavar="FILE", help="write the results as JSON")
+    parser.add_argument("--plot", metavar="FILE", help="draw time by batch size (needs matplotlib)")
     options = parser.parse_args()
+    batches = [int(b) for b in options.batches.split(",")]
     if options.library:
-        print(median_seconds(LIBRARIES[options.library](), options.steps))
+        (BATCH,) = batches
+        seconds = median_seconds(LIBRARIES[options.library](), options.steps)
+        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
-    times: dict[str, list[float]] = {name: [] for name in LIBRARIES}
-    for _ in range(options.rounds):
-        for name, found in times.items():
-            command = [sys.executable, __file__, "--library", name, "--steps", str(options.steps)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode == 0:
-                found.append(1e3 * float(done.stdout.split()[-1]))
-            elif "ModuleNotFoundError" not in done.stderr:
-                raise RuntimeError(f"{name} failed:\n{done.stderr}")
-    medians = {name: statistics.median(found) for name, found in times.items() if found}
-    for name, median in medians.items():
-        print(f"{name:<10} {median:8.1f} ms a step   {median / medians['funcgrad']:.2f} of funcgrad's")
+    results = {b: medians(b, options) for b in batches}
+    for b, found in results.items():
+        print(f"batch {b}")
+        for name, (ms, peak) in found.items():
+            ratio = ms / found["funcgrad"][0]
+            print(f"  {name:<10} {ms:8.1f} ms a step   {ratio:.2f} of funcgrad's   peak {peak:6.0f} MiB")
     if options.save:
-        peers = [name for name in medians if name not in ("funcgrad", "plain")]
-        save(options.save, ["onednn-cpu-gomp", *peers], {"milliseconds": medians})
+        peers = [
+            n for n in LIBRARIES if n not in ("funcgrad", "plain") and any(n in found for found in results.values())
+        ]
+        rows = {
+            str(b): {n: {"milliseconds": ms, "peak_mib": peak} for n, (ms, peak) in found.items()}
+            for b, found in results.items()
+        }
+        save(options.save, ["onednn-cpu-gomp", *peers], {"batches": rows})
+    if options.plot:
+        plot(options.plot, results)
 
 
 if __name__ == "__main__":
