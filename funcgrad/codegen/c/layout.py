@@ -144,7 +144,7 @@ class Layout:
     def ends_a_walk(self, e: Eqn) -> bool:
         """Is the result there only when the whole row has been walked through?"""
         if is_pick(e):
-            return True
+            return self.root(e.operands[0]) in self.nest.made
         inner = e.op.name in REDUCTIONS and self.is_inner(self.root(e.operands[0]))
         return inner and e.outs[0] not in self.nest.finals
 

@@ -297,16 +297,15 @@ class Nest:
     def _take_pick(self, eqn: Eqn) -> bool:
         """One element of each row."""
         x, _, index = eqn.operands
-        axes = self.axes.get(x, ())
-        if x not in self.made or axes != tuple(range(len(self.shape))) or 1 in self.shape or not self._agrees(1):
+        if x.type.shape != self.shape or 1 in self.shape or self.window or not self._agrees(1):
             return False
-        if self.window:
+        if self.axes.get(x, (0, 1)) != (0, 1) or (x not in self.made and not self.contiguous(x)):
             return False
         read = self._number_of_a_row(index)
         if read is None:
             return False
         self.split = 1
-        return self._add(eqn, (0,), read)
+        return self._add(eqn, (0,), read if x in self.made else {**read, x: (0, 1)})
 
     def _take_one_hot(self, eqn: Eqn) -> bool:
         """Zeros, but for one element of each row."""

@@ -184,10 +184,10 @@ class RowWriter(Layout):
     def _pick(self, e: Eqn, lines: list[str]) -> None:
         """One element of the row."""
         out, x = e.outs[0], self.root(e.operands[0])
-        assert isinstance(x, Var)
         at, name = self._place(e, e.operands[2], x.type.shape[1], lines), self.names[out]
-        source = f"row_{self.names[x]}[{at}]"
-        if x in self.leaves:
+        if x in self.nest.made and x not in self.leaves:
+            source = f"row_{self.names[x]}[{at}]"  # type: ignore[index]
+        else:
             source = f"{self.array_name(x)}[{self.index(x).replace(self.row[0].name, at)}]"
         lines.append(f"const {value_type(out)} {name} = {source};")
         self.know(out, name)
@@ -271,6 +271,9 @@ class RowWriter(Layout):
         if not eqns:
             return []
         walk, outside = Walk(), dict(self.texts)
+        for a in (self.root(a) for e in eqns for a in e.operands):
+            if a in self.nest.axes and a not in self.nest.made and not self.is_inner(a) and not self.nest.window:
+                self.value(a, walk.before)  # a number of the row, read once
         for e in eqns:
             if is_random(e):
                 self._draw(e, walk)

@@ -17,7 +17,6 @@ from typing import Any
 
 from ...core import PRIMITIVES, Aval, Primitive
 from ...graph.ir import Atom, Eqn, Graph, Var
-from ...graph.passes.dead_code import dead_code
 
 __all__ = ["products_as_sums"]
 
@@ -34,9 +33,7 @@ def products_as_sums(graph: Graph) -> Graph:
             eqns += _sum(eqn, makers)
         else:
             eqns.append(eqn)
-    if len(eqns) == len(graph.eqns):
-        return graph
-    return dead_code(Graph(graph.inputs, tuple(eqns), graph.outputs, graph.name))  # transposes that nobody reads now
+    return Graph(graph.inputs, tuple(eqns), graph.outputs, graph.name) if len(eqns) > len(graph.eqns) else graph
 
 
 def _is_small(eqn: Eqn) -> bool:
