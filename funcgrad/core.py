@@ -253,11 +253,14 @@ class Primitive:
             programs that a graph is made into.
         elementwise: whether it treats each element by itself, so that a program may run it tile by tile.
 
+    `writes` says whether the kernel takes `out`, a C-contiguous NumPy array for the result: it has such a parameter.
     `checks` says whether it raises an error for some values, an index out of range for one: then it is done though
     nobody reads its result.
     """
 
-    __slots__ = ("batch", "checks", "elementwise", "impl", "infer", "jvp", "kernel", "name", "pull", "saves", "unread")
+    __slots__ = (
+        "batch", "checks", "elementwise", "impl", "infer", "jvp", "kernel", "name", "pull", "saves", "unread", "writes",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -283,6 +286,8 @@ class Primitive:
         self.kernel: Any = kernel
         self.elementwise = elementwise
         self.checks = False
+        code = getattr(kernel, "__code__", None)
+        self.writes = code is not None and "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """The operation under the current trace (`operations.py` has the same with errors worded for the user)."""

@@ -15,6 +15,7 @@ import funcgrad as fg
 import funcgrad.functional as F
 import funcgrad.numpy as fnp
 from funcgrad import optim
+from funcgrad.codegen.arena import Plan
 from funcgrad.codegen.c.nest import Nest
 from funcgrad.codegen.c.toolchain import toolchain
 from funcgrad.codegen.numpy_program import Program
@@ -122,3 +123,18 @@ def test_an_index_out_of_range_ends_the_call_before_what_follows() -> None:
     program = check(f, x, fnp.asarray(np.array([0, 1, 2, 3, -1])), normal(7))
     with pytest.raises(fg.errors.ArrayIndexError):
         program.function(x._data, y._data, normal(7)._data)
+
+
+def test_what_one_nest_of_a_call_writes_is_not_where_another_reads() -> None:
+    """One thread may be in the second nest while another is in the first."""
+
+    def f(x: Any, w: Any, y: Any) -> Any:
+        total = fnp.exp(x @ w).sum(1)
+        k = fnp.exp(y) * 2
+        return total, k @ k
+
+    program = check(f, normal(1024, 256), normal(256, 256) / 16, normal(512, 512) / 16, rtol=1e-4)
+    assert calls(program) == 1
+    (plan,) = (c for c in program.constants if isinstance(c, Plan))
+    assert [shape for _, shape, _ in plan.layout] == [(1024, 256), (512, 512)]
+    assert plan.nbytes == 2 << 20

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from arenas import poison
 from graphs import Build
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,9 +29,11 @@ def every_nest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Nest, "pays", lambda self: True)
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Delete the smallest of values once they are dead."""
+@pytest.fixture(params=["new memory", "arena"])
+def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Delete the smallest of values once they are dead, or let them lie in an arena."""
+    if request.param == "arena":
+        poison(monkeypatch)
     monkeypatch.setattr(memory, "LARGE", 8)
 
 

@@ -12,12 +12,14 @@ from typing import Any
 import array_api_strict
 import numpy as np
 import pytest
+from arenas import borrowed, poison
 from graphs import Build, bits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples import ALL, Sample
 
 from funcgrad.codegen import fusion, memory
+from funcgrad.codegen.expressions import writes
 from funcgrad.codegen.numpy_program import numpy_program
 from funcgrad.core import Array, Aval, Call, raw, wrap
 from funcgrad.graph.ir import Graph, Var, evaluate
@@ -109,6 +111,26 @@ def test_what_the_plans_take_for_granted_of_every_operation(sample: Sample) -> N
         holds = trust is not None and all(raws[graph.inputs.index(v)].flags.c_contiguous for v in trust)
         if holds and sum(n != 1 for n in found.shape) > 1:
             assert found.flags.c_contiguous
+
+
+@pytest.mark.parametrize("sample", ALL, ids=str)
+@pytest.mark.parametrize("single", [False, True], ids=["float64", "float32"])
+def test_every_operation_in_an_arena(sample: Sample, single: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its result is written to given memory, which holds nonsense, and copied out of there."""
+    poison(monkeypatch)
+    monkeypatch.setattr(memory, "LARGE", 2)
+    graph, values = of_sample(sample, single)
+    (eqn,) = graph.eqns
+    (out,) = eqn.outs
+    if not out.type.shape:  # type: ignore[union-attr]
+        return
+    build = Build()
+    copied = build("concat", out, out, axis=0)
+    graph = Graph(graph.inputs, (eqn, *build.eqns), (copied,))
+    compare(graph, values)
+    known = memory.Memory(graph)
+    if memory.is_large(out) and writes(eqn) and known.is_own(out) and known.contiguous(out) == frozenset():
+        assert borrowed
 
 
 # ---- random graphs -----------------------------------------------------------------------------
@@ -294,9 +316,11 @@ def test_random_graphs(graph: Graph, seed: int) -> None:
     compare(graph, values, numpy=False)
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["new memory", "arena"])
+def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Plan memory for arrays of a few bytes, and cut them into tiles of a few elements."""
+    if request.param == "arena":
+        poison(monkeypatch)
     monkeypatch.setattr(memory, "LARGE", 8)
     monkeypatch.setattr(fusion, "TILE", 32)
     monkeypatch.setattr(fusion, "VECTORS", 1)

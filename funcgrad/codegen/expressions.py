@@ -17,9 +17,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..core import SCALARS, Primitive
+from ..core import PRIMITIVES, SCALARS, Primitive
 from ..dtypes import ALL
-from ..graph.ir import Atom, Eqn, Literal, Number
+from ..graph.ir import Atom, Eqn, Graph, Literal, Names, Number
 from ..kernels import products
 
 __all__ = [
@@ -32,11 +32,14 @@ __all__ = [
     "Expr",
     "array_text",
     "dtype_name",
+    "into_text",
     "is_ufunc",
     "number_text",
     "param_text",
     "portable_text",
+    "python_names",
     "ufunc",
+    "writes",
 ]
 
 ATOM, UNARY, PRODUCT, SUM, SHIFT, AND, XOR, OR, COMPARISON = range(9, 0, -1)
@@ -123,7 +126,7 @@ DTYPES = {"bool_" if dtype.name == "bool" else dtype.name: np.dtype(dtype.name) 
 RESERVED = frozenset({
     *keyword.kwlist, *dir(builtins), *DTYPES,
     "np", "xp", "inf", "nan", "array", "call", "number", "run", "select", "plain", "program", "tile", "rows",
-    "begun", "mend", "step", "entry", "flags", "history", "entries",
+    "begun", "mend", "step", "entry", "flags", "history", "entries", "arena", "borrow", "give_back",
 })  # fmt: skip
 """Names that no variable may have, nor the name of an operation."""
 
@@ -203,6 +206,30 @@ def ufunc(eqn: Eqn, texts: Sequence[str]) -> tuple[str, list[str]]:
     """The ufunc of an operation, and its operands."""
     function, more = _UFUNCS.get(eqn.op.name, (eqn.op.name, ()))
     return f"np.{function}", [*texts, *more]
+
+
+def writes(eqn: Eqn) -> bool:
+    """Can the operation be told where its result goes?"""
+    name = getattr(eqn.op, "name", "")
+    return is_ufunc(name) or name in _INTO or name in ("convert", "cast", "where") or getattr(eqn.op, "writes", False)
+
+
+def into_text(eqn: Eqn, texts: Sequence[str], out: str) -> str | None:
+    """The statement that writes the result to an array of that name; None for an operation without words of its own."""
+    name = eqn.op.name
+    if is_ufunc(name):
+        function, texts = ufunc(eqn, texts)
+        return f"{function}({', '.join(texts)}, out={out})"
+    if name in ("convert", "cast"):
+        return f'np.copyto({out}, {texts[0]}, casting="unsafe")'
+    if name == "where":
+        return f"select({', '.join([*texts, out])})"
+    spelled = array_text(eqn, [Expr(text) for text in texts]) if name in _INTO else None
+    return None if spelled is None else f"{spelled.text[:-1]}, out={out})"
+
+
+_INTO = frozenset({*_REDUCTIONS, "concat", "matmul"})
+"""Other operations whose words are a call that takes `out`."""
 
 
 def _reduction(eqn: Eqn, xs: Sequence[Expr]) -> str:
@@ -311,3 +338,13 @@ def param_text(value: Any) -> str | None:
 def dtype_name(dtype: Any) -> str:
     """The name of a dtype in a program."""
     return "bool_" if dtype.name == "bool" else str(dtype.name)
+
+
+def python_names(graph: Graph) -> Names:
+    """The names that variables have in the graph's text, but for those that mean something in Python."""
+    names = Names()
+    for var in (*graph.inputs, *(out for eqn in graph.eqns for out in eqn.outs)):
+        name = names[var]
+        if name in RESERVED or name in PRIMITIVES:
+            names[var] = name + "_"
+    return names

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from ..graph.ir import Eqn, Var
 from ..graph.loops import BranchCall, ReplayCall, ScanCall, WhileCall
-from .expressions import dtype_name
 
 if TYPE_CHECKING:
     from .writer import Writer
@@ -27,13 +26,13 @@ WRITTEN = (ScanCall, WhileCall, ReplayCall, BranchCall)
 _INDENT = "    "
 
 
-def loop_lines(writer: Writer, eqn: Eqn) -> list[str]:
-    """The statements of a loop or a branch, all of whose operands have names."""
+def loop_lines(writer: Writer, i: int, eqn: Eqn) -> list[str]:
+    """The statements of step i, a loop or a branch, all of whose operands have names."""
     operands = [writer.read(a).text for a in eqn.operands]
     outs = [writer.names[v] for v in eqn.outs]
     op = eqn.op
     if isinstance(op, ScanCall):
-        return scan_lines(writer, op, operands, eqn.outs)
+        return scan_lines(writer, i, op, operands, eqn.outs)
     if isinstance(op, WhileCall):
         return while_lines(writer, op, operands, outs)
     if isinstance(op, ReplayCall):
@@ -44,7 +43,7 @@ def loop_lines(writer: Writer, eqn: Eqn) -> list[str]:
     return [f"{targets(outs)}({cases})[{index}]({', '.join(operands[1:])})"]
 
 
-def scan_lines(writer: Writer, op: ScanCall, operands: Sequence[str], outs: Sequence[Var]) -> list[str]:
+def scan_lines(writer: Writer, i: int, op: ScanCall, operands: Sequence[str], outs: Sequence[Var]) -> list[str]:
     """A loop that counts its steps; results that nobody reads are dropped."""
     first = op.consts + op.carry
     names = [writer.names[v] for v in outs]
@@ -57,7 +56,7 @@ def scan_lines(writer: Writer, op: ScanCall, operands: Sequence[str], outs: Sequ
         if not writer.uses.get(v):
             found.append("_")
         elif writer.numpy:
-            lines.append(f"{name} = np.empty({v.type.shape}, {dtype_name(v.type.dtype)})")  # type: ignore[union-attr]
+            lines += writer.memory_for(i, v)
             found.append(f"{name}[step]")
         else:
             lines.append(f"{name} = [None] * {op.length}")

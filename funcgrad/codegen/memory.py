@@ -15,10 +15,11 @@ import numpy as np
 from ..core import Aval, Call, Primitive
 from ..graph.barrier import Barrier
 from ..graph.ir import Atom, Eqn, Graph, GraphCall, Literal, Var
+from ..graph.loops import ScanCall
 from .expressions import FRESH, VIEWS
 from .strides import Strides, c_strides
 
-__all__ = ["LARGE", "Memory", "is_large", "may_raise", "nbytes", "size_of"]
+__all__ = ["LARGE", "Memory", "is_large", "may_raise", "mebibytes", "nbytes", "size_of", "stacked"]
 
 LARGE = 32 << 10
 """Bytes from which on memory is planned: below, a look at it costs as much as the work."""
@@ -53,9 +54,22 @@ def nbytes(a: Atom) -> int:
     return a.type.size * a.type.dtype.itemsize if isinstance(a.type, Aval) else 0  # type: ignore[no-any-return]
 
 
+def mebibytes(n: int) -> str:
+    """'1.5 MiB', '12 KiB', '8 bytes'"""
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if n >= unit:
+            return f"{n / unit:.1f}".removesuffix(".0") + f" {name}"
+    return f"{n} bytes"
+
+
 def is_large(a: Atom) -> bool:
     """Is it worth a thought where its values go?"""
     return nbytes(a) >= LARGE and size_of(a) > 1  # NumPy answers with scalars where there are no dimensions
+
+
+def stacked(eqn: Eqn) -> Sequence[Var]:
+    """The results of a loop that a program makes memory for beforehand, to which each step writes its row."""
+    return eqn.outs[eqn.op.carry :] if isinstance(eqn.op, ScanCall) else ()
 
 
 def may_raise(op: Primitive | Call) -> bool:
@@ -89,6 +103,8 @@ class Memory:
             owners, order = self._owners_after(eqn), self._order_after(eqn)
             for out in eqn.outs:
                 self._owners[out], self._order[out] = owners or frozenset({out}), order
+            if isinstance(eqn.op, ScanCall):
+                self._add_results_of_loop(eqn, eqn.op)
             if may_keep(eqn.op):
                 self._kept.update(*map(self.owners, eqn.operands))
 
@@ -122,6 +138,17 @@ class Memory:
         is_view = isinstance(eqn.op, Primitive) and eqn.op.name in VIEWS
         # a kernel may give back an operand, a call anything that somebody else holds as well
         return frozenset[Var]().union(*map(self.owners, eqn.operands), () if is_view else (_OUTSIDE,))
+
+    def _add_results_of_loop(self, eqn: Eqn, op: ScanCall) -> None:
+        """Rows are written to new arrays; what the last step makes and hands on is no part of an operand, either."""
+        for out in stacked(eqn):
+            self._owners[out], self._order[out] = frozenset({out}), _NONE
+        body = Memory(op.body)
+        first: dict[Var, Var] = {}  # by value of the body that has memory of its own, the first result in it
+        for out, a in zip(eqn.outs[: op.carry], op.body.outputs, strict=False):
+            owners = body.owners(a)
+            if _OUTSIDE not in owners and all(map(body.is_own, owners)):
+                self._owners[out] = frozenset(first.setdefault(v, out) for v in owners)
 
     def _order_after(self, eqn: Eqn) -> Trust | None:
         """What `contiguous` says of the results of an equation."""

@@ -10,9 +10,10 @@ The text is meant to be read. A value that is read once stands where it is read,
 long has a name of its own, the one that it has in the graph's text. What happens, and in which order, is what eager
 funcgrad does, without its arrays and its dispatch: so the results have the same bits.
 
-Large arrays are planned (`memory.py`): an operation writes over an operand that nobody reads any more, dead ones are
-deleted at once, and chains of elementwise operations run tile by tile (`fusion.py`, `tiles.py`). All that counts on
-inputs in C's order; given others, the program is the plain one.
+Large arrays are planned (`memory.py`, `lives.py`): an operation writes over an operand that nobody reads any more, what
+ends with the program lies in an arena (`arena.py`), dead arrays outside of it are deleted at once, and chains of
+elementwise operations run tile by tile (`fusion.py`, `tiles.py`). All that counts on inputs in C's order; given others,
+the program is the plain one.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ from ..core import Call, raw, wrap
 from ..device import bytes_of, dtype_of, namespace
 from ..graph.ir import Atom, Graph
 from . import tiles
+from .arena import borrow, give_back
 from .c.linking import link, mend
 from .c.native_writer import NativeWriter
 from .c.toolchain import toolchain
 from .c.turns import TurnsWriter, turns
 from .c.words import in_words_of_loops
-from .expressions import DTYPES
+from .expressions import DTYPES, python_names
 from .order import dying_soon
-from .writer import Writer, python_names
+from .writer import Writer
 
 __all__ = ["Program", "float_bytes", "is_of_a_program", "number", "numpy_program"]
 
@@ -52,14 +54,22 @@ class Program:
         constants: the values that the text calls by name, in the order in which it first does.
         taken: which of the inputs results are written over. If there are any, the function takes a list before the
             inputs: it is empty as long as nothing is written over yet.
+        nbytes: the most memory that values of its own take at once, in the arena and beside it; what operations take
+            while they run is not counted, nor what a library's calls give back.
     """
 
-    __slots__ = ("__weakref__", "compiled", "constants", "function", "source", "taken")
+    __slots__ = ("__weakref__", "compiled", "constants", "function", "nbytes", "source", "taken")
 
     def __init__(
-        self, source: str, function: Callable[..., Any], constants: tuple[Any, ...], taken: tuple[int, ...] = ()
+        self,
+        source: str,
+        function: Callable[..., Any],
+        constants: tuple[Any, ...],
+        taken: tuple[int, ...] = (),
+        nbytes: tuple[int, int] = (0, 0),
     ):
         self.source, self.function, self.constants, self.taken = source, function, constants, taken
+        self.nbytes = nbytes
         self.compiled = ""  # the text in C of the nests that it calls
 
     def __call__(self, *raws: Any) -> Any:
@@ -154,9 +164,8 @@ def _interned(writer: Writer | TurnsWriter, source: str | None = None) -> Progra
     if found is not None:
         return found
     scope = _scope(source, dict(zip(names, constants, strict=True)))
-    made = scope["__program__"] = Program(
-        source, scope["program"], constants, tuple(writer.taken)
-    )  # who has the function has the program
+    made = Program(source, scope["program"], constants, tuple(writer.taken), writer.nbytes)
+    scope["__program__"] = made  # who has the function has the program
     with _lock:
         return _programs.setdefault(key, made)  # another thread may have been first
 
@@ -253,6 +262,8 @@ _SCOPE: dict[str, Any] = {
     "history": _history,
     "entries": _entries,
     "mend": mend,
+    "borrow": borrow,
+    "give_back": give_back,
     "run": tiles.run,
     "select": tiles.select,
 }

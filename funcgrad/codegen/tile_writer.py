@@ -186,7 +186,7 @@ class TileWriter:
         over = self._dead_operand(k, out)
         if over is None:
             name = writer.names[out]
-            self.outer.append(f"{name} = np.empty({out.type.shape}, {_dtype(out)})")
+            self.outer += writer.memory_for(self.i, out)
         else:
             self.taken.add(over)
             name = writer.names[out] = writer.names[over]
@@ -212,6 +212,7 @@ class TileWriter:
                 and a not in self.taken
                 and self.last[a] <= k
                 and self.writer.is_dead(a, self.i)
+                and self.writer.frame.may_take(a, out)
                 and not any(a in self.writer.memory.owners(b) for b in self.group.operands() if b is not a)  # type: ignore[union-attr]
             ):
                 return a

@@ -11,32 +11,35 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Sequence
-from os.path import basename
 from typing import Any
 
-from ..core import PRIMITIVES, SCALARS, Aval, Call, Primitive
+from ..core import SCALARS, Aval, Call, Primitive
 from ..graph.barrier import Barrier
-from ..graph.ir import Atom, Eqn, Graph, Names, Number, Var, used_by
-from ..provenance import Origin, location
+from ..graph.ir import Atom, Eqn, Graph, Number, Var, used_by
+from ..provenance import Origin
+from .comments import Comments
 from .expressions import (
     ATOM,
     OPERATORS,
-    RESERVED,
     Expr,
     array_text,
     dtype_name,
+    into_text,
     is_ufunc,
     number_text,
     param_text,
     portable_text,
+    python_names,
     ufunc,
+    writes,
 )
 from .fusion import Group, schedule
+from .lives import Frame, Lives
 from .loop_writer import WRITTEN, loop_lines
-from .memory import Memory, is_large, may_raise
+from .memory import Memory, is_large, may_raise, mebibytes
 from .tile_writer import TileWriter
 
-__all__ = ["Writer", "python_names"]
+__all__ = ["Writer"]
 
 MOST_TEXT = 72
 """Characters of an expression that may stand inside another."""
@@ -88,22 +91,25 @@ class Writer:
         """Which inputs are written over."""
         self.memory = Memory(graph, self.given) if planned else None
         self.steps: list[Any] = list(graph.eqns) if self.memory is None else self.arranged(self.memory)
-        self.last = self._last_reads()
-        self.sharers = self._sharers()
+        self.lives = Lives(self.steps, self.finals, self.memory, self.given)
+        self.last = self.lives.last
+        self.frame = Frame(self.lives, writes, self.given)
         self.safe = self._safe()
         """The step from which on nothing raises an error of its own, after which the function would run again."""
+        self.nbytes = 0, 0  # what its values take, in the arena and beside it; known once the text is written
+        self._inner: dict[int, int] = {}  # by step, what the functions take that it calls
         self._begun = False
         self.lines: list[str] = []
         self._waiting: dict[Var, tuple[Expr, Origin]] = {}
         self._held: list[Var] = []  # large values that a name holds
-        self._said = ""
-        self._places: dict[Origin, str] = {}
+        self.say = Comments("#")
         self._constants: dict[int, str] = {} if caller is None else caller._constants
 
     def source(self) -> str:
         """The whole text."""
         if not self.lines:
             for i, step in enumerate(self.steps):
+                self._step = i
                 if isinstance(step, Eqn):
                     self._write_eqn(i, step)
                 else:
@@ -113,8 +119,8 @@ class Writer:
         lines = self.lines
         if self.again:
             lines = [f"{_INDENT}while True:", *(_INDENT + line if line else line for line in lines)]
-        begun = "begun, " if self.taken else ""
-        text = "\n".join([f"def {self.name}({begun}{names}):", *self._guard(names), *lines, ""])
+        head = f"def {self.name}({'begun, ' if self.taken else ''}{names}):"
+        text = "\n".join([head, *self._guard(names), *self._frame_lines(), *lines, ""])
         return text if self.name != "program" else "\n".join([*(f.source() for f in self.functions), text])
 
     def function(self, kind: str, graph: Graph) -> str:
@@ -124,6 +130,7 @@ class Writer:
             found = type(self)(graph, None, self.numpy, self.planned, False, self, f"{kind}{len(self.functions)}")
             self.functions.append(found)
             found.source()  # so that what it calls is written before it
+        self._inner[self._step] = max(self._inner.get(self._step, 0), sum(found.nbytes))
         return found.name
 
     # ---- what another writer does otherwise ------------------------------------------------------
@@ -137,31 +144,10 @@ class Writer:
 
     # ---- what is known ---------------------------------------------------------------------------
 
-    def _last_reads(self) -> dict[Var, int]:
-        """The step after which each variable is read no more; outputs are read after all."""
-        last: dict[Var, int] = {}
-        for i, step in enumerate(self.steps):
-            for eqn in (step,) if isinstance(step, Eqn) else step.eqns:
-                last.update((out, i) for out in eqn.outs)
-                last.update((a, i) for a in eqn.operands if isinstance(a, Var))
-        last.update((a, len(self.steps)) for a in self.finals if isinstance(a, Var))
-        return last
-
-    def _sharers(self) -> dict[Var, list[Var]]:
-        """For each value whose memory is its own, all that may look at it."""
-        found: dict[Var, list[Var]] = {v: [v] for v in self.given}
-        if self.memory is not None:
-            for eqn in self.graph.eqns:
-                for out in eqn.outs:
-                    for owner in self.memory.owners(out):
-                        found.setdefault(owner, []).append(out)
-        return found
-
     def is_dead(self, var: Var, i: int) -> bool:
         """Is the value's memory the program's own, and will nobody look at it after step i?"""
         assert self.memory is not None
-        is_own = self.memory.is_own(var) and (var not in self.given or i >= self.safe)
-        return is_own and all(self.last[s] <= i for s in self.sharers[var])
+        return self.memory.is_own(var) and (var not in self.given or i >= self.safe) and self.lives.end(var) <= i
 
     def _safe(self) -> int:
         if not self.given:
@@ -176,6 +162,23 @@ class Writer:
         """Count on the inputs on which it depends whether this value is C-contiguous."""
         assert self.memory is not None
         self.trusted |= self.memory.contiguous(a) or set()
+
+    # ---- memory ----------------------------------------------------------------------------------
+
+    def memory_for(self, i: int, out: Var) -> list[str]:
+        """The statement that makes memory for a value of step i; none where it lies in the arena."""
+        if self.frame.place(i, out):
+            return []
+        return [f"{self.names[out]} = np.empty({out.type.shape}, {dtype_name(out.type.dtype)})"]  # type: ignore[union-attr]
+
+    def _frame_lines(self) -> list[str]:
+        """The statement that takes an arena."""
+        placed, plan = self.frame.placed()
+        self.nbytes = plan.nbytes if plan else 0, self.frame.beside(self.names, self._inner)
+        if plan is None:
+            return []
+        names = ", ".join(self.names[v] for v in placed) + "," * (len(placed) == 1)
+        return [f"{_INDENT}arena, ({names}) = borrow({self.bind('plan', plan)})  # {mebibytes(plan.nbytes)}"]
 
     def _guard(self, names: str) -> list[str]:
         if not self.trusted:
@@ -217,7 +220,7 @@ class Writer:
         if isinstance(eqn.op, WRITTEN):
             self._flush(i)  # so that an operand of the loop is a name
             self._say(eqn.origin)
-            self.lines += [_INDENT + line for line in loop_lines(self, eqn)]
+            self.lines += [_INDENT + line for line in loop_lines(self, i, eqn)]
             self._release(i, eqn.outs)
             return
         operands = [self.read(a) for a in eqn.operands]
@@ -234,8 +237,8 @@ class Writer:
             return
         out, expr = eqn.outs[0], self.expression(eqn, operands)
         if is_large(out):
-            over = self._in_place(i, eqn, operands)
-            self._statement(i, over or f"{self.names[out]} = {self._selection(eqn, operands) or expr.text}", eqn)
+            text = self._in_place(i, eqn, operands) or self._placed(i, eqn, operands)
+            self._statement(i, text or f"{self.names[out]} = {self._selection(eqn, operands) or expr.text}", eqn)
         elif self.given and may_raise(eqn.op):  # before anything is written over
             self._statement(i, f"{self.names[out]} = {expr.text}", eqn)
         elif self.uses.get(out) == 1 and len(expr.text) <= MOST_TEXT and expr.depth <= MOST_DEPTH and expr.home:
@@ -251,10 +254,13 @@ class Writer:
         spelled = array_text(eqn, operands) if self.numpy else portable_text(eqn, operands, module)
         if spelled is not None:
             return spelled._replace(home=home)
+        text, depth = self._kernel_call(eqn, operands, module), 1 + max((x.depth for x in operands), default=0)
+        return Expr(text, ATOM, home if self.numpy else "", depth)
+
+    def _kernel_call(self, eqn: Eqn, operands: Sequence[Expr], module: str = "np") -> str:
         texts = [self._as_array(x, a) for x, a in zip(operands, eqn.operands, strict=True)]
         texts += [f"{k}={param_text(v) or self.bind(k + '_', v)}" for k, v in eqn.params.items()]
-        depth = 1 + max((x.depth for x in operands), default=0)
-        return Expr(f"{self.kernel(eqn.op)}({', '.join([module, *texts])})", ATOM, home if self.numpy else "", depth)
+        return f"{self.kernel(eqn.op)}({', '.join([module, *texts])})"  # type: ignore[arg-type]
 
     def kernel(self, primitive: Primitive) -> str:
         """The name of an operation's kernel."""
@@ -279,6 +285,7 @@ class Writer:
                 and a.type == out.type
                 and memory.contiguous(a) is not None
                 and self.is_dead(a, i)
+                and self.frame.may_take(a, out)
                 and not any(a in memory.owners(b) for b in others)
             ):
                 self.trust(a)
@@ -290,6 +297,15 @@ class Writer:
                 function, texts = ufunc(eqn, [x.text for x in operands])
                 return f"{function}({', '.join(texts)}, out={name})"
         return None
+
+    def _placed(self, i: int, eqn: Eqn, operands: Sequence[Expr]) -> str | None:
+        """The statement that writes the result to its place in the arena, if it has one."""
+        out = eqn.outs[0]
+        if not self.frame.place(i, out):
+            return None
+        self.trust(out)
+        text, name = into_text(eqn, [x.text for x in operands], self.names[out]), self.names[out]
+        return text or f"{self._kernel_call(eqn, operands)[:-1]}, out={name})"
 
     def _selection(self, eqn: Eqn, operands: Sequence[Expr]) -> str | None:
         """A large `where`, if its result comes out in C's order."""
@@ -303,6 +319,7 @@ class Writer:
     def take(self, var: Var, out: Var) -> None:
         """From here on the memory of a large value is that of another."""
         self._held = [v for v in self._held if v is not var]
+        self.frame.take(var, out)
         if var in self.given:
             self.given[out] = source = self.given[var]
             if var is source:
@@ -342,7 +359,7 @@ class Writer:
 
     def _release(self, i: int, made: Sequence[Var]) -> None:
         """Delete the names of large values that have been read for the last time."""
-        self._held += [v for v in made if is_large(v)]
+        self._held += [v for v in made if is_large(v) and not self.frame.holds(v)]
         gone = [v for v in self._held if self.last[v] <= i]
         if gone and i + 1 < len(self.steps):
             self.lines.append(f"{_INDENT}del {', '.join(self.names[v] for v in gone)}")
@@ -350,10 +367,12 @@ class Writer:
 
     def _write_return(self) -> None:
         origin = next((origin for _, origin in reversed(self._waiting.values())), None)
-        if sum(len(expr.text) for expr, _ in self._waiting.values()) > MOST_TEXT:
+        borrows = self.frame.is_used()
+        if borrows or sum(len(expr.text) for expr, _ in self._waiting.values()) > MOST_TEXT:
             self._flush(len(self.steps))
         elif origin is not None:
             self._say(origin)
+        self.lines += [f"{_INDENT}give_back(arena)"] * borrows
         outs = [self.read(a).text for a in self.graph.outputs]
         text = f"({', '.join(outs)}{',' if len(outs) == 1 else ''})"
         if self.again and self.ask is not None:
@@ -373,30 +392,9 @@ class Writer:
             return f"float_bytes({text})"
         return f"{kind}({text})" if isinstance(atom.type, Number) or not atom.type.shape else f"{kind}(number({text}))"
 
-    def say(self, origin: Origin) -> str | None:
-        """The comment that names the user's line, if the last one named another."""
-        place = self._places.get(origin)
-        if place is None:
-            file, line = location(origin)
-            self._places[origin] = place = f"{basename(file)}:{line}"
-        if place == self._said:
-            return None
-        self._said = place
-        return f"# {place}"
-
     def _say(self, origin: Origin) -> None:
         if comment := self.say(origin):
             self.lines.append(_INDENT + comment)
 
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
-
-
-def python_names(graph: Graph) -> Names:
-    """The names that variables have in the graph's text, but for those that mean something in Python."""
-    names = Names()
-    for var in (*graph.inputs, *(out for eqn in graph.eqns for out in eqn.outs)):
-        name = names[var]
-        if name in RESERVED or name in PRIMITIVES:
-            names[var] = name + "_"
-    return names

@@ -59,27 +59,37 @@ class Tile(NamedTuple):
         return (self.images, self.rows, ...)
 
 
-def conv(xp: Any, x: Raw, w: Raw, *, stride: Sizes, padding: Padding, dilation: Sizes, groups: int) -> Raw:
+def conv(
+    xp: Any,
+    x: Raw,
+    w: Raw,
+    *,
+    stride: Sizes,
+    padding: Padding,
+    dilation: Sizes,
+    groups: int,
+    out: Raw | None = None,
+) -> Raw:
     """The convolution of x (N, *S, C) with w (*K, C // groups, O), as (N, *S_out, O)."""
     window, spatial = w.shape[:-2], x.shape[1:-1]
     sizes = conv_output_sizes(spatial, window, stride, padding, dilation)
     shape = (x.shape[0], *sizes, w.shape[-1])
     geometry = onednn.Geometry(x.shape, w.shape, shape, stride, padding, dilation, groups)
-    if xp is numpy and (out := onednn.conv(x, w, geometry)) is not None:
-        return out
+    if xp is numpy and (found := onednn.conv(x, w, geometry, out=out)) is not None:
+        return found
     weights = _group_weights(xp, w, groups)
     if _is_pointwise(window, stride, padding):
-        return _from_grouped(xp, products.matmul(xp, _to_grouped(xp, x, groups), weights), shape)
+        return _product(xp, _to_grouped(xp, x, groups), weights, shape, groups, out)
     if _is_depthwise(x.shape[-1], w.shape[-1], groups):
-        out = xp.zeros(shape, dtype=x.dtype, device=x.device)
+        out = zeros(xp, shape, x, out)
         steps = _depthwise_steps(xp, x, window, spatial, sizes, stride, padding, dilation)
         for k, seen, source in steps:
             out[seen] += x[source] * _offset_scale(xp, w, k)
         return out
-    out = xp.empty(shape, dtype=x.dtype, device=x.device)
+    result = xp.empty(shape, dtype=x.dtype, device=x.device) if out is None else out
 
     def fill(images: slice) -> None:
-        part = out[images, ...]
+        part = result[images, ...]
         for tile, patches in _patch_tiles(xp, x[images, ...], window, sizes, stride, padding, dilation, groups):
             target = part[tile.where]
             if xp is numpy:  # straight into the output: a tile is contiguous, so its grouped form is a view
@@ -88,7 +98,7 @@ def conv(xp: Any, x: Raw, w: Raw, *, stride: Sizes, padding: Padding, dilation: 
                 part[tile.where] = _from_grouped(xp, xp.matmul(patches, weights), target.shape)
 
     threads.each_part(fill, _parts(xp, x.shape[0], math.prod(shape) * weights.shape[1]))
-    return out
+    return result
 
 
 def conv_data(
@@ -101,17 +111,18 @@ def conv_data(
     padding: Padding,
     dilation: Sizes,
     groups: int,
+    out: Raw | None = None,
 ) -> Raw:
     """The transpose of `conv` in x: g (N, *S_out, O) to (N, *spatial, C), zero where no window reaches."""
     window, sizes = w.shape[:-2], g.shape[1:-1]
     shape = (g.shape[0], *spatial, w.shape[-2] * groups)
     geometry = onednn.Geometry(shape, w.shape, g.shape, stride, padding, dilation, groups)
-    if xp is numpy and (out := onednn.conv_data(g, w, geometry)) is not None:
-        return out
+    if xp is numpy and (found := onednn.conv_data(g, w, geometry, out=out)) is not None:
+        return found
     weights = _offset_weights(xp, w, groups)
     if _is_pointwise(window, stride, padding):
-        return _from_grouped(xp, products.matmul(xp, _to_grouped(xp, g, groups), weights[0, ...]), shape)
-    out = xp.zeros(shape, dtype=g.dtype, device=g.device)
+        return _product(xp, _to_grouped(xp, g, groups), weights[0, ...], shape, groups, out)
+    out = zeros(xp, shape, g, out)
     if _is_depthwise(shape[-1], g.shape[-1], groups):
         steps = _depthwise_steps(xp, g, window, spatial, sizes, stride, padding, dilation)
         for k, seen, source in steps:
@@ -148,6 +159,7 @@ def conv_weights(
     padding: Padding,
     dilation: Sizes,
     groups: int,
+    out: Raw | None = None,
 ) -> Raw:
     """The transpose of `conv` in w: x (N, *S, C) and g (N, *S_out, O) to (*window, C // groups, O)."""
     spatial, sizes = x.shape[1:-1], g.shape[1:-1]
@@ -155,13 +167,13 @@ def conv_weights(
     count = math.prod(window)
     shape = (*window, channels, g.shape[-1])
     geometry = onednn.Geometry(x.shape, shape, g.shape, stride, padding, dilation, groups)
-    if xp is numpy and (out := onednn.conv_weights(x, g, geometry)) is not None:
-        return out
+    if xp is numpy and (found := onednn.conv_weights(x, g, geometry, out=out)) is not None:
+        return found
     if _is_pointwise(window, stride, padding):
-        total = products.matmul(xp, xp.matrix_transpose(_to_grouped(xp, x, groups)), _to_grouped(xp, g, groups))
-        return _from_grouped(xp, total, shape)
+        left = xp.matrix_transpose(_to_grouped(xp, x, groups))
+        return _product(xp, left, _to_grouped(xp, g, groups), shape, groups, out)
     if _is_depthwise(x.shape[-1], g.shape[-1], groups):
-        total = xp.zeros((count, g.shape[-1]), dtype=x.dtype, device=x.device)
+        total = zeros(xp, (count, g.shape[-1]), x, None if out is None else xp.reshape(out, (count, g.shape[-1])))
         steps = _depthwise_steps(xp, x, window, spatial, sizes, stride, padding, dilation)
         for k, seen, source in steps:
             total[k, ...] += xp.sum(x[source] * g[seen], axis=tuple(range(x.ndim - 1)), dtype=x.dtype)
@@ -177,7 +189,7 @@ def conv_weights(
     first, *others = threads.each_part(summed, _parts(xp, x.shape[0], math.prod(g.shape) * count * channels))
     for other in others:
         first += other
-    return _from_grouped(xp, first, shape)
+    return _placed(_from_grouped(xp, first, shape), out)
 
 
 def conv_output_sizes(
@@ -249,6 +261,30 @@ def _to_grouped(xp: Any, a: Raw, groups: int) -> Raw:
 def _from_grouped(xp: Any, a: Raw, shape: tuple[int, ...]) -> Raw:
     """(G, positions, I) as `shape`, which is (..., G * I)."""
     return xp.reshape(xp.permute_dims(a, (1, 0, 2)), shape)
+
+
+def _product(xp: Any, x: Raw, y: Raw, shape: tuple[int, ...], groups: int, out: Raw | None) -> Raw:
+    """A product of matrices, one a group, as `shape`."""
+    if out is None or groups != 1:
+        return _placed(_from_grouped(xp, products.matmul(xp, x, y), shape), out)
+    products.matmul(xp, x, y, out=_to_grouped(xp, out, 1))
+    return out
+
+
+def _placed(result: Raw, out: Raw | None) -> Raw:
+    """The result in the caller's memory, if he has given some."""
+    if out is None:
+        return result
+    out[...] = result
+    return out
+
+
+def zeros(xp: Any, shape: tuple[int, ...], like: Raw, out: Raw | None) -> Raw:
+    """Zeros in the caller's memory, or in new memory."""
+    if out is None:
+        return xp.zeros(shape, dtype=like.dtype, device=like.device)
+    out[...] = 0
+    return out
 
 
 def _group_weights(xp: Any, w: Raw, groups: int) -> Raw:

@@ -20,16 +20,19 @@ SMALL = 1 << 18
 _ENOUGH_ROWS = 64
 
 
-def matmul(xp: Any, x: Raw, y: Raw) -> Raw:
+def matmul(xp: Any, x: Raw, y: Raw, *, out: Raw | None = None) -> Raw:
     """x @ y for operands of at least two dimensions; on the CPU in C's order of elements."""
     if y.ndim == 2 and x.ndim > 2 and x.size:  # one product, where NumPy would make one for each leading index
-        flat = matmul(xp, xp.reshape(x, (-1, x.shape[-1])), y)
+        rows = None if out is None else xp.reshape(out, (-1, y.shape[1]))
+        flat = matmul(xp, xp.reshape(x, (-1, x.shape[-1])), y, out=rows)
         return xp.reshape(flat, (*x.shape[:-1], y.shape[1]))
     work = x.size * y.shape[-1]
     if xp is not numpy or work < SMALL or x.dtype.kind not in "fc":
-        return xp.matmul(x, y) if xp is not numpy else numpy.matmul(x, y, order="C")
+        if xp is not numpy:
+            return xp.matmul(x, y)
+        return numpy.matmul(x, y, order="C") if out is None else numpy.matmul(x, y, out=out)
     shape = (*numpy.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1])
-    out = numpy.empty(shape, x.dtype)
+    out = numpy.empty(shape, x.dtype) if out is None else out
     if x.dtype == y.dtype == numpy.float32 and onednn.matmul(x, y, out):
         return out
     if len(shape) > 2:

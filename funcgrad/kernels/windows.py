@@ -18,7 +18,7 @@ from typing import Any
 import numpy
 
 from . import threads
-from .convolution import Padding, Raw, Sizes, conv_output_sizes, window_offsets, window_slices
+from .convolution import Padding, Raw, Sizes, conv_output_sizes, window_offsets, window_slices, zeros
 
 # Bytes of pooled values in one tile, on NumPy: argmax of float32 32x56x56x64 by 3x3, stride 2, takes 15 ms,
 # against 39 in one piece, and two threads take 9 ms; in smaller tiles they wait for Python's lock, and take 11.
@@ -34,7 +34,9 @@ _BITS = {1: numpy.uint8, 2: numpy.uint16, 4: numpy.uint32, 8: numpy.uint64}
 _Index = tuple[Any, ...]
 
 
-def window_argmax(xp: Any, x: Raw, *, window: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Raw:
+def window_argmax(
+    xp: Any, x: Raw, *, window: Sizes, stride: Sizes, padding: Padding, dilation: Sizes, out: Raw | None = None
+) -> Raw:
     """The row-major offset of the first maximum (or first NaN) in each window, as (N, *S_out, C) integers.
 
     Padding is never chosen; a window of nothing but padding raises ValueError.
@@ -43,7 +45,8 @@ def window_argmax(xp: Any, x: Raw, *, window: Sizes, stride: Sizes, padding: Pad
     sizes = conv_output_sizes(spatial, window, stride, padding, dilation)
     check_windows_hold_data(spatial, window, stride, padding, dilation)
     dtype = xp.uint8 if math.prod(window) <= MOST_BYTE_OFFSETS else xp.int32
-    index = xp.empty((x.shape[0], *sizes, x.shape[-1]), dtype=dtype, device=x.device)
+    shape = (x.shape[0], *sizes, x.shape[-1])
+    index = xp.empty(shape, dtype=dtype, device=x.device) if out is None else out
     slices = _slices(spatial, window, sizes, stride, padding, dilation)
 
     def choose(images: slice) -> None:
@@ -54,11 +57,19 @@ def window_argmax(xp: Any, x: Raw, *, window: Sizes, stride: Sizes, padding: Pad
 
 
 def window_gather(
-    xp: Any, x: Raw, index: Raw, *, window: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
+    xp: Any,
+    x: Raw,
+    index: Raw,
+    *,
+    window: Sizes,
+    stride: Sizes,
+    padding: Padding,
+    dilation: Sizes,
+    out: Raw | None = None,
 ) -> Raw:
     """The element of x at the indexed offset of each window, unchanged, as (N, *S_out, C)."""
     sizes = index.shape[1:-1]
-    out = xp.zeros(index.shape, dtype=x.dtype, device=x.device)
+    out = zeros(xp, index.shape, x, out)
     slices = _slices(x.shape[1:-1], window, sizes, stride, padding, dilation)
     bits = _BITS.get(x.dtype.itemsize) if xp is numpy else None
 
@@ -83,10 +94,11 @@ def window_scatter(
     stride: Sizes,
     padding: Padding,
     dilation: Sizes,
+    out: Raw | None = None,
 ) -> Raw:
     """The transpose of `window_gather` in x: each g at its window's indexed offset, added where they meet."""
     sizes = g.shape[1:-1]
-    out = xp.zeros((g.shape[0], *spatial, g.shape[-1]), dtype=g.dtype, device=g.device)
+    out = zeros(xp, (g.shape[0], *spatial, g.shape[-1]), g, out)
     disjoint = all(
         step >= (count - 1) * spread + 1 for step, count, spread in zip(stride, window, dilation, strict=True)
     )
@@ -105,11 +117,13 @@ def window_scatter(
     return out
 
 
-def window_sum(xp: Any, x: Raw, *, window: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Raw:
+def window_sum(
+    xp: Any, x: Raw, *, window: Sizes, stride: Sizes, padding: Padding, dilation: Sizes, out: Raw | None = None
+) -> Raw:
     """The sum of each window, as (N, *S_out, C); padding counts as zero."""
     spatial = x.shape[1:-1]
     sizes = conv_output_sizes(spatial, window, stride, padding, dilation)
-    out = xp.zeros((x.shape[0], *sizes, x.shape[-1]), dtype=x.dtype, device=x.device)
+    out = zeros(xp, (x.shape[0], *sizes, x.shape[-1]), x, out)
     slices = _slices(spatial, window, sizes, stride, padding, dilation)
 
     def add(images: slice) -> None:
@@ -121,11 +135,19 @@ def window_sum(xp: Any, x: Raw, *, window: Sizes, stride: Sizes, padding: Paddin
 
 
 def window_spread(
-    xp: Any, g: Raw, *, spatial: Sizes, window: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
+    xp: Any,
+    g: Raw,
+    *,
+    spatial: Sizes,
+    window: Sizes,
+    stride: Sizes,
+    padding: Padding,
+    dilation: Sizes,
+    out: Raw | None = None,
 ) -> Raw:
     """The transpose of `window_sum`: each g at every offset of its window, added up where they meet."""
     sizes = g.shape[1:-1]
-    out = xp.zeros((g.shape[0], *spatial, g.shape[-1]), dtype=g.dtype, device=g.device)
+    out = zeros(xp, (g.shape[0], *spatial, g.shape[-1]), g, out)
     slices = _slices(spatial, window, sizes, stride, padding, dilation)
 
     def spread(images: slice) -> None:

@@ -45,9 +45,12 @@ def _flat(xp: Any, shape: tuple[int, ...], indices: tuple[Raw, ...]) -> Raw:
     return xp.reshape(flat, (-1,))
 
 
-def _gather(xp: Any, x: Raw, *indices: Raw) -> Raw:
+def _gather(xp: Any, x: Raw, *indices: Raw, out: Raw | None = None) -> Raw:
     indices, k = _checked(xp, x.shape, indices), len(indices)
     rows = xp.reshape(x, (prod(x.shape[:k]), *x.shape[k:]))
+    if out is not None:  # NumPy would check once more, and meanwhile write to other memory
+        xp.take(rows, _flat(xp, x.shape, indices), axis=0, out=out.reshape(-1, *x.shape[k:]), mode="clip")
+        return out
     return xp.reshape(xp.take(rows, _flat(xp, x.shape, indices), axis=0), indices[0].shape + x.shape[k:])
 
 
@@ -79,9 +82,13 @@ gather = linear(
 def _scatter(name: str) -> Any:
     """x changed at the indexed places by the NumPy function of that name, duplicates accumulating."""
 
-    def impl(xp: Any, x: Raw, updates: Raw, *indices: Raw) -> Raw:
+    def impl(xp: Any, x: Raw, updates: Raw, *indices: Raw, out: Raw | None = None) -> Raw:
         indices, k = _checked(xp, x.shape, indices), len(indices)
-        out = xp.reshape(xp.asarray(x, copy=True), (prod(x.shape[:k]), *x.shape[k:]))
+        if out is None:
+            out = xp.asarray(x, copy=True)
+        else:
+            out[...] = x
+        out = xp.reshape(out, (prod(x.shape[:k]), *x.shape[k:]))
         flat = _flat(xp, x.shape, indices)
         updates = xp.reshape(updates, (flat.shape[0], *x.shape[k:]))
         if name == "set":

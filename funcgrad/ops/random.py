@@ -40,8 +40,8 @@ class Sampler:
     __slots__ = ("_draw", "operation")
 
     def __init__(self, name: str, draw: Callable[..., Raw], dtype: Callable[..., DType]):
-        def impl(xp: Any, keys: Raw, *, shape: tuple[int, ...], **params: Any) -> Raw:
-            return _each(keys, shape, dtype(**params), lambda words: draw(words, prod(shape), **params))
+        def impl(xp: Any, keys: Raw, *, shape: tuple[int, ...], out: Raw | None = None, **params: Any) -> Raw:
+            return _each(keys, shape, dtype(**params), lambda words: draw(words, prod(shape), **params), out)
 
         def infer(keys: Aval, *, shape: tuple[int, ...], **params: Any) -> Aval:
             return Aval((*_batch_shape(name, keys), *shape), dtype(**params))
@@ -59,13 +59,14 @@ class Sampler:
         return self.operation(keys, shape=shape, **params)
 
 
-def _each(keys: Raw, shape: tuple[int, ...], dtype: DType, draw: Callable[[Words], Raw]) -> Raw:
-    """The numbers of every key, on the default device."""
+def _each(keys: Raw, shape: tuple[int, ...], dtype: DType, draw: Callable[[Words], Raw], out: Raw | None = None) -> Raw:
+    """The numbers of every key, on the default device or in the caller's memory."""
     keys = move(keys, CPU)
-    result = np.empty((prod(keys.shape[:-1]), prod(shape)), dtype)
+    rows = prod(keys.shape[:-1]), prod(shape)
+    result = np.empty(rows, dtype) if out is None else out.reshape(rows)
     for row, words in zip(result, keys.reshape(-1, 2).tolist(), strict=True):
         row[...] = draw(tuple(words))
-    return move(result.reshape((*keys.shape[:-1], *shape)), default_device())
+    return out if out is not None else move(result.reshape((*keys.shape[:-1], *shape)), default_device())
 
 
 def _batch_shape(name: str, keys: Aval) -> tuple[int, ...]:

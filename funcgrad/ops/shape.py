@@ -138,8 +138,11 @@ def sliced_shape(shape: tuple[int, ...], key: tuple[Any, ...]) -> tuple[int, ...
     return (*found, *sizes)
 
 
-def _unslice(xp: Any, g: Raw, *, key: tuple[Any, ...], shape: tuple[int, ...]) -> Raw:
-    out = xp.zeros(shape, dtype=g.dtype, device=g.device)
+def _unslice(xp: Any, g: Raw, *, key: tuple[Any, ...], shape: tuple[int, ...], out: Raw | None = None) -> Raw:
+    if out is None:
+        out = xp.zeros(shape, dtype=g.dtype, device=g.device)
+    else:
+        out[...] = 0
     _assign(xp, out, key, g)
     return out
 
@@ -172,8 +175,11 @@ unslice = linear(  # zeros of that shape with g in the places of the index
 )
 
 
-def _set_slice(xp: Any, x: Raw, updates: Raw, *, key: tuple[Any, ...]) -> Raw:
-    out = xp.asarray(x, copy=True)
+def _set_slice(xp: Any, x: Raw, updates: Raw, *, key: tuple[Any, ...], out: Raw | None = None) -> Raw:
+    if out is None:
+        out = xp.asarray(x, copy=True)
+    else:
+        out[...] = x
     _assign(xp, out, key, updates)
     return out
 
@@ -192,9 +198,15 @@ set_slice = linear(
         0,
     ),
 )
+
+
+def _pad(xp: Any, x: Raw, *, widths: tuple[tuple[int, int], ...], out: Raw | None = None) -> Raw:
+    return _unslice(xp, x, key=_inside(x.shape, widths), shape=_padded(x.shape, widths), out=out)
+
+
 pad = linear(  # with zeros; (before, after) for each axis, none negative
     "pad(x)",
-    impl=lambda xp, x, *, widths: _unslice(xp, x, key=_inside(x.shape, widths), shape=_padded(x.shape, widths)),
+    impl=_pad,
     infer=lambda x, *, widths: Aval(_padded(x.shape, widths), x.dtype),
     transpose=lambda g, x, *, widths: slice_(g, key=_inside(x.shape, widths)),
     batch=lambda size, xs, dims, *, widths: (pad(move_axis(xs[0], dims[0], 0), widths=((0, 0), *widths)), 0),

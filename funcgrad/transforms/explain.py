@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..codegen.memory import mebibytes
+from ..codegen.numpy_program import Program
 from ..errors import OptionError
 from .jit import Jitted
 from .paths import line_of
@@ -13,9 +15,15 @@ from .unit import Unit
 
 __all__ = ["explain"]
 
+LEAST = 1 << 10
+"""Bytes of memory that are worth a word."""
+
 
 def explain(f: Any, *, source: bool = False) -> None:
     """Print what jit knows of a function: its paths, the questions that lead to them, how often they were taken.
+
+    For programs of a KiB and more it says how much memory their values take at once, arguments aside. What lies in the
+    arena is the same memory at each call, which all programs share; the rest, results among it, is new.
 
     Args:
         f: a function made by `jit`.
@@ -93,13 +101,22 @@ def words(node: Node, state: State | None) -> str:
     if node.eager:
         return f"{does}, then runs without programs: {node.eager}"
     if node.question is not None:
-        return f"{does}, then asks at {line_of(node.question.origin)}"
+        return f"{does}, then asks at {line_of(node.question.origin)}{memory(state)}"
     known = (
         f"{many(node.hits, 'call')} by program"
         if state is not None
         else f"recorded {many(node.runs, 'time')}, no program yet"
     )
-    return f"{does}, then returns ({known})"
+    return f"{does}, then returns ({known}){memory(state)}"
+
+
+def memory(state: State | None) -> str:
+    """How much memory a program takes, if that is worth a word."""
+    program = None if state is None else state.program
+    if not isinstance(program, Program) or sum(program.nbytes) < LEAST:
+        return ""
+    arena = program.nbytes[0]
+    return f"; takes {mebibytes(sum(program.nbytes))}" + (f", {mebibytes(arena)} of it in the arena" if arena else "")
 
 
 def many(count: int, what: str) -> str:

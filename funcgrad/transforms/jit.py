@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import tree
+from ..codegen.arena import empty_pool
 from ..config import disable_jit
 from ..core import Array, bind_call, current_trace
 from ..errors import OptionError
@@ -125,9 +126,10 @@ _all: weakref.WeakSet[Jitted] = weakref.WeakSet()
 
 
 def clear_caches() -> None:
-    """Forget every program: jitted functions record anew."""
+    """Forget every program, and give back the memory that they use again: jitted functions record anew."""
     for jitted in _all:
         jitted.clear()
+    empty_pool()
 
 
 class Jitted:

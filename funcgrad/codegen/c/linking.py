@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ...errors import ArrayIndexError
+from ...errors import ArrayIndexError, JitWarning
 from ..strides import Strides
 from .compiler import CompileError
 from .library import Entry
@@ -20,6 +21,8 @@ from .turns import TurnsWriter
 
 __all__ = ["link", "mend"]
 
+MOST_SAID = 600
+"""Characters of what a compiler says that a warning repeats."""
 _HEAD = """#include <stdlib.h>
 #ifndef _OPENMP
 #define omp_get_thread_num() 0
@@ -49,8 +52,10 @@ def link(writer: NativeWriter | TurnsWriter, tools: Toolchain) -> str | None:
         entries = [cluster.entry() for cluster in writer.clusters]
         try:
             made: Any = tools.functions(_HEAD + prelude(text, tools.vector_functions) + text, entries)
-        except CompileError:
+        except CompileError as error:
             made = None
+            said = str(error)[:MOST_SAID]
+            warnings.warn(f"jit: a program cannot be compiled, and goes on with NumPy: {said}", JitWarning, 2)
         with _lock:
             _linked.setdefault(text, made)
             _entries.update(zip(made or (), entries, strict=False))

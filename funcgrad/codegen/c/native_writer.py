@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...graph.ir import Atom, Eqn, Var
-from ..expressions import dtype_name
+from ..comments import Comments
 from ..memory import Memory
 from ..writer import Writer
 from .cluster import Cluster
@@ -21,7 +21,7 @@ from .kinds import is_alias, is_one_hot, is_pick, is_view
 from .nest import Nest
 from .nest_writer import NestWriter
 from .scheduling import schedule
-from .spelling import c_names, comments, expression, speaks
+from .spelling import c_names, expression, speaks
 
 __all__ = ["NativeWriter"]
 
@@ -37,6 +37,7 @@ class NativeWriter(Writer):
         caller = options.get("caller") or (args[5] if len(args) > 5 else None)
         self.clusters: list[Cluster] = [] if caller is None else caller.clusters
         self._start, self._end = 0, -1  # of the statements of the last call
+        self._first = 0  # the step of its first nest
         self._ahead: list[str] = []
         self._behind: list[str] = []
         super().__init__(*args, **options)
@@ -60,7 +61,8 @@ class NativeWriter(Writer):
             if is_alias(e) and e.operands[0] in sliced:
                 sliced.add(e.outs[0])
         made = [v for v in after if v not in sliced]
-        nest = NestWriter(group, c_names(group, self.names), made, expression, comments())
+        say = Comments("//")
+        nest = NestWriter(group, c_names(group, self.names), made, expression, lambda eqn: say(eqn.origin))
         ahead = self._allocations(i, nest)
         behind: list[str] = []
         for e in shown:
@@ -68,7 +70,8 @@ class NativeWriter(Writer):
             (ahead if nest.root(e.operands[0]).type.shape else behind).append(line)
         behind = [f"{self.names[v]} = {self.names[v]}[()]" for v in nest.leaves if not v.type.shape] + behind
         self._begin()
-        cluster = self._cluster_for(nest)
+        cluster = self._cluster_for(i, nest)
+        self.frame.join(i, self._first)  # its threads may be in any of the nests
         cluster.add(nest, [self._given(declaration, a) for declaration, a, _ in nest.parameters()])
         self._ahead += ahead
         self._behind += behind
@@ -84,7 +87,7 @@ class NativeWriter(Writer):
         for v in nest.leaves:
             over = self._dead_operand(i, nest, v)
             if over is None:
-                lines.append(f"{self.names[v]} = np.empty({v.type.shape}, {dtype_name(v.type.dtype)})")
+                lines += self.memory_for(i, v)
                 continue
             self.trust(over)
             nest.over[v] = over
@@ -92,7 +95,7 @@ class NativeWriter(Writer):
             self.take(over, v)
         return lines
 
-    def _cluster_for(self, nest: NestWriter) -> Cluster:
+    def _cluster_for(self, i: int, nest: NestWriter) -> Cluster:
         """The call that the nest joins: the last one, if nothing has been written since, or a new one."""
         if self._end == len(self.lines):
             last = self.clusters[-1]
@@ -102,7 +105,7 @@ class NativeWriter(Writer):
         cluster = Cluster(f"nest{len(self.clusters)}", self.memory)
         self.clusters.append(cluster)
         self.bound[cluster.name] = None  # the function, once the C is compiled
-        self._start, self._ahead, self._behind = len(self.lines), [], []
+        self._start, self._ahead, self._behind, self._first = len(self.lines), [], [], i
         return cluster
 
     def _given(self, declaration: str, a: Atom) -> str:
@@ -123,6 +126,7 @@ class NativeWriter(Writer):
                 and nest.nest.axes[a] == nest.nest.axes[out]
                 and self.memory.contiguous(a) is not None
                 and self.is_dead(a, i)
+                and self.frame.may_take(a, out)
                 and nest.last_read(a) <= nest.phase[out]
                 and not any(a in self.memory.owners(b) for b in nest.arrays if b is not a)
             ):

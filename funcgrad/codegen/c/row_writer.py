@@ -270,10 +270,11 @@ class RowWriter(Layout):
         ]  # fmt: skip
         if not eqns:
             return []
-        walk, outside = Walk(), dict(self.texts)
+        walk = Walk()
         for a in (self.root(a) for e in eqns for a in e.operands):
             if a in self.nest.axes and a not in self.nest.made and not self.is_inner(a) and not self.nest.window:
                 self.value(a, walk.before)  # a number of the row, read once
+        outside = dict(self.texts)
         for e in eqns:
             if is_random(e):
                 self._draw(e, walk)

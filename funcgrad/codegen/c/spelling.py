@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os.path import basename
 from typing import Any
 
 from ...core import Aval, Primitive
 from ...graph.ir import Atom, Eqn, Literal, Number, Var
-from ...provenance import location
 from ...rules import common_dtype
 from ..expressions import Expr
 from ..memory import size_of
@@ -17,7 +15,7 @@ from .expressions import CTYPES, UNARY
 from .kinds import BOXES, RANDOM, REDUCTIONS, WINDOWS, is_one_hot, is_pick
 from .nest import Nest
 
-__all__ = ["c_names", "comments", "expression", "speaks"]
+__all__ = ["c_names", "expression", "speaks"]
 
 _KEYWORDS = frozenset({
     "asm", "auto", "bool", "case", "char", "const", "default", "do", "double", "else", "enum", "extern", "float", "for",
@@ -91,16 +89,3 @@ def c_names(nest: Nest, names: Mapping[Var, str]) -> dict[Var, str]:
         name = names[v]
         found[v] = name + "_" if name in _KEYWORDS or len(name) > 2 else name
     return found
-
-
-def comments() -> Any:
-    """What says the user's line of an equation, unless it is that of the one before."""
-    said = ""
-
-    def say(eqn: Eqn) -> str | None:
-        nonlocal said
-        file, line = location(eqn.origin)
-        before, said = said, f"// {basename(file)}:{line}"
-        return None if said == before else said
-
-    return say

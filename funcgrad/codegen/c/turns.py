@@ -28,8 +28,9 @@ import numpy as np
 
 from ...core import Primitive
 from ...graph.ir import Atom, Eqn, Graph, Literal, Number, Var
+from ..comments import Comments
 from ..expressions import dtype_name
-from ..memory import Memory, size_of
+from ..memory import Memory, nbytes, size_of
 from .expressions import CTYPES, constant
 from .folds import c_type, is_float, is_truth, typed_number, value_type
 from .kinds import RANDOM, REDUCTIONS, WINDOWS
@@ -37,7 +38,7 @@ from .library import Entry, Parameter
 from .nest import Nest
 from .nest_writer import NestWriter
 from .scheduling import schedule
-from .spelling import c_names, comments, expression, speaks
+from .spelling import c_names, expression, speaks
 
 __all__ = ["TurnsWriter", "turns"]
 
@@ -126,12 +127,14 @@ class TurnsWriter:
             v: length if v in carried else 1 for nest in self.nests for v in nest.leaves if size_of(v) > 1
         }  # fmt: skip
         """By array that a turn makes the number of arrays that it goes into, one after the other."""
+        self.nbytes = 0, sum(length * nbytes(v) for v, length in self.rings.items())
 
     def _add_nest(self, i: int, step: Nest) -> None:
         finals = (*self.graph.outputs, self.answer)
         later = {a for s in self.steps[i + 1 :] for e in ([s] if isinstance(s, Eqn) else s.eqns) for a in e.operands}
         after = [e.outs[0] for e in step.eqns if e.outs[0] in later or e.outs[0] in finals]
-        nest = NestWriter(step, c_names(step, self.names), after, expression, comments())
+        say = Comments("//")
+        nest = NestWriter(step, c_names(step, self.names), after, expression, lambda eqn: say(eqn.origin))
         self.nests.append(nest)
         self.shown.update((v, nest.root(v)) for v in after if nest.root(v) is not v)
         self.constants += [a for a in nest.arrays if isinstance(a, Literal)]

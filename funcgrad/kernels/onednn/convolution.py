@@ -1,6 +1,7 @@
 """Convolution of channels-last float32 arrays and its two transposes by oneDNN.
 
-Each function returns None where oneDNN does not do it, or not as fast as the caller, who has kernels of his own.
+Each function returns None where oneDNN does not do it, or not as fast as the caller, who has kernels of his own; then
+nothing is written to `out`, memory for the result if the caller has some.
 """
 
 from __future__ import annotations
@@ -71,29 +72,31 @@ class Geometry(NamedTuple):
         return list(self.stride), [d - 1 for d in self.dilation], low, high
 
 
-def conv(x: Raw, w: Raw, geometry: Geometry, *, bias: Raw = None, relu: bool = False) -> Raw | None:
+def conv(
+    x: Raw, w: Raw, geometry: Geometry, *, bias: Raw = None, relu: bool = False, out: Raw | None = None
+) -> Raw | None:
     """The convolution of x with w, plus a bias (O,) and with a relu at the end if asked."""
     if not _suits(x, w, geometry):
         return None
     ready = prepared("conv", geometry, bias is not None, relu)
-    return None if ready is None else ready.into(geometry.out, x, w, *(() if bias is None else (bias,)))
+    return None if ready is None else ready.into(geometry.out, x, w, *(() if bias is None else (bias,)), out=out)
 
 
-def conv_data(g: Raw, w: Raw, geometry: Geometry) -> Raw | None:
+def conv_data(g: Raw, w: Raw, geometry: Geometry, *, out: Raw | None = None) -> Raw | None:
     """The transpose of `conv` in x: from g (N, *S_out, O) to (N, *S, C)."""
     if geometry.x[-1] <= _TOO_FEW_CHANNELS or geometry.leaves_gaps() or not _suits(g, w, geometry):
         return None
     ready = prepared("conv_data", geometry)
-    return None if ready is None else ready.into(geometry.x, g, w)
+    return None if ready is None else ready.into(geometry.x, g, w, out=out)
 
 
-def conv_weights(x: Raw, g: Raw, geometry: Geometry) -> Raw | None:
+def conv_weights(x: Raw, g: Raw, geometry: Geometry, *, out: Raw | None = None) -> Raw | None:
     """The transpose of `conv` in w: from x and g to (*K, C // groups, O)."""
     few = prod(geometry.out[1:-1]) <= _TOO_FEW_WINDOWS and prod(geometry.w[:-2]) > 1
     if few or not _suits(x, g, geometry):
         return None
     ready = prepared("conv_weights", geometry)
-    return None if ready is None else ready.into(geometry.w, x, g)
+    return None if ready is None else ready.into(geometry.w, x, g, out=out)
 
 
 def _suits(a: Raw, b: Raw, geometry: Geometry) -> bool:

@@ -179,9 +179,9 @@ class Prepared:
             steps.append((primitive, len(arguments), named))
         return memories, steps
 
-    def into(self, shape: Sizes, *arrays: Any) -> Any:
-        """The result as a new array, from C-contiguous operands (those that are not are copied)."""
-        out = numpy.empty(shape, numpy.float32)
+    def into(self, shape: Sizes, *arrays: Any, out: Any = None) -> Any:
+        """The result in `out`, if that is None in a new array; operands that are not C-contiguous are copied."""
+        out = numpy.empty(shape, numpy.float32) if out is None else out
         self(*(numpy.ascontiguousarray(array) for array in arrays), out)
         return out
 
