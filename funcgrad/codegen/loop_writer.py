@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..graph.ir import Eqn, Var
+from ..graph.ir import Eqn
 from ..graph.loops import BranchCall, ReplayCall, ScanCall, WhileCall
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ __all__ = ["WRITTEN", "loop_lines"]
 
 WRITTEN = (ScanCall, WhileCall, ReplayCall, BranchCall)
 """The calls that have statements of their own."""
+LEAST_TURNS = 8
+"""In how many turns a copy of a constant pays for itself; a product by a transposed matrix takes a sixth longer."""
 _INDENT = "    "
 
 
@@ -32,7 +34,7 @@ def loop_lines(writer: Writer, i: int, eqn: Eqn) -> list[str]:
     outs = [writer.names[v] for v in eqn.outs]
     op = eqn.op
     if isinstance(op, ScanCall):
-        return scan_lines(writer, i, op, operands, eqn.outs)
+        return scan_lines(writer, i, eqn, op, operands)
     if isinstance(op, WhileCall):
         return while_lines(writer, op, operands, outs)
     if isinstance(op, ReplayCall):
@@ -43,13 +45,15 @@ def loop_lines(writer: Writer, i: int, eqn: Eqn) -> list[str]:
     return [f"{targets(outs)}({cases})[{index}]({', '.join(operands[1:])})"]
 
 
-def scan_lines(writer: Writer, i: int, op: ScanCall, operands: Sequence[str], outs: Sequence[Var]) -> list[str]:
+def scan_lines(writer: Writer, i: int, eqn: Eqn, op: ScanCall, operands: Sequence[str]) -> list[str]:
     """A loop that counts its steps; results that nobody reads are dropped."""
+    outs = eqn.outs
     first = op.consts + op.carry
     names = [writer.names[v] for v in outs]
     carry = names[: op.carry]
     ys = [(writer.names[v], v) for v in outs[op.carry :] if writer.uses.get(v)]
-    lines = started(carry, operands[op.consts : first])
+    lines = [f"{name} = np.ascontiguousarray({name})" for name in transposed(writer, eqn)]
+    lines += started(carry, operands[op.consts : first])
     found = list(carry)
     for v in outs[op.carry :]:
         name = writer.names[v]
@@ -69,6 +73,15 @@ def scan_lines(writer: Writer, i: int, op: ScanCall, operands: Sequence[str], ou
     if not writer.numpy:
         lines += [f"{name} = xp({name}[0]).stack({name})" for name, _ in ys]
     return lines
+
+
+def transposed(writer: Writer, eqn: Eqn) -> list[str]:
+    """Constants of a loop that are transposes: to copy such a matrix once costs less than to go across it each turn."""
+    assert isinstance(eqn.op, ScanCall)
+    if not writer.numpy or eqn.op.length < LEAST_TURNS:
+        return []
+    made = {e.outs[0] for e in writer.graph.eqns if e.op.name == "permute_dims"}
+    return [writer.names[a] for a in dict.fromkeys(eqn.operands[: eqn.op.consts]) if a in made]  # type: ignore[index]
 
 
 def while_lines(writer: Writer, op: WhileCall, operands: Sequence[str], outs: Sequence[str]) -> list[str]:

@@ -28,10 +28,10 @@ from ..codegen.numpy_program import Program, numpy_program
 from ..core import Array, Aval, wrap
 from ..errors import DonatedArrayError
 from ..graph.ir import Graph
-from ..graph.passes import simplify
 from ..provenance import describe, here
 from .dispatch import OTHER, assembler
 from .entry import AS_IT_IS, assembled, given, surroundings
+from .finishing import finished
 from .states import State
 from .trace_tree import Tree
 from .unit import Unit
@@ -235,7 +235,7 @@ class DonatingWay:
         before, _, plain = paths.programs[node, False]
         if not paths.numpy or plain is not state.program:  # another thread has just made it another program
             return state.program  # type: ignore[return-value]
-        graph = simplify(Graph(before, tuple(node.eqns), tuple(node.outputs)))
+        graph = finished(Graph(before, tuple(node.eqns), tuple(node.outputs)))
         return numpy_program(graph, donated=places, native=paths.native)
 
 

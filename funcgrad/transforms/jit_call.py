@@ -15,10 +15,10 @@ from ..codegen.worth import calls_until_native
 from ..core import Array, Call, bind_call, current_trace, use_trace
 from ..dtypes import is_inexact
 from ..graph.ir import Graph, Var, evaluate
-from ..graph.passes import simplify
 from ..numpy.creation import asarray, zeros_like
 from .arguments import placed
 from .dispatch import wrapped
+from .finishing import finished
 from .frames import asking
 from .grad import vjp
 from .jvp import jvp
@@ -186,7 +186,7 @@ class Backward:
             self.ripe = -1 if calls < 0 else self.uses + calls
         if self.program is None or self.uses == self.ripe:
             numpy, native = on_numpy((*residuals, *cts)), self.uses == self.ripe
-            self.program = numpy_program(simplify(self.graph), numpy=numpy, native=native).function
+            self.program = numpy_program(finished(self.graph, numpy), numpy=numpy, native=native).function
         raws = [x._data if isinstance(x, Array) else x for x in (*residuals, *cts)]
         return [wrapped(x) for x in self.program(*raws)]
 

@@ -33,7 +33,7 @@ def make_graph(
         f: a function of pytrees of arrays. Where it branches on values, the graph is that of the path the values take.
         static_argnums: arguments that are no inputs of the graph.
         return_shape: return (graph, f's output with a `ShapeDtypeStruct` for each array).
-        simplified: run the passes that `jit` runs.
+        simplified: run the passes of `jit` that keep every bit.
 
     Returns:
         A function of f's arguments, which returns a graph: text when printed, and a drawing by `fg.graph.to_svg` or

@@ -49,7 +49,7 @@ def scan(
             carry, y = f(carry, x)
 
     Reverse mode keeps the carries alone and computes each step again on its way back, so f runs twice there, and must
-    do the same on both runs.
+    do the same on both runs. Under `jit` it may keep products as well, and does those that need no other step at once.
 
     Args:
         f: (carry, x) -> (next carry, y), pytrees; the carry keeps its structure, shapes and dtypes.

@@ -18,9 +18,9 @@ from ..codegen.numpy_program import numpy_program
 from ..core import Array, Call, backend_array, use_trace
 from ..dtypes import is_inexact
 from ..graph.ir import Atom, Eqn, Graph, Number, Var, evaluate
-from ..graph.passes import simplify
 from ..numpy.creation import zeros_like
 from .body import BodyTrace, Unrollable
+from .finishing import finished
 from .stage import Unknown
 from .tape import GradTrace, backward, belongs
 from .trace_tree import asking
@@ -126,7 +126,7 @@ class Forward:
         if trace.failed or trace.captured:
             raise Unrollable(trace.failed or "it reads a value from outside")
         whole = Graph(tuple(x.variable for x in inputs), eqns, (*atoms, *self.residuals, *last))
-        self.program = asking(simplify(whole), stretch.kind, stretch.numpy)
+        self.program = asking(finished(whole, stretch.numpy), stretch.kind, stretch.numpy)
         self.run = self.program.function
 
     def back(self, given: Mask) -> Back:
@@ -175,5 +175,5 @@ class Back:
 
     def __init__(self, graph: Graph, moves: Mask, numpy: bool):
         self.graph, self.moves = graph, moves
-        self.program = numpy_program(simplify(graph), numpy=numpy)
+        self.program = numpy_program(finished(graph, numpy), numpy=numpy)
         self.run = self.program.function

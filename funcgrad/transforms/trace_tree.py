@@ -21,8 +21,8 @@ from ..codegen.worth import calls_until_native
 from ..core import Call, Primitive
 from ..graph.ir import Atom, Eqn, Graph, Literal, Var
 from ..graph.keys import graph_key
-from ..graph.passes import simplify
 from ..provenance import Origin
+from .finishing import finished
 from .remains import PLAIN, difference
 from .stage import Question, Recording
 from .states import State, below, states
@@ -254,7 +254,7 @@ class Tree:
 
     def compiled(self, graph: Graph, kind: str | None, again: bool) -> Any:
         """A stretch as what runs; where a question is asked of a `kind`, of the graph's last output."""
-        return asking(simplify(graph), kind, self.numpy, again, self.native)
+        return asking(finished(graph, self.numpy), kind, self.numpy, again, self.native)
 
     def calls_until_native(self) -> int:
         """After how many calls of a path its programs are compiled from C; see `codegen/worth.py`."""

@@ -4,6 +4,8 @@ The same values means the same bits, where all NaNs are one: which sign and payl
 754 leaves open, and compilers and NumPy's own loops differ in it. A pass keeps no derivatives (`stop_gradient` is the
 identity here), so differentiate first.
 
+`thin_products` is the exception: it keeps values, and not their last bits, so `simplify` does without it.
+
 A pass that finds nothing to do returns the graph that it was given.
 """
 
@@ -12,5 +14,6 @@ from .dead_code import dead_code
 from .exact_algebra import exact_algebra
 from .fold_constants import fold_constants
 from .simplify import simplify
+from .thin_products import thin_products
 
-__all__ = ["common_subexpressions", "dead_code", "exact_algebra", "fold_constants", "simplify"]
+__all__ = ["common_subexpressions", "dead_code", "exact_algebra", "fold_constants", "simplify", "thin_products"]

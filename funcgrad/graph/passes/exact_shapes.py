@@ -22,11 +22,14 @@ def reshape(m: Match) -> Eqn | Atom | None:
 
 
 def permute_dims(m: Match) -> Eqn | Atom | None:
-    """Permutations compose: axis i of the result is axis axes[i] of the operand."""
+    """Permutations compose: axis i of the result is axis axes[i] of the operand. Axes of size one move no element."""
     (x,) = m.eqn.operands
     axes = tuple(m.eqn.params["axes"])
     if axes == tuple(range(len(axes))):
         return m.instead(x)
+    longer = [axis for axis in axes if x.type.shape[axis] != 1]
+    if longer == sorted(longer):
+        return m.becomes("reshape", x, shape=m.out.shape)
     inner = m.maker(x, "permute_dims")
     if inner is not None:
         return m.becomes("permute_dims", *inner.operands, axes=tuple(inner.params["axes"][i] for i in axes))
@@ -52,9 +55,12 @@ def _one_value_repeated(m: Match) -> Eqn | None:
 
 
 def slice_(m: Match) -> Eqn | Atom | None:
-    """All of an array."""
+    """All of an array, perhaps with new axes of size one, which move no element."""
     (x,) = m.eqn.operands
-    return m.instead(x) if _is_whole(m.eqn.params["key"], x.type.shape) else None
+    key = m.eqn.params["key"]
+    if not _is_whole(tuple(k for k in key if k is not None), x.type.shape):
+        return None
+    return m.instead(x) or m.becomes("reshape", x, shape=m.out.shape)
 
 
 def unslice(m: Match) -> Eqn | Atom | None:
