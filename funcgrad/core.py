@@ -254,6 +254,7 @@ class Primitive:
         elementwise: whether it treats each element by itself, so that a program may run it tile by tile.
 
     `writes` says whether the kernel takes `out`, a C-contiguous NumPy array for the result: it has such a parameter.
+    What lies there is nonsense.
     `checks` says whether it raises an error for some values, an index out of range for one: then it is done though
     nobody reads its result.
     """

@@ -391,6 +391,12 @@ def test_explain_says_what_a_program_takes(capsys: pytest.CaptureFixture[str]) -
         fg.explain(jitted)
     # two products of 1 MiB at once, and a sum of 4 KiB
     assert "; takes 2 MiB, 2 MiB of it in the arena" in capsys.readouterr().out
+    donating = fg.jit(lambda x, w: fnp.exp((x @ w) @ w) + x, donate_argnums=0)
+    for _ in range(8):
+        donating(normal(1024, 256), w)
+    fg.explain(donating)
+    # the result goes into the memory of x, where that is its own
+    assert "\n    over 1 donated array; takes 2 MiB, 2 MiB of it in the arena\n" in capsys.readouterr().out
     small = ready(lambda x: x * 2, normal(300))
     fg.explain(small)
     assert "; takes 1.2 KiB\n" in capsys.readouterr().out

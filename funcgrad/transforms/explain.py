@@ -7,6 +7,7 @@ from typing import Any
 from ..codegen.memory import mebibytes
 from ..codegen.numpy_program import Program
 from ..errors import OptionError
+from .donation import DonatingWay
 from .jit import Jitted
 from .paths import line_of
 from .states import State
@@ -60,7 +61,7 @@ def explain(f: Any, *, source: bool = False) -> None:
             print(f"  nothing recorded: called {many(tree.warmed, 'time')}")
             continue
         print(f"  recorded: {'; '.join(why + (f' at {line_of(at)}' if at else '') for why, at in tree.log)}")
-        show(tree, tree.root, source)
+        show(tree, tree.root, source, variants(f))
 
 
 def units(f: Jitted) -> list[Unit]:
@@ -71,7 +72,17 @@ def units(f: Jitted) -> list[Unit]:
     return found
 
 
-def show(tree: Tree, root: Node, source: bool) -> None:
+def variants(f: Jitted) -> dict[Any, list[Program]]:
+    """By program, those that do the same and write over donated arguments."""
+    found: dict[Any, list[Program]] = {}
+    for way in f.ways:
+        for (plain, _), made in list(way.plans.items()) if isinstance(way, DonatingWay) else ():
+            if made.taken:
+                found.setdefault(plain, []).append(made)
+    return found
+
+
+def show(tree: Tree, root: Node, source: bool, over: dict[Any, list[Program]]) -> None:
     """The tree, one line a node; the turns of a rolled loop are one node."""
     start = tree.start
     waiting: list[tuple[Node, State | None, str, str]] = [(root, start, "", "  ")]
@@ -83,10 +94,14 @@ def show(tree: Tree, root: Node, source: bool) -> None:
             continue
         if state is not None:
             shown.add(id(state))
-        print(f"{indent}{label}{words(node, state)}")
-        if source and state is not None and state.program is not None:
-            for line in (state.program.source + state.program.compiled).splitlines():
-                print(f"{indent}    {line}")
+        program = None if state is None else state.program
+        print(f"{indent}{label}{words(node, state)}{memory(program)}")
+        if source and program is not None:
+            show_source(program, indent)
+        for variant in over.get(program, ()):
+            print(f"{indent}  over {many(len(variant.taken), 'donated array')}{memory(variant)}")
+            if source:
+                show_source(variant, indent)
         children: dict[Any, Node | State] = {**node.children, **({} if state is None else state.children)}
         deeper = indent + ("  " if len(children) > 1 and label else "")
         for answer, child in reversed(children.items()):
@@ -95,24 +110,29 @@ def show(tree: Tree, root: Node, source: bool) -> None:
             waiting.append((below, next_state, f"{answer_text(answer)}: ", deeper))
 
 
+def show_source(program: Any, indent: str) -> None:
+    """Its text, and that of its nests in C."""
+    for line in (program.source + program.compiled).splitlines():
+        print(f"{indent}    {line}")
+
+
 def words(node: Node, state: State | None) -> str:
     """What a node does, and what became of it."""
     does = many(len(node.eqns), "operation")
     if node.eager:
         return f"{does}, then runs without programs: {node.eager}"
     if node.question is not None:
-        return f"{does}, then asks at {line_of(node.question.origin)}{memory(state)}"
+        return f"{does}, then asks at {line_of(node.question.origin)}"
     known = (
         f"{many(node.hits, 'call')} by program"
         if state is not None
         else f"recorded {many(node.runs, 'time')}, no program yet"
     )
-    return f"{does}, then returns ({known}){memory(state)}"
+    return f"{does}, then returns ({known})"
 
 
-def memory(state: State | None) -> str:
+def memory(program: Any) -> str:
     """How much memory a program takes, if that is worth a word."""
-    program = None if state is None else state.program
     if not isinstance(program, Program) or sum(program.nbytes) < LEAST:
         return ""
     arena = program.nbytes[0]
