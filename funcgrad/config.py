@@ -14,6 +14,7 @@ disable_jit        run jitted functions as they are, for a debugger
 jit_warmup         how many calls run as they are before jit records
 onednn             whether oneDNN computes what it can, where the extra `fast` is installed
 threads            how many threads a convolution, a product or a compiled loop takes
+winograd           whether compiled programs convolve by 3x3 windows with fewer multiplications
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ __all__ = [
     "last_change",
     "onednn",
     "threads",
+    "winograd",
 ]
 
 T = TypeVar("T")
@@ -167,4 +169,12 @@ threads: Switch[int | None] = Switch(
     _threads,
     "How many threads a convolution, a product or a loop of a compiled program takes. None lets each library be: "
     "OpenMP's OMP_NUM_THREADS, BLAS's own variables, and threadpoolctl hold.",
+)
+winograd: Switch[bool] = Switch(
+    "winograd",
+    True,
+    bool,
+    "Compute large float32 convolutions by 3x3 windows with Winograd's algorithm in programs that `jit` compiles from "
+    "C: less than half of the multiplications. Its errors are as large as those of other sums, but beside a number "
+    "that is much larger, small ones lose digits that they would keep in a window of their own.",
 )

@@ -62,6 +62,28 @@ def test_equal_arrays_share_a_function() -> None:
     assert len(re.findall(r"nest0_0\(a", program.compiled)) == 8
 
 
+def test_equal_layers_share_functions() -> None:
+    """Across calls: the nests behind the products, and those of their gradients."""
+
+    def loss(weights: Any, x: Any) -> Any:
+        for w in weights:
+            x = fnp.tanh(x @ w) * 3
+        return (x * x).sum()
+
+    program = check(fg.grad(loss), [normal(60, 60) * 0.1 for _ in range(8)], normal(60, 60), rtol=1e-4)
+    functions = re.findall(r"^long (nest\d+)\(", program.compiled, re.MULTILINE)
+    shared = re.findall(r"^// (nest\d+) is (nest\d+)$", program.compiled, re.MULTILINE)
+    assert calls(program) == len(functions) + len(shared)
+    assert len(shared) > 8
+    assert {name for _, name in shared} <= set(functions)
+
+
+def test_functions_of_other_sizes_are_not_shared() -> None:
+    """Their loops are the same, but their arrays are not: the second one's repeats one row."""
+    a, b = normal(64, 32), normal(1, 32)
+    check(lambda a, b, c: ((a @ c) * a, (a @ c + 1) * b), a, b, normal(32, 32))
+
+
 def test_a_call_has_an_end() -> None:
     program = check(lambda p: [fnp.tanh(x * 2) for x in p], [normal(n + 2) for n in range(400)])
     assert 1 < calls(program) < 5

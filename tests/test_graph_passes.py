@@ -9,13 +9,20 @@ from graphs import Build, array, bits, body, kind_of, ops
 from funcgrad.core import Array, Call
 from funcgrad.graph.check import check
 from funcgrad.graph.ir import evaluate
-from funcgrad.graph.passes import common_subexpressions, dead_code, exact_algebra, fold_constants, simplify
+from funcgrad.graph.passes import (
+    common_subexpressions,
+    dead_code,
+    exact_algebra,
+    fold_constants,
+    leading_axes,
+    simplify,
+)
 from funcgrad.graph.passes.fold_constants import MOST_ELEMENTS
 from funcgrad.ops import random  # noqa: F401  (samplers are primitives once their module is there)
 from funcgrad.transforms.callback import Callback
 from funcgrad.transforms.rows import Stack, Unstack
 
-PASSES = [common_subexpressions, dead_code, exact_algebra, fold_constants, simplify]
+PASSES = [common_subexpressions, dead_code, exact_algebra, fold_constants, leading_axes, simplify]
 
 
 class Same(Call):
@@ -43,7 +50,8 @@ def test_inputs_and_name_stay(one):
     a, _ = g.inputs
     y = g("multiply", g("sin", a), 1)
     g("sin", y)
-    graph = g.graph(y, g("add", g("sin", a), g("add", array(1), 2)), name="f")
+    z = g("sin", g("reshape", a, shape=(1, 3)))
+    graph = g.graph(y, g("add", g("sin", a), g("add", array(1), 2)), z, name="f")
     found = one(graph)
     assert found is not graph
     assert (found.inputs, found.name) == (graph.inputs, "f")
@@ -224,6 +232,65 @@ def test_folding_does_not_warn():
     g = Build()
     (found,) = fold_constants(g.graph(g("divide", array(1.0), 0))).outputs
     assert found.value.tolist() == math.inf
+
+
+# ---- axes in front -----------------------------------------------------------------------------
+
+
+def test_axes_of_one_element_in_front_are_put_there_last():
+    g = Build("float32[5,3]", "float32[3]")
+    x, m = g.inputs
+    row = g("multiply", g("reshape", m, shape=(1, 3)), 0.5)
+    graph = g.graph(g("subtract", x, row), row, g("subtract", x, g("multiply", m, 0.5)))
+    found = simplify(graph)
+    assert body(found) == [
+        "c:float32[3] = multiply b 0.5",
+        "d:float32[1,3] = reshape[shape=(1, 3)] c",
+        "e:float32[5,3] = subtract a c",
+    ]
+    assert found.outputs[0] is found.outputs[2]
+    check(found)
+
+
+def test_other_axes_stay_where_they_are():
+    g = Build("float32[5,3]", "float32[3]", "float32[]", "float32[1,3]")
+    x, m, number, row = g.inputs
+    graph = g.graph(
+        g("add", g("reshape", m, shape=(3, 1)), 1),  # behind
+        g("add", g("reshape", x, shape=(3, 5)), 1),
+        g("add", g("reshape", number, shape=(1, 1)), 1),  # of none
+        g("add", row, 1),  # that nobody has put there
+        g("sum", g("reshape", x, shape=(1, 5, 3)), axes=(1,)),  # of what is not elementwise
+    )
+    assert leading_axes(graph) is graph
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_values_and_types_without_axes_in_front_are_the_same(seed):
+    """Chains of operations on arrays with and without such axes, put there at any place."""
+    rng = np.random.default_rng(seed)
+    g = Build("float32[2,3]", "float32[3]", "float32[1,3]", "int32[3]", "float32[1]")
+    values = list(g.inputs)
+    for _ in range(25):
+        a, b = (values[i] for i in rng.integers(len(values), size=2))
+        match rng.integers(4):
+            case 0:
+                values.append(g("reshape", a, shape=(1,) * rng.integers(1, 3) + a.type.shape))
+            case 1:
+                values.append(g("negative", a))
+            case 2:
+                values.append(g(str(rng.choice(["add", "multiply", "subtract"])), a, b))
+            case 3:
+                values.append(g("multiply", a, 2))
+        if len(values[-1].type.shape) > 6:
+            values.pop()
+    graph = g.graph(*values)
+    found = leading_axes(graph)
+    assert found is not graph
+    check(found)
+    given = [array(rng.integers(-4, 5, v.type.shape), v.type.dtype) for v in g.inputs]
+    assert list(map(bits, evaluate(found, given))) == list(map(bits, evaluate(graph, given)))
+    assert leading_axes(found) is found
 
 
 # ---- all together ------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from scipy import special
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
+from funcgrad.graph.passes import simplify
 from funcgrad.testing import check_grads
 
 shapes = st.lists(st.integers(0, 4), max_size=4).map(tuple)
@@ -381,6 +382,30 @@ def test_moments_and_logsumexp_differentiate() -> None:
     z = x + 1j * numbers(2, 3, seed=1)
     assert_same(fnp.var(z), np.var(z))
     check_grads(lambda z: fnp.var(z), (z,))
+
+
+@pytest.mark.parametrize("axis", [None, 0, (0, 2), -1])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_variances_have_derivatives_of_every_order(axis: Any, keepdims: bool) -> None:
+    """They are differentiated about a fixed number, which must not show."""
+    x = fnp.asarray(np.random.default_rng(0).normal(10, 1, (3, 2, 4)))
+
+    def cubes(x: Any) -> Any:
+        return (fnp.var(x, axis, keepdims=keepdims, ddof=1) ** 3).sum()
+
+    def plain(x: Any) -> Any:
+        squares = (x - x.mean(axis, keepdims=True)) ** 2
+        count = x.size // squares.sum(axis).size
+        return ((squares.sum(axis, keepdims=keepdims) / (count - 1)) ** 3).sum()
+
+    for derived in (lambda f: f, fg.grad, fg.hessian, lambda f: fg.grad(lambda x: (fg.hessian(f)(x) * x).sum())):
+        np.testing.assert_allclose(derived(cubes)(x), derived(plain)(x), rtol=1e-9, atol=1e-9)
+
+
+def test_the_gradient_of_a_variance_has_no_sum_of_its_own() -> None:
+    x = fnp.asarray(np.ones((50, 4), np.float32))
+    graph = simplify(fg.make_graph(fg.grad(lambda x: fnp.var(x, 0).sum()))(x))
+    assert [e.op.name for e in graph.eqns].count("sum") == 1  # for the mean
 
 
 def test_reductions_of_nothing_and_of_the_extreme() -> None:

@@ -32,9 +32,12 @@ def as_values(raws: Any) -> list[Any]:
 
 
 def scalar(x: Any) -> Any:
-    """The raw value, without dimensions as one of NumPy's scalars: so earlier programs give it on."""
+    """The raw value, without dimensions as one of NumPy's scalars: so earlier programs give it on.
+
+    But for complex numbers: NumPy's square of a complex scalar has other last bits than that of an array.
+    """
     data = raw(x)
-    return data[()] if isinstance(data, np.ndarray) and not data.ndim else data
+    return data[()] if isinstance(data, np.ndarray) and not data.ndim and data.dtype.kind != "c" else data
 
 
 def order(data: Any) -> Any:

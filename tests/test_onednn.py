@@ -63,7 +63,6 @@ def any_size(monkeypatch):
     """oneDNN for arrays of any size, so that small ones test it."""
     monkeypatch.setattr(onednn, "_LEAST_WORK", 0)
     monkeypatch.setattr(onednn, "_TOO_FEW_CHANNELS", 0)
-    monkeypatch.setattr(onednn, "_TOO_FEW_WINDOWS", 0)
     monkeypatch.setattr(onednn_products, "_LEAST_WORK", 0)
     monkeypatch.setattr(onednn_products, "_LEAST_SIDE", 0)
     monkeypatch.setattr(products, "SMALL", 0)
@@ -78,7 +77,10 @@ RESNET = [
     ((32, 32, 32, 64), (1, 1, 64, 128), 2, 0),
     ((32, 16, 16, 128), (3, 3, 128, 128), 1, 1),
     ((32, 16, 16, 128), (3, 3, 128, 256), 2, 1),
+    ((32, 16, 16, 128), (1, 1, 128, 256), 2, 0),
     ((32, 8, 8, 256), (3, 3, 256, 256), 1, 1),
+    ((32, 8, 8, 256), (3, 3, 256, 512), 2, 1),
+    ((32, 8, 8, 256), (1, 1, 256, 512), 2, 0),
     ((32, 4, 4, 512), (3, 3, 512, 512), 1, 1),
 ]
 MNIST = [((100, 28, 28, 1), (3, 3, 1, 32)), ((100, 26, 26, 32), (3, 3, 32, 64)), ((1, 28, 28, 1), (5, 5, 1, 6))]

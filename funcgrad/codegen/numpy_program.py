@@ -118,7 +118,7 @@ def numpy_program(
     elif tools is not None:
         written = NativeWriter(*in_words_of_loops(graph, ask), numpy, **options)
         written.source()
-        if written.clusters and (text := link(written, tools)) is not None:
+        if (written.clusters or written.convolves()) and (text := link(written, tools)) is not None:
             writer, compiled = written, text
     if writer is None:
         writer = Writer(graph, ask, numpy, **options)

@@ -260,12 +260,13 @@ class Writer:
     def _kernel_call(self, eqn: Eqn, operands: Sequence[Expr], module: str = "np") -> str:
         texts = [self._as_array(x, a) for x, a in zip(operands, eqn.operands, strict=True)]
         texts += [f"{k}={param_text(v) or self.bind(k + '_', v)}" for k, v in eqn.params.items()]
-        return f"{self.kernel(eqn.op)}({', '.join([module, *texts])})"  # type: ignore[arg-type]
+        return f"{self.kernel(eqn)}({', '.join([module, *texts])})"
 
-    def kernel(self, primitive: Primitive) -> str:
+    def kernel(self, eqn: Eqn) -> str:
         """The name of an operation's kernel."""
-        name = primitive.name + "_" * hasattr(builtins, primitive.name)
-        self.bound[name] = primitive.kernel
+        assert isinstance(eqn.op, Primitive)
+        name = eqn.op.name + "_" * hasattr(builtins, eqn.op.name)
+        self.bound[name] = eqn.op.kernel
         return name
 
     def _as_array(self, x: Expr, a: Atom) -> str:

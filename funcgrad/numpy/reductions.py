@@ -182,13 +182,20 @@ def var(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: flo
     1.6666666269302368
     """
     x = to_inexact(x)
-    deviation: Any = x - mean(x, axis, keepdims=True)
-    squares = complex_abs(deviation) ** 2 if x.dtype.kind == "c" else deviation * deviation
-    n = _count(x, axis) - (correction or ddof)
+    count = _count(x, axis)
+    n = count - (correction or ddof)
     if n < 0:
-        raise ShapeError(f"var: {_count(x, axis)} elements are fewer than the correction {correction or ddof}")
-    total: Any = sum(squares, axis, keepdims=keepdims)
-    return total / n
+        raise ShapeError(f"var: {count} elements are fewer than the correction {correction or ddof}")
+    middle: Any = mean(x, axis, keepdims=True)
+    if x.dtype.kind == "c":
+        return sum(complex_abs(x - middle) ** 2, axis, keepdims=keepdims) / n  # type: ignore[operator]
+    # sum((x - mean)^2) is sum((x - c)^2) - count (mean - c)^2 for every c. With a constant that happens to be the mean
+    # the derivative is (x - mean) at once, and not that minus its own mean, which is another walk through the array.
+    fixed: Any = stop_gradient(middle)
+    deviation, drift = x - fixed, middle - fixed
+    shift = count * (drift * drift)
+    total: Any = sum(deviation * deviation, axis, keepdims=keepdims)
+    return (total - (shift if keepdims else shift.reshape(total.shape))) / n
 
 
 def std(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: float = 0, ddof: float = 0) -> Array:

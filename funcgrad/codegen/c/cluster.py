@@ -16,7 +16,7 @@ an optimiser's update of many small arrays starts it once.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from ...graph.ir import Atom, Var
 from ..memory import Memory
@@ -74,13 +74,18 @@ class Cluster:
         """How Python calls it."""
         return Entry(self.name, tuple(self._parameters), releases=self._nanoseconds() > ALONE)
 
-    def source(self) -> str:
-        """The function, below those of its nests."""
+    def source(self, known: dict[str, str]) -> str:
+        """The function, below those of its nests.
+
+        Args:
+            known: functions of nests that the file has already, by their text without names; those that this one
+                needs besides are added.
+        """
         if len(self.nests) == 1 and len(self.places[0]) == len(self.arguments):  # none stands in two places
             return self.nests[0].source(self.name)
         together = self._is_one_team()
         team: Team = "own" if not together else "shared" if self._nanoseconds() > ALONE else "one"
-        names, parts = self._parts(team)
+        names, parts = self._parts(team, known)
         takes = ", ".join(f"{p.ctype}{'' if p.is_array else ' '}a{i}" for i, p in enumerate(self._parameters))
         calls = [
             f"{name}({', '.join(f'a{p}' for p in places)})" for name, places in zip(names, self.places, strict=True)
@@ -93,15 +98,25 @@ class Cluster:
             lines.append(f"    return {' || '.join(calls)};")
         return "\n".join([*parts, *lines, "}", ""])
 
-    def _parts(self, team: Team) -> tuple[list[str], list[str]]:
-        """The names of the nests' functions, and their texts; one for nests that differ in nothing but names."""
+    def key(self, text: str) -> Hashable:
+        """Equal for clusters whose calls may be of one function; `text` is this one's."""
+        alone = len(self.nests) == 1 and text.startswith(f"long {self.name}(")
+        entry = self.entry()
+        return _nameless(text, self.nests[0]) if alone else text.partition("(")[2], entry.parameters, entry.releases
+
+    def _parts(self, team: Team, known: dict[str, str]) -> tuple[list[str], list[str]]:
+        """The names of the nests' functions, and the texts of new ones; nests that differ in names only share one."""
         names: list[str] = []
-        texts: dict[str, tuple[str, str]] = {}
+        texts: list[str] = []
         for nest in self.nests:
             name = f"{self.name}_{len(texts)}"
             text = nest.source(name, team, "static ")
-            names.append(texts.setdefault(_nameless(text, nest), (name, text))[0])
-        return names, [text for _, text in texts.values()]
+            key = _nameless(text, nest)
+            if key not in known:
+                known[key] = name
+                texts.append(text)
+            names.append(known[key])
+        return names, texts
 
     def _nanoseconds(self) -> float:
         return sum(nest.nanoseconds() for nest in self.nests)

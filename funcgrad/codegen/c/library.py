@@ -148,32 +148,46 @@ extern PyObject *PyExc_TypeError;
 
 #define FIELD(type, x, offset) (*(type *)((char *)(x) + (offset)))
 
-static int usable(PyObject *x, PyObject *ndarray, int flags, long long items)
-{{
-    if (FIELD(PyObject *, x, {layout.type}) != ndarray || (FIELD(int, x, {layout.flags}) & flags) != flags)
-        return 0;
-    long long count = 1;
-    for (int i = 0; i < FIELD(int, x, {layout.data} + sizeof(void *)); i++)
-        count *= FIELD(long *, x, {layout.dimensions})[i];
-    return count == items;
-}}
-"""
+/* Of an array; a number has no flags. One that is not in C's order has a shape, and strides in elements. */
+typedef struct {{
+    int flags;
+    long long items;
+    int ndim;
+    const long *shape, *strides;
+    long itemsize;
+}} need;
 
-_STRIDED = """
-/* The same for one that is not in C's order. */
-static int stands(PyObject *x, PyObject *ndarray, int ndim, const long *dimensions, const long *strides, long itemsize)
+static int stands(PyObject *x, const need *wanted)
 {{
-    if (FIELD(PyObject *, x, {layout.type}) != ndarray || !(FIELD(int, x, {layout.flags}) & {aligned}))
+    if (FIELD(int, x, {layout.data} + sizeof(void *)) != wanted->ndim)
         return 0;
-    if (FIELD(int, x, {layout.data} + sizeof(void *)) != ndim)
-        return 0;
-    for (int i = 0; i < ndim; i++) {{
-        if (FIELD(long *, x, {layout.dimensions})[i] != dimensions[i])
+    for (int i = 0; i < wanted->ndim; i++) {{
+        if (FIELD(long *, x, {layout.dimensions})[i] != wanted->shape[i])
             return 0;
-        if (dimensions[i] > 1 && FIELD(long *, x, {layout.strides})[i] != strides[i] * itemsize)
+        if (wanted->shape[i] > 1 && FIELD(long *, x, {layout.strides})[i] != wanted->strides[i] * wanted->itemsize)
             return 0;
     }}
     return 1;
+}}
+
+/* -1 - i for the first argument that is no such array, or 0. One loop for all: a test of each argument, written out,
+   would be half of what there is to compile. */
+static __attribute__((noinline)) long unusable(PyObject *ndarray, PyObject *const *args, const need *needs, long count)
+{{
+    for (long k = 0; k < count; k++) {{
+        PyObject *x = args[k];
+        const int flags = needs[k].flags;
+        if (!flags)
+            continue;
+        if (FIELD(PyObject *, x, {layout.type}) != ndarray || (FIELD(int, x, {layout.flags}) & flags) != flags)
+            return -1 - k;
+        long long items = 1;
+        for (int i = 0; i < FIELD(int, x, {layout.data} + sizeof(void *)); i++)
+            items *= FIELD(long *, x, {layout.dimensions})[i];
+        if (items != needs[k].items || (needs[k].ndim && !stands(x, needs + k)))
+            return -1 - k;
+    }}
+    return 0;
 }}
 """
 
@@ -183,23 +197,30 @@ def entry_text(entries: Sequence[Entry]) -> str:
     layout = _layout()
     if layout is None:
         return ""
-    head = _PYTHON.format(layout=layout)
-    if any(p.strides for entry in entries for p in entry.parameters):
-        head += _STRIDED.format(layout=layout, aligned=_ALIGNED)
-    return head + "".join(_entry_text(entry, layout) for entry in entries)
+    return _PYTHON.format(layout=layout) + "".join(_entry_text(entry, layout) for entry in entries)
 
 
 def _entry_text(entry: Entry, layout: _Layout) -> str:
-    name, lines, arguments = entry.name, [], []
+    name, lines, arguments, needs, statics = entry.name, [], [], [], list[str]()
     for i, p in enumerate(entry.parameters):
         if p.is_array:
-            lines.append(f"if (!{_test_text(i, p)})\n        return PyLong_FromLong({-1 - i});")
+            needs.append(_need_text(i, p, statics))
             arguments.append(f"FIELD(void *, args[{i}], {layout.data})")
         else:
+            needs.append("{0}")
             convert = "PyFloat_AsDouble" if p.ctype == "double" else "PyLong_AsLongLong"
             lines.append(f"{p.ctype} number{i} = {convert}(args[{i}]);")
             lines.append(f"if (number{i} == -1 && PyErr_Occurred())\n        return 0;")
             arguments.append(f"number{i}")
+    if any(p.is_array for p in entry.parameters):
+        test = f"const long unfit = unusable(ndarray, args, needs, {len(needs)});"
+        head = [
+            *statics,
+            f"static const need needs[] = {{{', '.join(needs)}}};",
+            test,
+            "if (unfit)\n        return PyLong_FromLong(unfit);",
+        ]
+        lines = [*head, *lines]
     call = f"long result = {name}({', '.join(arguments)});"
     if entry.releases:
         lines += ["void *thread = PyEval_SaveThread();", call, "PyEval_RestoreThread(thread);"]
@@ -219,14 +240,15 @@ PyMethodDef method_{name} = {{"{name}", (void *)enter_{name}, {_FASTCALL}, 0}};
 """
 
 
-def _test_text(i: int, p: Parameter) -> str:
-    """Whether an argument can be used as it is."""
+def _need_text(i: int, p: Parameter, statics: list[str]) -> str:
+    """What an array must be like; lists of numbers go into statements of their own."""
+    flags = _ALIGNED | (_WRITEABLE if p.is_written else 0)
     if not p.strides:
-        flags = _C_ORDER | _ALIGNED | (_WRITEABLE if p.is_written else 0)
-        return f"usable(args[{i}], ndarray, {flags}, {p.items})"
-    dimensions, strides = (f"(const long[]){{{', '.join(map(str, numbers))}}}" for numbers in (p.shape, p.strides))
+        return f"{{{flags | _C_ORDER}, {p.items}}}"
+    for name, numbers in (("shape", p.shape), ("strides", p.strides)):
+        statics.append(f"static const long {name}{i}[] = {{{', '.join(map(str, numbers))}}};")
     itemsize = f"sizeof({p.ctype.removeprefix('const ').removesuffix(' *')})"
-    return f"stands(args[{i}], ndarray, {len(p.shape)}, {dimensions}, {strides}, {itemsize})"
+    return f"{{{flags}, {p.items}, {len(p.shape)}, shape{i}, strides{i}, {itemsize}}}"
 
 
 _FASTCALL = 0x80  # Python's METH_FASTCALL: (self, const *arguments, their number)

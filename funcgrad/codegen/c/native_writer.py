@@ -22,6 +22,7 @@ from .nest import Nest
 from .nest_writer import NestWriter
 from .scheduling import schedule
 from .spelling import c_names, expression, speaks
+from .winograd import KERNELS, is_for_winograd
 
 __all__ = ["NativeWriter"]
 
@@ -44,6 +45,18 @@ class NativeWriter(Writer):
 
     def arranged(self, memory: Memory) -> list[Any]:
         return schedule(self.graph, memory, speaks)
+
+    def kernel(self, eqn: Eqn) -> str:
+        """Convolutions by 3 x 3 windows have one in C."""
+        if not is_for_winograd(eqn):
+            return super().kernel(eqn)
+        name = f"{eqn.op.name}_by_winograd"
+        self.bound[name] = KERNELS[name]
+        return name
+
+    def convolves(self) -> bool:
+        """Does the program call one of those?"""
+        return not KERNELS.keys().isdisjoint(self.bound)
 
     def _safe(self) -> int:
         """As in NumPy; a nest that indexes may raise, too."""

@@ -108,7 +108,6 @@ class TurnsWriter:
     def __init__(self, graph: Graph, answer: Var, steps: Sequence[Eqn | Nest], names: Mapping[Var, str]):
         self.graph, self.answer, self.steps, self.names = graph, answer, steps, names
         self.bound: dict[str, Any] = {self.name: None}
-        self.clusters, self.functions = [self], ()
         self.trusted: frozenset[Var] = frozenset()
         self.taken: tuple[int, ...] = ()
         self.shown: dict[Atom, Atom] = {}  # by reshaped array what it shows

@@ -13,7 +13,16 @@ from .common_subexpressions import common_subexpressions
 from .dead_code import dead_code
 from .exact_algebra import exact_algebra
 from .fold_constants import fold_constants
+from .leading_axes import leading_axes
 from .simplify import simplify
 from .thin_products import thin_products
 
-__all__ = ["common_subexpressions", "dead_code", "exact_algebra", "fold_constants", "simplify", "thin_products"]
+__all__ = [
+    "common_subexpressions",
+    "dead_code",
+    "exact_algebra",
+    "fold_constants",
+    "leading_axes",
+    "simplify",
+    "thin_products",
+]

@@ -9,6 +9,7 @@ from .common_subexpressions import common_subexpressions
 from .dead_code import dead_code
 from .exact_algebra import exact_algebra
 from .fold_constants import fold_constants
+from .leading_axes import leading_axes
 from .rewrite import rewrite
 
 __all__ = ["PASSES", "simplify"]
@@ -28,7 +29,7 @@ def called_graphs(graph: Graph) -> Graph:
     return rewrite(graph, step)
 
 
-PASSES = (called_graphs, fold_constants, exact_algebra, common_subexpressions, dead_code)
+PASSES = (called_graphs, fold_constants, exact_algebra, leading_axes, common_subexpressions, dead_code)
 """In the order in which each round runs them."""
 
 

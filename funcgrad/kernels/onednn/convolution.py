@@ -38,9 +38,6 @@ _LEAST_WORK = 1 << 17
 # 3x3x1x32 on one thread: 7.0 ms against 2.3).
 _TOO_FEW_CHANNELS = 2
 
-# With so few windows an image its d(weights) is slow (32x4x4x512 by 3x3x512x512, one thread: 41 ms against 30).
-_TOO_FEW_WINDOWS = 16
-
 
 class Geometry(NamedTuple):
     """All that decides a convolution but its numbers: x (N, *S, C) with w (*K, C // groups, O) is (N, *S_out, O)."""
@@ -92,8 +89,7 @@ def conv_data(g: Raw, w: Raw, geometry: Geometry, *, out: Raw | None = None) -> 
 
 def conv_weights(x: Raw, g: Raw, geometry: Geometry, *, out: Raw | None = None) -> Raw | None:
     """The transpose of `conv` in w: from x and g to (*K, C // groups, O)."""
-    few = prod(geometry.out[1:-1]) <= _TOO_FEW_WINDOWS and prod(geometry.w[:-2]) > 1
-    if few or not _suits(x, g, geometry):
+    if not _suits(x, g, geometry):
         return None
     ready = prepared("conv_weights", geometry)
     return None if ready is None else ready.into(geometry.w, x, g, out=out)
