@@ -370,9 +370,6 @@ def test_errors_are_those_of_the_loop() -> None:
     alike(jitted(table, good), f(table, good))
 
 
-# ---- where it is not worth it --------------------------------------------------------------------
-
-
 def counts(f: Any, steps: int, batch: int, size: int, hidden: int) -> Counter[str]:
     """Where a cell's products are, of arrays that need not be there."""
     shapes = (size, hidden), (hidden, hidden), (hidden,), (steps, batch, size), (batch, hidden)

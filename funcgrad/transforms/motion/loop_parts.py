@@ -112,9 +112,9 @@ def is_worth_moving(loop: Loop, products: Iterable[Eqn], more: int) -> bool:
     """Is it worth it to do products for all turns at once?
 
     A product of 32 rows reads the whole matrix for them, copies it into blocks, and is called each turn: of 128x512
-    floats it takes 65 us a turn, and 40 as a part of a product of all rows; for one row it is 10 us against half a one.
-    What is large enough by itself gains nothing. And all turns at once need memory for the rows that were not kept: up
-    to some megabytes in any case, and of larger ones no more than there is of the loop's rows and results.
+    floats it takes 60 us a turn, and 43 as a part of a product of all rows; of one row 4 us, and 1.2. What is large
+    enough by itself gains nothing. And all turns at once need memory for rows that were not kept: up to some megabytes
+    in any case, and beyond them no more than there is of the loop's rows and results.
 
     Args:
         loop: the loop.
