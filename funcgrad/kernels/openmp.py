@@ -18,7 +18,7 @@ def short_spins() -> Iterator[None]:
     """
     decided = {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ)
     if not decided:
-        os.environ["GOMP_SPINCOUNT"] = "1000"
+        os.environ["GOMP_SPINCOUNT"] = "3000"
     try:
         yield
     finally:
