@@ -16,6 +16,7 @@ from .fold_constants import fold_constants
 from .leading_axes import leading_axes
 from .simplify import simplify
 from .thin_products import thin_products
+from .turned_products import turned_products
 
 __all__ = [
     "common_subexpressions",
@@ -25,4 +26,5 @@ __all__ = [
     "leading_axes",
     "simplify",
     "thin_products",
+    "turned_products",
 ]
