@@ -17,46 +17,19 @@ That is for all array modules and dtypes; float32 on the CPU is oneDNN's (`onedn
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy
 
 from . import products, threads
 from .onednn import convolution as onednn
-
-Raw = Any
-Sizes = tuple[int, ...]
-Padding = tuple[tuple[int, int], ...]
-
-# A tile has to stay in cache between the copy and the product: float32 100x26x26x32 by 3x3x32x64 takes 13 ms
-# in tiles of 3 or 4 MiB, 21 in one piece, and 18 in tiles of 256 KiB, too small for BLAS's threads to share.
-# Elsewhere (GPUs) fewer, larger launches win, and the budget only bounds memory.
-_NUMPY_TILE_BYTES = 4 << 20
-_OTHER_TILE_BYTES = 256 << 20
+from .patches import FEW_CHANNELS, Padding, Raw, Sizes, itemsize, patch_tiles, tiles, window_offsets, window_slices
 
 # The same for the elementwise loops of depthwise convolutions, which run on one core (float32 32x32x32x64 by
 # 3x3, padded: 9 ms, against 18 in one piece).
 _NUMPY_DEPTHWISE_TILE_BYTES = 1 << 20
-
-# Up to this many channels a group, a matrix of patches is stored column by column: copying then runs along
-# rows of the image, not along the few channels (float32 100x28x28x1 by 3x3x1x32: 0.5 ms against 1.2; with 8
-# channels it loses).  And with this few channels, scaling them one by one does not pay.
-_FEW_CHANNELS = 4
-
-
-class Tile(NamedTuple):
-    """A run of images, and of output positions along the first spatial axis."""
-
-    images: slice
-    rows: slice
-
-    @property
-    def where(self) -> tuple[Any, ...]:
-        """What picks the tile out of (N, *S_out, O)."""
-        return (self.images, self.rows, ...)
 
 
 def conv(
@@ -90,7 +63,7 @@ def conv(
 
     def fill(images: slice) -> None:
         part = result[images, ...]
-        for tile, patches in _patch_tiles(xp, x[images, ...], window, sizes, stride, padding, dilation, groups):
+        for tile, patches in patch_tiles(xp, x[images, ...], window, sizes, stride, padding, dilation, groups):
             target = part[tile.where]
             if xp is numpy:  # straight into the output: a tile is contiguous, so its grouped form is a view
                 numpy.matmul(patches, weights, out=_to_grouped(xp, target, groups))
@@ -131,7 +104,7 @@ def conv_data(
 
     def fill(images: slice) -> None:
         part, cts = out[images, ...], g[images, ...]
-        for tile in _tiles(xp, cts.shape[0], sizes, (shape[-1] + g.shape[-1]) * _itemsize(g.dtype)):
+        for tile in tiles(xp, cts.shape[0], sizes, (shape[-1] + g.shape[-1]) * itemsize(g.dtype)):
             block = cts[tile.where]
             product_shape = (*block.shape[:-1], shape[-1])
             block = _to_grouped(xp, block, groups)
@@ -182,7 +155,7 @@ def conv_weights(
 
     def summed(images: slice) -> Raw:
         total, cts = xp.zeros(grouped, dtype=x.dtype, device=x.device), g[images, ...]
-        for tile, patches in _patch_tiles(xp, x[images, ...], window, sizes, stride, padding, dilation, groups):
+        for tile, patches in patch_tiles(xp, x[images, ...], window, sizes, stride, padding, dilation, groups):
             total += xp.matmul(xp.matrix_transpose(patches), _to_grouped(xp, cts[tile.where], groups))
         return total
 
@@ -208,29 +181,6 @@ def conv_output_sizes(
             )
         sizes.append((size + low + high - span) // step + 1)
     return tuple(sizes)
-
-
-def window_offsets(window: Sizes) -> Iterator[tuple[int, ...]]:
-    """The offsets of a window, in row-major order."""
-    return itertools.product(*(range(count) for count in window))
-
-
-def window_slices(
-    offset: Sizes, spatial: Sizes, sizes: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
-) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Which windows see data, not padding, at one offset: slices of those windows, and of that data."""
-    seen, source = [], []
-    for k, size, count, step, (low, _), spread in zip(offset, spatial, sizes, stride, padding, dilation, strict=True):
-        start = k * spread - low  # what window 0 sees; window r sees start + r * step
-        first = max(0, -(start // step))
-        stop = min(count, (size - 1 - start) // step + 1)
-        if first < stop:
-            seen.append(slice(first, stop))
-            source.append(slice(start + first * step, start + (stop - 1) * step + 1, step))
-        else:
-            seen.append(slice(0, 0))
-            source.append(slice(0, 0))
-    return tuple(seen), tuple(source)
 
 
 def _is_pointwise(window: Sizes, stride: Sizes, padding: Padding) -> bool:
@@ -304,7 +254,7 @@ def _offset_weights(xp: Any, w: Raw, groups: int) -> Raw:
 
 def _is_depthwise(channels: int, channels_out: int, groups: int) -> bool:
     """Whether every channel is convolved with its own window, and there are enough to fill a loop."""
-    return groups == channels == channels_out and groups > _FEW_CHANNELS
+    return groups == channels == channels_out and groups > FEW_CHANNELS
 
 
 def _offset_scale(xp: Any, w: Raw, k: int) -> Raw:
@@ -327,130 +277,10 @@ def _depthwise_steps(
     float32 32x32x32x64 by 3x3, padded: 9 ms each, where products of matrices took 16, and 42 in `conv_data`.
     """
     batch = a.shape[0]
-    image_bytes = max(1, math.prod(sizes) * a.shape[-1] * _itemsize(a.dtype))
+    image_bytes = max(1, math.prod(sizes) * a.shape[-1] * itemsize(a.dtype))
     images = max(1, _NUMPY_DEPTHWISE_TILE_BYTES // image_bytes) if xp is numpy else max(1, batch)
     for n in range(0, batch, images):
         run = slice(n, min(n + images, batch))
         for k, offset in enumerate(window_offsets(window)):
             seen, source = window_slices(offset, spatial, sizes, stride, padding, dilation)
             yield k, (run, *seen, ...), (run, *source, ...)
-
-
-# --- tiles, and the patches in them ---
-
-
-def _itemsize(dtype: Any) -> int:
-    """Bytes an element; only sizes tiles, so modules whose dtypes do not tell count as eight."""
-    return int(getattr(dtype, "itemsize", 8))
-
-
-def _tiles(xp: Any, batch: int, sizes: Sizes, position_bytes: int) -> Iterator[Tile]:
-    """Cut the output into runs of images or, where one image is over the budget, of rows of one image."""
-    budget = _NUMPY_TILE_BYTES if xp is numpy else _OTHER_TILE_BYTES
-    rows = sizes[0]
-    row_bytes = max(1, math.prod(sizes[1:]) * position_bytes)
-    images = max(1, budget // (rows * row_bytes))
-    rows_each = max(1, min(rows, budget // row_bytes))
-    for n in range(0, batch, images):
-        for r in range(0, rows, rows_each):
-            yield Tile(slice(n, min(n + images, batch)), slice(r, min(r + rows_each, rows)))
-
-
-def _patch_tiles(
-    xp: Any,
-    x: Raw,
-    window: Sizes,
-    sizes: Sizes,
-    stride: Sizes,
-    padding: Padding,
-    dilation: Sizes,
-    groups: int,
-) -> Iterator[tuple[Tile, Raw]]:
-    """For each tile of the output, the patches of x its windows see: (G, positions, K * C // G).
-
-    A tile's patches are good until the next tile is asked for.
-    """
-    x = _pad(xp, x, padding)
-    copy = _NumpyPatches(x, window, stride, dilation, groups) if xp is numpy else None
-    position_bytes = math.prod(window) * x.shape[-1] * _itemsize(x.dtype)
-    for tile in _tiles(xp, x.shape[0], sizes, position_bytes):
-        part = x[tile.images, tile.rows.start * stride[0] :, ...]
-        tile_sizes = (tile.rows.stop - tile.rows.start, *sizes[1:])
-        if copy is not None:
-            yield tile, copy(part, tile_sizes)
-        else:
-            yield tile, _stack_patches(xp, part, window, tile_sizes, stride, dilation, groups)
-
-
-def _pad(xp: Any, x: Raw, padding: Padding) -> Raw:
-    """x with zeros around its spatial axes."""
-    if not any(map(any, padding)):
-        return x
-    spatial = x.shape[1:-1]
-    padded = tuple(low + size + high for size, (low, high) in zip(spatial, padding, strict=True))
-    out = xp.zeros((x.shape[0], *padded, x.shape[-1]), dtype=x.dtype, device=x.device)
-    inner = tuple(slice(low, low + size) for size, (low, _) in zip(spatial, padding, strict=True))
-    out[(slice(None), *inner, ...)] = x
-    return out
-
-
-def _stack_patches(xp: Any, x: Raw, window: Sizes, sizes: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> Raw:
-    """The patches of x, already padded, as (G, positions, K * C // G): one strided slice an offset."""
-    unpadded = tuple((0, 0) for _ in window)
-    channels = x.shape[-1] // groups
-    positions = x.shape[0] * math.prod(sizes)
-    slices = []
-    for offset in window_offsets(window):
-        _, source = window_slices(offset, x.shape[1:-1], sizes, stride, unpadded, dilation)
-        slices.append(xp.reshape(x[(slice(None), *source, ...)], (positions, groups, channels)))
-    patches = xp.permute_dims(xp.stack(slices, axis=1), (2, 0, 1, 3))
-    return xp.reshape(patches, (groups, positions, len(slices) * channels))
-
-
-class _NumpyPatches:
-    """The patches of parts of a padded NumPy array, as (G, positions, K * C // G), in a buffer used again.
-
-    A single copy out of an overlapping view lets NumPy merge the innermost window axis with the channels:
-    2.1 ms, where a copy an offset takes 3.5 (float32 100x26x26x32, window 3x3).
-    """
-
-    def __init__(self, x: Raw, window: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> None:
-        self._window, self._stride, self._dilation, self._groups = window, stride, dilation, groups
-        self._channels = x.shape[-1] // groups
-        self._columns_first = self._channels <= _FEW_CHANNELS
-        self._buffer = numpy.empty(0, dtype=x.dtype)
-
-    def __call__(self, part: Raw, sizes: Sizes) -> Raw:
-        view = self._overlapping_view(part, sizes)
-        rank, axes = len(sizes), range(view.ndim)
-        position_axes, window_axes = axes[: rank + 1], axes[rank + 1 : 2 * rank + 1]
-        group_axis, channel_axis = axes[-2:]
-        if self._columns_first:
-            order = (group_axis, *window_axes, channel_axis, *position_axes)
-        else:
-            order = (group_axis, *position_axes, *window_axes, channel_axis)
-        view = view.transpose(order)
-        if self._buffer.size < view.size:
-            self._buffer = numpy.empty(view.size, dtype=view.dtype)
-        copied = self._buffer[: view.size].reshape(view.shape)
-        numpy.copyto(copied, view)
-        positions, columns = part.shape[0] * math.prod(sizes), math.prod(self._window) * self._channels
-        if self._columns_first:
-            return copied.reshape(self._groups, columns, positions).transpose(0, 2, 1)
-        return copied.reshape(self._groups, positions, columns)
-
-    def _overlapping_view(self, part: Raw, sizes: Sizes) -> Raw:
-        """(images, *sizes, *window, G, C // G), over the memory of part."""
-        batch_step, *steps, channel_step = part.strides
-        return numpy.lib.stride_tricks.as_strided(
-            part,
-            (part.shape[0], *sizes, *self._window, self._groups, self._channels),
-            (
-                batch_step,
-                *(a * b for a, b in zip(steps, self._stride, strict=True)),
-                *(a * b for a, b in zip(steps, self._dilation, strict=True)),
-                self._channels * channel_step,
-                channel_step,
-            ),
-            writeable=False,
-        )

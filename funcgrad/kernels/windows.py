@@ -18,7 +18,8 @@ from typing import Any
 import numpy
 
 from . import threads
-from .convolution import Padding, Raw, Sizes, conv_output_sizes, window_offsets, window_slices, zeros
+from .convolution import conv_output_sizes, zeros
+from .patches import Padding, Raw, Sizes, window_offsets, window_slices
 
 # Bytes of pooled values in one tile, on NumPy: argmax of float32 32x56x56x64 by 3x3, stride 2, takes 15 ms,
 # against 39 in one piece, and two threads take 9 ms; in smaller tiles they wait for Python's lock, and take 11.
