@@ -294,8 +294,9 @@ def _literal(writer: Writer, x: Any) -> str:
     """An expression that builds the tree."""
     if type(x) is _Spot:
         return x.name
-    if type(x) is tuple:
-        return "(" + "".join(f"{_literal(writer, item)}, " for item in x) + ")"
+    if type(x) is tuple or (isinstance(x, tuple) and hasattr(x, "_fields")):
+        items = "(" + "".join(f"{_literal(writer, item)}, " for item in x) + ")"
+        return items if type(x) is tuple else f"{writer.constant(tuple.__new__)}({writer.constant(type(x))}, {items})"
     if type(x) is list:
         return "[" + ", ".join(_literal(writer, item) for item in x) + "]"
     if type(x) is dict:

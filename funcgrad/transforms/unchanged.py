@@ -13,6 +13,7 @@ there is an optimiser. So for most kinds of places code is written, once for eac
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ __all__ = ["test_of"]
 
 MOST_PLACES = 150
 """How many places code is written for; more are looked at by a loop."""
+_KEYS: Any = type({}.keys())
 _FUNCTION = ("__code__", "__defaults__", "__kwdefaults__")
 
 
@@ -53,9 +55,17 @@ def test_of(watch: Watch, held: Sequence[Any], lengths: Sequence[Any], missing: 
         "n": lengths[: len(watch.spaces)],
         "h": held,
     }
+    places["key"] = keys = list[Any]()  # of the dicts whose keys are strings: those are compared all at once
+    contents: list[tuple[int, bool]] = []
+    first = len(watch.cells) + len(watch.entries) + len(_FUNCTION) * len(watch.functions)
+    for view, n in zip(watch.views, lengths[len(watch.spaces) :], strict=False):
+        items = tuple(held[first : first + n])
+        first += n
+        contents.append((n, isinstance(view, _KEYS) and all(type(item) is str for item in items)))
+        keys += [items] if contents[-1][1] else []
     sizes = tuple((kind, len(found)) for kind, found in places.items())
     names = tuple(member.__name__ if is_read_by_name(x, member) else "" for x, member in watch.slots)
-    make = _maker(sizes, tuple(lengths[len(watch.spaces) :]), names)
+    make = _maker(sizes, tuple(contents), names)
     return make(*places.values(), missing)  # type: ignore[no-any-return]
 
 
@@ -68,12 +78,14 @@ def is_read_by_name(x: Any, member: Any) -> bool:
 
 
 @functools.cache
-def _maker(sizes: tuple[tuple[str, int], ...], contents: tuple[int, ...], names: tuple[str, ...]) -> Callable[..., Any]:
+def _maker(
+    sizes: tuple[tuple[str, int], ...], contents: tuple[tuple[int, bool], ...], names: tuple[str, ...]
+) -> Callable[..., Any]:
     """What makes such a function of places that are so many of each kind.
 
     Args:
         sizes: how many there are of each kind.
-        contents: how many items each container has.
+        contents: how many items each container has, and whether they are the names in a dict.
         names: of the attributes that slots are read by; empty where they are not.
     """
     count = dict(sizes)
@@ -82,9 +94,13 @@ def _maker(sizes: tuple[tuple[str, int], ...], contents: tuple[int, ...], names:
     holders += [f"f{i}.{part}" for i in range(count["f"]) for part in _FUNCTION]
     tests = [f"{holder} is h{k}" for k, holder in enumerate(holders)]
     first = len(holders)
-    for i, n in enumerate(contents):
+    named = itertools.count()
+    for i, (n, has_names) in enumerate(contents):
         items = "".join(f" and t[{k}] is h{first + k}" for k in range(n))
-        tests.append(f"len(t := (*view{i},)) == {n}{items}" if n else f"not view{i}")
+        if has_names:
+            tests.append(f"(*view{i},) == key{next(named)}")
+        else:
+            tests.append(f"len(t := (*view{i},)) == {n}{items}" if n else f"not view{i}")
         first += n
     rest = [f"type(x{i})" for i in range(count["x"])] + [
         f"owner{i}.{name}" if name else f"slot{i}(owner{i})" for i, name in enumerate(names)
