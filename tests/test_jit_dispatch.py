@@ -174,3 +174,21 @@ def test_an_error_of_an_effect_is_raised_and_the_effect_not_repeated():
     assert printed(jitted, *[(ROW,)] * 4, (ROW * 9,)) == 5
     with pytest.raises(IndexError, match="too large"):
         jitted(ROW * 9)
+
+
+class Tagged(collections.namedtuple("Both", "x y")):
+    """A named tuple that does more as it comes to be."""
+
+    def __new__(cls, x, y):
+        self = super().__new__(cls, x, y)
+        self.tag = "made"
+        return self
+
+
+def test_named_tuples_come_to_be_as_their_class_says():
+    f = fg.jit(lambda x: (Tagged(x, x * 2), Pair(x, x + 1)))
+    for _ in range(6):
+        tagged, pair = f(fnp.ones(3))
+        assert (type(tagged), tagged.tag, type(pair)) == (Tagged, "made", Pair)
+        assert tagged.y.tolist() == [2.0, 2.0, 2.0]
+        assert pair.b.tolist() == [2.0, 2.0, 2.0]

@@ -430,3 +430,13 @@ def test_comparing_whole_arrays() -> None:
     assert not fnp.allclose(x, x)
     assert fnp.allclose(x, x, equal_nan=True)
     assert not fnp.allclose(1.0, 1.1)
+
+
+def test_variances_beyond_the_range_and_of_many_small_floats() -> None:
+    with np.errstate(all="ignore"):
+        assert float(fnp.var(fnp.asarray([1e38, 3e38, 3e38], fnp.float32))) == np.inf
+        assert np.isnan(float(fnp.var(fnp.asarray([1.0, np.nan]))))
+        many = np.tile(np.array([0.0, 0.2], "float16"), 40_000).reshape(80, 1000)
+        np.testing.assert_allclose(fnp.var(fnp.asarray(many), axis=1), np.var(many, axis=1), rtol=1e-2)
+        assert np.isfinite(float(fnp.var(fnp.asarray(many))))
+        assert np.isnan(float(fnp.var(fnp.ones(1), correction=1)))

@@ -8,7 +8,7 @@
 
 The text is meant to be read. A value that is read once stands where it is read, one that is read more often or is too
 long has a name of its own, the one that it has in the graph's text. What happens, and in which order, is what eager
-funcgrad does, without its arrays and its dispatch: so the results have the same bits.
+funcgrad does with that graph, without its arrays and its dispatch: so the results have the same bits.
 
 Large arrays are planned (`memory.py`, `lives.py`): an operation writes over an operand that nobody reads any more, what
 ends with the program lies in an arena (`arena.py`), dead arrays outside of it are deleted at once, and chains of

@@ -192,10 +192,10 @@ def var(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: flo
     # sum((x - mean)^2) is sum((x - c)^2) - count (mean - c)^2 for every c. With a constant that happens to be the mean
     # the derivative is (x - mean) at once, and not that minus its own mean, which is another walk through the array.
     fixed: Any = stop_gradient(middle)
-    deviation, drift = x - fixed, middle - fixed
-    shift = count * (drift * drift)
+    deviation, drift = x - fixed, where(_isfinite(fixed), middle - fixed, 0)
     total: Any = sum(deviation * deviation, axis, keepdims=keepdims)
-    return (total - (shift if keepdims else shift.reshape(total.shape))) / n
+    shift = drift * drift * (count / n if n else count)  # 0; by no number that float16 does not have
+    return total / n - (shift if keepdims else shift.reshape(total.shape))
 
 
 def std(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: float = 0, ddof: float = 0) -> Array:

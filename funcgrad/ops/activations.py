@@ -27,14 +27,8 @@ relu6 = elementwise(
 )
 
 
-def _sigmoid(xp: Any, x: Raw, out: Raw | None = None) -> Raw:
+def _sigmoid(xp: Any, x: Raw) -> Raw:
     """1 / (1 + exp(-x)): where exp overflows the result is 0, as it should be."""
-    if out is not None:
-        np.negative(x, out=out)
-        with np.errstate(over="ignore"):
-            np.exp(out, out=out)
-        out += 1
-        return np.divide(1, out, out=out)
     with np.errstate(over="ignore"):
         denominator = xp.exp(-x)
     denominator += 1

@@ -290,11 +290,17 @@ class _Spot:
         self.name = name
 
 
+def is_plain(kind: type) -> bool:
+    """Is it a class of named tuples that come to be as Python makes them?"""
+    makers = (c for c in kind.__mro__ if "__new__" in vars(c))
+    return issubclass(kind, tuple) and hasattr(kind, "_fields") and next(makers).__bases__ == (tuple,)
+
+
 def _literal(writer: Writer, x: Any) -> str:
     """An expression that builds the tree."""
     if type(x) is _Spot:
         return x.name
-    if type(x) is tuple or (isinstance(x, tuple) and hasattr(x, "_fields")):
+    if type(x) is tuple or is_plain(type(x)):
         items = "(" + "".join(f"{_literal(writer, item)}, " for item in x) + ")"
         return items if type(x) is tuple else f"{writer.constant(tuple.__new__)}({writer.constant(type(x))}, {items})"
     if type(x) is list:

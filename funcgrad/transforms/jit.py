@@ -58,8 +58,9 @@ def jit(
     as it is, with one warning; a memo that it fills is no reason for that. Where Python reads more than 64 values of an
     array at once (`np.asarray(x)`, `x.tolist()`), f runs as it is, too, with a warning that says where.
 
-    Programs that are large or called often are compiled from C where there is a compiler (`config.c_compiler`). From
-    then on functions like `exp`, and sums, may differ from f's in their last bits, and heed no `np.errstate`.
+    Products, and sums over the turns of a loop, may differ from f's in their last bits: many small ones are done at
+    once. Programs that are large or called often are compiled from C where there is a compiler (`config.c_compiler`).
+    From then on functions like `exp`, and sums, may differ so, too, and heed no `np.errstate`.
 
     Two things cannot be seen: a function of the clock, of `id` or of a file which gave the same on two runs; and
     attributes of modules and classes whose names are put together while f runs. A number that f is given is an `int` or

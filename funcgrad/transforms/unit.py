@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from ..codegen.c.linking import OperandError
 from ..codegen.numpy_program import is_of_a_program
 from ..config import default_dtype, jit_warmup
 from ..core import Array, use_trace, wrap
@@ -145,7 +146,7 @@ class Unit:
         except Exception as error:  # of a kernel: the user's own line shall raise it, or catch it
             if state.node.effect:  # of the effect itself, which must not happen again
                 raise
-            if isinstance(error, NameError) and is_of_a_program(error):
+            if isinstance(error, OperandError) or (isinstance(error, NameError) and is_of_a_program(error)):
                 self.warn(f"has a program that is wrong, and runs without it; please report this: {error}", here())
             return None, None
         state.node.hits += 1

@@ -20,11 +20,13 @@ from pathlib import Path
 
 from ...errors import FuncgradError
 
-__all__ = ["LIBRARY", "SOURCE", "CompileError", "Compiler", "LoadError", "candidates", "cpu"]
+__all__ = ["LIBRARY", "MOST_SAID", "SOURCE", "CompileError", "Compiler", "LoadError", "candidates", "cpu"]
 
 SOURCE, LIBRARY = "program.c", "program.so"
 """What the files are called in the folder of a program, on every system: so equal programs have equal bytes."""
 
+MOST_SAID = 600
+"""Characters of what a compiler says that a warning repeats."""
 ASKING, TIMEOUT = 20, 120
 """Seconds until a compiler counts as hanging: asked for its version, and with a program, which may take a few."""
 

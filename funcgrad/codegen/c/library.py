@@ -20,8 +20,8 @@ needed to compile it. Microseconds a call that does nothing, CPython 3.11:
 same functions are called by ctypes, which is slow and right.
 
 A function returns what the C function returns, by convention 0 or more; and -1 - i if the argument with index i cannot
-be used as it is: it is no array but one of NumPy's scalars, has another size, or is not in C's order; then
-nothing has happened, and the caller calls again with a copy.
+be used as it is: it is no array but one of NumPy's scalars, has another size, or does not lie as its parameter says, in
+C's order for most; then nothing has happened, and the caller calls again with a copy.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 from ...errors import ArrayIndexError, JitWarning
 from ..strides import Strides
 from .cluster import Cluster
-from .compiler import CompileError
+from .compiler import MOST_SAID, CompileError
 from .library import Entry
 from .native_writer import NativeWriter
 from .prelude import prelude
@@ -21,10 +21,8 @@ from .toolchain import Toolchain
 from .turns import TurnsWriter
 from .winograd import compiling
 
-__all__ = ["link", "mend"]
+__all__ = ["OperandError", "link", "mend"]
 
-MOST_SAID = 600
-"""Characters of what a compiler says that a warning repeats."""
 _HEAD = """#include <stdlib.h>
 #ifndef _OPENMP
 #define omp_get_thread_num() 0
@@ -110,6 +108,10 @@ def _functions(
     return _linked[text]
 
 
+class OperandError(TypeError):
+    """An operand that is not what the program says: the program is wrong."""
+
+
 def mend(nest: Callable[..., int], *args: Any) -> None:
     """Call a nest again that has said that an operand is not as it needs it; with a copy of that."""
     given = list(args)
@@ -119,7 +121,7 @@ def mend(nest: Callable[..., int], *args: Any) -> None:
             raise ArrayIndexError("an index is out of range")
         place = -1 - status
         if place in tried:
-            raise TypeError(f"operand {place} of a compiled loop is {type(args[place]).__name__} of another size")
+            raise OperandError(f"operand {place} of a compiled loop is {type(args[place]).__name__} of another size")
         tried.add(place)
         given[place] = _laid_out(args[place], _entries[nest].parameters[place].strides)
 

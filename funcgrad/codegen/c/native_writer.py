@@ -3,8 +3,8 @@
     c = np.empty((4096, 1024), float32)
     nest0(a, b, c) and mend(nest0, a, b, c)
 
-A nest returns 0 if all went well. Else `mend` says what is wrong: an operand in another order than C's is copied, an
-index that is out of range is an error.
+A nest returns 0 if all went well. Else `mend` says what is wrong: an operand that lies in another way than the nest
+reads it is copied, an index that is out of range is an error.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ MOST = 1 << 16
 
 
 def products_as_sums(graph: Graph) -> Graph:
-    """The same graph without such products, where their dtype is one of C's."""
+    """The same graph without such products of float32 or float64."""
     makers = {out: e for e in graph.eqns for out in e.outs}
     eqns: list[Eqn] = []
     for eqn in graph.eqns:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -32,9 +33,10 @@ import numpy as np
 
 from ... import config
 from ...core import Aval
+from ...errors import JitWarning
 from ...graph.ir import Eqn
 from ...kernels import convolution as kernels
-from .compiler import CompileError
+from .compiler import MOST_SAID, CompileError
 from .library import Entry, Parameter
 from .toolchain import toolchain
 from .winograd_source import SOURCE
@@ -185,7 +187,9 @@ def _compiled() -> dict[str, Callable[..., int]] | None:
     entries = [Entry(name, (Parameter("long long"),) * count) for name, count in _ARGUMENTS.items()]
     try:
         return dict(zip(_ARGUMENTS, tools.functions(SOURCE, entries), strict=True))
-    except CompileError:
+    except CompileError as error:
+        said = str(error)[:MOST_SAID]
+        warnings.warn(f"jit: convolutions cannot be compiled, and stay with oneDNN or NumPy: {said}", JitWarning, 2)
         return None
 
 

@@ -4,7 +4,8 @@ The same values means the same bits, where all NaNs are one: which sign and payl
 754 leaves open, and compilers and NumPy's own loops differ in it. A pass keeps no derivatives (`stop_gradient` is the
 identity here), so differentiate first.
 
-`thin_products` is the exception: it keeps values, and not their last bits, so `simplify` does without it.
+`thin_products` and `turned_products` are exceptions: they keep values, and not their last bits, so `simplify` does
+without them.
 
 A pass that finds nothing to do returns the graph that it was given.
 """

@@ -2,6 +2,10 @@
 
 A carry that only has something added to it, as the gradient of a weight has, is a sum. Where what is added is a product
 of rows, x^T y, it is one product of all rows, which adds up as it goes.
+
+Sums over all turns are of one term each, and apart only for products that are added. What comes and goes again, as in
+the sum of a window that moves on, c + new - old, is small in each turn, and the sums of all that came and of all that
+went are large: their difference would have few right digits, or be NaN. In whole numbers nothing is lost.
 """
 
 from __future__ import annotations
@@ -64,21 +68,26 @@ class Total:
         self.eqns: list[Eqn] = []
         self.products: list[Eqn] = []
         self.collected: dict[Atom, Var] = {}
+        self.is_exact = False  # whether sums are the same in any order
         self.origin = loop.eqn.origin
 
     def of_carry(self, carry: Var, after: Atom, start: Atom) -> Atom | None:
         """The last value of a carry that begins with `start`; None if it does more than add up."""
-        if self.uses.get(carry) != 1 or carry.type.dtype.kind == "b":  # type: ignore[union-attr]
+        dtype = carry.type.dtype  # type: ignore[union-attr]
+        self.is_exact = dtype.kind in "iu"
+        if self.uses.get(carry) != 1 or dtype.kind == "b" or dtype == np.float16:
             return None
         terms = self.terms(carry, after)
         if not terms or terms[0] is not None:
             return None
+        is_alone = len(terms) == 2 or self.is_exact
         found = start
         for term in terms[1:]:
             assert term is not None
             self.origin = term[1].origin
+            products = len(self.products)
             total = self.of(term[0])
-            if total is None:
+            if total is None or not (is_alone or (len(self.products) > products and term[1].op.name == "add")):
                 return None
             found = self.make(term[1].op.name, [found, total], carry.type)
         return found
@@ -114,14 +123,16 @@ class Total:
         if linear is not None:
             inner = self.of(linear.operands[0])
             return None if inner is None else self.make(linear.op.name, [inner], atom.type, **linear.params)
-        both = self.maker(atom, "add", "subtract")
+        both = self.maker(atom, *(("add", "subtract") if self.is_exact else ("add",)))
         if both is not None and all(x.type == atom.type for x in both.operands):
-            before = len(self.eqns), len(self.products), dict(self.collected)
-            x, y = map(self.of, both.operands)
-            if len(self.products) > before[1]:
-                return None if x is None or y is None else self.make(both.op.name, [x, y], atom.type)
-            del self.eqns[before[0] :]  # no product: one array of rows instead of two
-            self.collected = before[2]
+            eqns, products, collected = len(self.eqns), len(self.products), dict(self.collected)
+            x = self.of(both.operands[0])
+            between = len(self.products)
+            y = self.of(both.operands[1])
+            if products < between < len(self.products) and x is not None and y is not None:
+                return self.make(both.op.name, [x, y], atom.type)
+            del self.eqns[eqns:], self.products[products:]  # one array of rows instead of two
+            self.collected = collected
         product = self.maker(atom, "matmul")
         if product is not None:
             return self.of_product(product)
