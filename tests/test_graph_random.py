@@ -190,6 +190,11 @@ def packed(graph, values):
     return [read(a) for a in graph.outputs]
 
 
+def work(graph):
+    """How many equations compute something: another shape for the same elements costs nothing."""
+    return sum(eqn.op.name != "reshape" for eqn in graph.eqns)
+
+
 def compare(graph, run, seed):
     check(graph)
     values = [value(v.type, seed + i) for i, v in enumerate(graph.inputs)]
@@ -199,7 +204,7 @@ def compare(graph, run, seed):
             found = one(graph)
             check(found)
             assert one(found) is found or one in (fold_constants, exact_algebra)
-            assert len(found.eqns) <= len(graph.eqns)
+            assert work(found) <= work(graph)
             assert [bits(x) for x in run(found, values)] == expected, one.__name__
     assert simplify(found) is found
 
