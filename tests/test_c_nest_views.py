@@ -76,6 +76,14 @@ def test_an_array_in_the_midst_of_zeros_from_a_view() -> None:
     assert check(g.graph(g("add", g("unslice", turned, key=key, shape=(7, 8)), 1.0)))
 
 
+@pytest.mark.parametrize("sizes", ["0,5", "1,1"])
+def test_nothing_and_one_number_in_the_midst_of_zeros(sizes: str) -> None:
+    rows, columns = map(int, sizes.split(","))
+    g = Build(f"float32[{sizes}]", "float32[4,5]")
+    placed = g("unslice", g.inputs[0], key=(slice(2, 2 + rows), slice(0, columns)), shape=(4, 5))
+    assert check(g.graph(g("add", placed, g.inputs[1])))
+
+
 def test_copies_are_written_down_before_reshapes() -> None:
     g = Build("float32[16,4,64,32]")
     joined = g("reshape", g("permute_dims", g.inputs[0], axes=(0, 2, 1, 3)), shape=(16, 64, 128))

@@ -194,7 +194,7 @@ class Nest:
     def _take_box(self, eqn: Eqn) -> bool:
         """A part of an array, or an array in the midst of zeros."""
         x, out, box = eqn.operands[0], eqn.outs[0], box_of(eqn)
-        if box is None or self.window or out.type.shape != self.shape:
+        if box is None or self.window or out.type.shape != self.shape or size_of(x) < 2:
             return False
         axes = tuple(None if n == 1 else d for d, n in enumerate(self.shape))
         if not isinstance(x, Var) or x in self.made or self.axes.get(x, axes) != axes or not self._finds(x, axes):
