@@ -162,7 +162,7 @@ def conv_weights(
     first, *others = threads.each_part(summed, _parts(xp, x.shape[0], math.prod(g.shape) * count * channels))
     for other in others:
         first += other
-    return _placed(_from_grouped(xp, first, shape), out)
+    return placed(_from_grouped(xp, first, shape), out)
 
 
 def conv_output_sizes(
@@ -216,12 +216,12 @@ def _from_grouped(xp: Any, a: Raw, shape: tuple[int, ...]) -> Raw:
 def _product(xp: Any, x: Raw, y: Raw, shape: tuple[int, ...], groups: int, out: Raw | None) -> Raw:
     """A product of matrices, one a group, as `shape`."""
     if out is None or groups != 1:
-        return _placed(_from_grouped(xp, products.matmul(xp, x, y), shape), out)
+        return placed(_from_grouped(xp, products.matmul(xp, x, y), shape), out)
     products.matmul(xp, x, y, out=_to_grouped(xp, out, 1))
     return out
 
 
-def _placed(result: Raw, out: Raw | None) -> Raw:
+def placed(result: Raw, out: Raw | None) -> Raw:
     """The result in the caller's memory, if he has given some."""
     if out is None:
         return result

@@ -6,6 +6,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,7 @@ def link(writer: NativeWriter | TurnsWriter, tools: Toolchain) -> str | None:
         writer.bound[writer.name] = functions[0]
         return text
     clusters, same, text = _written(writer.clusters)
-    if writer.convolves():
-        with compiling():
-            functions = _functions(clusters, text, tools)
-    else:
+    with compiling() if writer.convolves() else nullcontext():
         functions = _functions(clusters, text, tools)
     if functions is None:
         return None

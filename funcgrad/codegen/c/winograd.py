@@ -94,7 +94,7 @@ def conv(xp: Any, x: Raw, w: Raw, *, padding: Padding, out: Raw | None = None, *
     result = _room((x.shape[0], *sizes, w.shape[-1]), out)
     if _windowed(x, w, padding, result, turned=False):
         return result
-    return _placed(kernels.conv(xp, x, w, padding=padding, **params), out)
+    return kernels.placed(kernels.conv(xp, x, w, padding=padding, **params), out)
 
 
 def conv_data(
@@ -105,7 +105,7 @@ def conv_data(
     result = _room((g.shape[0], *spatial, w.shape[-2]), out)
     if _windowed(g, w, around, result, turned=True):
         return result
-    return _placed(kernels.conv_data(xp, g, w, spatial=spatial, padding=padding, **params), out)
+    return kernels.placed(kernels.conv_data(xp, g, w, spatial=spatial, padding=padding, **params), out)
 
 
 def conv_weights(xp: Any, x: Raw, g: Raw, *, padding: Padding, out: Raw | None = None, **params: Any) -> Raw:
@@ -113,7 +113,7 @@ def conv_weights(xp: Any, x: Raw, g: Raw, *, padding: Padding, out: Raw | None =
     result = _room((3, 3, x.shape[-1], g.shape[-1]), out)
     if _weighted(x, g, padding, result):
         return result
-    return _placed(kernels.conv_weights(xp, x, g, padding=padding, **params), out)
+    return kernels.placed(kernels.conv_weights(xp, x, g, padding=padding, **params), out)
 
 
 KERNELS: dict[str, Callable[..., Raw]] = {f"{f.__name__}_by_winograd": f for f in (conv, conv_data, conv_weights)}
@@ -125,37 +125,27 @@ def _room(shape: Sizes, out: Raw | None) -> Raw:
     return np.empty(shape, np.float32) if out is None else out
 
 
-def _placed(result: Raw, out: Raw | None) -> Raw:
-    if out is None:
-        return result
-    out[...] = result
-    return out
-
-
 def _windowed(x: Raw, w: Raw, padding: Padding, out: Raw, turned: bool) -> bool:
     """Compute sums of what windows see; False where one is not finite, or there is no compiler."""
-    found = _functions()
-    if found is None:
-        return False
-    x, w = np.ascontiguousarray(x), np.ascontiguousarray(w)
-    (n, h, width, c), (_, rows, columns, o), ((top, _), (left, _)) = x.shape, out.shape, padding
-    team = config.threads.get() or found["threads"](0)
-    scratch = _scratch(found["windowed_scratch"](n, rows, columns, c, o, team))
-    sizes = n, h, width, c, top, left, rows, columns, o
-    return not found["windowed"](*map(_address, (x, w, out, scratch)), team, *sizes, turned)
+    return _computed("windowed", x, w, padding, out, out.shape, turned)
 
 
 def _weighted(x: Raw, g: Raw, padding: Padding, out: Raw) -> bool:
     """The same for the gradient with respect to weights."""
+    return _computed("weighted", x, g, padding, out, g.shape)
+
+
+def _computed(name: str, x: Raw, y: Raw, padding: Padding, out: Raw, seen: Sizes, *more: bool) -> bool:
+    """Call that function of the file; `seen` is the shape of what there is one of for each window."""
     found = _functions()
     if found is None:
         return False
-    x, g = np.ascontiguousarray(x), np.ascontiguousarray(g)
-    (n, h, width, c), (_, rows, columns, o), ((top, _), (left, _)) = x.shape, g.shape, padding
+    x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+    (n, h, width, c), (_, rows, columns, o), ((top, _), (left, _)) = x.shape, seen, padding
     team = config.threads.get() or found["threads"](0)
-    scratch = _scratch(found["weighted_scratch"](n, rows, columns, c, o, team))
+    scratch = _scratch(found[f"{name}_scratch"](n, rows, columns, c, o, team))
     sizes = n, h, width, c, top, left, rows, columns, o
-    return not found["weighted"](*map(_address, (x, g, out, scratch)), team, *sizes)
+    return not found[name](*map(_address, (x, y, out, scratch)), team, *sizes, *more)
 
 
 def _address(x: Raw) -> int:

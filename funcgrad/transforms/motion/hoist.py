@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from math import prod
 
+from ...codegen.memory import nbytes
 from ...core import Aval, Primitive
 from ...graph.ir import Eqn, Var
-from .loop_parts import PRODUCTS, Loop, all_at_once, is_worth_moving, nbytes
+from .loop_parts import PRODUCTS, Loop, all_at_once, is_worth_moving
 
 __all__ = ["alike_at_each_turn", "products_of_rows"]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from typing import Any
 
+from ...codegen.memory import nbytes
 from ...core import Aval, Primitive
 from ...graph.ir import Atom, Eqn, Graph, GraphCall, Var
 from ...graph.loops import ScanCall
@@ -13,7 +14,7 @@ from ...rules import move_axis
 from ..body import derived
 from ..loop import wide
 
-__all__ = ["PRODUCTS", "Loop", "all_at_once", "is_worth_moving", "nbytes"]
+__all__ = ["PRODUCTS", "Loop", "all_at_once", "is_worth_moving"]
 
 PRODUCTS = frozenset({"matmul", "conv", "conv_data", "conv_weights"})
 MOST_WORK = 1 << 26
@@ -137,11 +138,6 @@ def _work(eqn: Eqn) -> int:
         return prod(out.type.shape) * x.type.shape[-1]
     images, weights = {"conv": (out, y), "conv_data": (x, y), "conv_weights": (y, out)}[eqn.op.name]
     return prod(images.type.shape) * prod(weights.type.shape[:-1])  # each number of each window by all that it reads
-
-
-def nbytes(atom: Atom) -> int:
-    """The size of a value in memory."""
-    return prod(atom.type.shape) * atom.type.dtype.itemsize if isinstance(atom.type, Aval) else 0
 
 
 def all_at_once(eqns: Iterable[Eqn], size: int, rows: dict[Var, Atom], consts: Mapping[Var, Atom]) -> list[Eqn]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
+from ...codegen.memory import nbytes
 from ...core import Primitive
 from ...graph.ir import Atom, Eqn, Var
 from ...graph.keys import atom_key, eqn_key
 from ...graph.loops import ScanCall
-from .loop_parts import PRODUCTS, Loop, is_worth_moving, nbytes
+from .loop_parts import PRODUCTS, Loop, is_worth_moving
 
 __all__ = ["shared"]
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ...codegen.memory import nbytes
 from ...core import PRIMITIVES, Array, Aval, Primitive
 from ...graph.ir import Atom, Eqn, Literal, Var, used_by
-from .loop_parts import PRODUCTS, Loop, all_at_once, is_worth_moving, nbytes
+from .loop_parts import PRODUCTS, Loop, all_at_once, is_worth_moving
 
 __all__ = ["sunk"]
 
