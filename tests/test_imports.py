@@ -28,7 +28,7 @@ LAYERS = [
     {"graph"},
     {"codegen"},
     {"transforms"},
-    {"testing", "checking", "layers", "optim"},
+    {"testing", "checking", "layers", "optim", "lax", "scipy"},
     {"data", "io", "distributed", "debug"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -18,6 +18,11 @@ from ..rules import iota
 from .elementwise import divide, maximum, minimum, multiply, power
 from .manipulation import moveaxis, ravel
 
+__all__ = [
+    "take",
+    "take_along_axis",
+]
+
 
 def getitem(x: Array, key: Any) -> Array:
     """x[key], by NumPy's rules; an index out of range is an error."""

@@ -16,6 +16,17 @@ from .elementwise import conj, multiply
 from .manipulation import diagonal, moveaxis, reshape
 from .reductions import sum
 
+__all__ = [
+    "dot",
+    "einsum",
+    "inner",
+    "matmul",
+    "outer",
+    "tensordot",
+    "trace",
+    "vecdot",
+]
+
 
 def matmul(x: Any, y: Any, /) -> Array:
     """The matrix product x @ y.

@@ -17,6 +17,35 @@ from ..ops.index import gather
 from ..rules import broadcast_shapes, move_axis, zeros
 from .creation import arange, parse_shape
 
+__all__ = [
+    "broadcast_arrays",
+    "broadcast_to",
+    "concat",
+    "concatenate",
+    "diagonal",
+    "expand_dims",
+    "flip",
+    "hstack",
+    "matrix_transpose",
+    "moveaxis",
+    "pad",
+    "permute_dims",
+    "ravel",
+    "repeat",
+    "reshape",
+    "roll",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "tile",
+    "transpose",
+    "tril",
+    "triu",
+    "unstack",
+    "vstack",
+]
+
 normalize_axis, normalize_axes = ops.normalize_axis, ops.normalize_axes
 
 

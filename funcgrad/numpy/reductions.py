@@ -19,6 +19,28 @@ from ..ops.elementwise import log as _log
 from ..ops.shape import normalize_axes, normalize_axis
 from .manipulation import pad, ravel
 
+__all__ = [
+    "all",
+    "allclose",
+    "amax",
+    "amin",
+    "any",
+    "argmax",
+    "argmin",
+    "array_equal",
+    "count_nonzero",
+    "cumsum",
+    "cumulative_sum",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "prod",
+    "std",
+    "sum",
+    "var",
+]
+
 Axis = int | Sequence[int] | None
 
 
