@@ -19,7 +19,19 @@ import numpy as np
 from .config import default_dtype
 from .errors import DtypeError
 
-__all__ = ["DType", "canonical", "default_complex", "inexact", "is_inexact", "promote_types", "weak"]
+__all__ = [
+    "DType",
+    "canonical",
+    "default_complex",
+    "inexact",
+    "is_boolean",
+    "is_complex",
+    "is_floating",
+    "is_inexact",
+    "is_integer",
+    "promote_types",
+    "weak",
+]
 
 DType: TypeAlias = np.dtype[Any]
 
@@ -57,6 +69,26 @@ def default_complex() -> DType:
 def kind(dtype: DType) -> int:
     """0 boolean, 1 integer, 2 real floating, 3 complex."""
     return _KINDS[dtype.kind]
+
+
+def is_boolean(dtype: DType) -> bool:
+    """Truth values."""
+    return dtype.kind == "b"
+
+
+def is_integer(dtype: DType) -> bool:
+    """Whole numbers, with a sign or without one."""
+    return dtype.kind in "iu"
+
+
+def is_floating(dtype: DType) -> bool:
+    """Real floating: float16, float32, float64."""
+    return dtype.kind == "f"
+
+
+def is_complex(dtype: DType) -> bool:
+    """complex64 and complex128."""
+    return dtype.kind == "c"
 
 
 def is_inexact(dtype: DType) -> bool:
