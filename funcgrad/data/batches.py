@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from .. import random, tree
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
+from ..placement import device_get
 
 Tree = TypeVar("Tree")
 Rows: TypeAlias = slice | npt.NDArray[np.integer[Any]]
@@ -65,7 +66,7 @@ def batches(arrays: Tree, batch_size: int, *, key: Any = None, drop_last: bool =
     slices = [slice(start, min(start + batch_size, stop)) for start in range(0, stop, batch_size)]
     if key is None:
         return Batches(arrays, slices)
-    order = np.asarray(random.permutation(key, count))
+    order = device_get(random.permutation(key, count))
     return Batches(arrays, [order[rows] for rows in slices])
 
 

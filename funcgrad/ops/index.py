@@ -9,13 +9,11 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy
-
 from ..core import Aval
 from ..device import Raw
 from ..dtypes import canonical
 from ..errors import ArrayIndexError
-from ..kernels.scatter import add_rows
+from ..kernels.scatter import accumulate_rows, put_rows
 from ..rules import batch_to_front, general, iota, linear, move_axis, zeros
 from .elementwise import cast, equal, greater, where
 
@@ -92,11 +90,9 @@ def _scatter(name: str) -> Any:
         flat = _flat(xp, x.shape, indices)
         updates = xp.reshape(updates, (flat.shape[0], *x.shape[k:]))
         if name == "set":
-            out[flat] = updates
-        elif name == "add" and xp is numpy:
-            add_rows(out, flat, updates)
+            put_rows(xp, out, flat, updates)
         else:
-            getattr(xp, name).at(out, flat, updates)
+            accumulate_rows(xp, name, out, flat, updates)
         return xp.reshape(out, x.shape)
 
     return impl
