@@ -59,6 +59,13 @@ class Use:
         return (self.oracle or _found({"numpy": np, "scipy": scipy}, self.name))(*args, **kwargs)
 
 
+NAMESPACES: tuple[str, ...] = ()
+"""The modules of the package whose every function must have a use."""
+
+ELSEWHERE: dict[str, str] = {}
+"""Public functions without a use, each with the reason and the place of its tests."""
+
+
 def _text(x: Any) -> str:
     if isinstance(x, np.ndarray):
         return f"{x.dtype.char}{list(x.shape)}".replace(" ", "")
