@@ -59,7 +59,9 @@ def without_onednn() -> None:
 class Funcgrad:
     """What a row asks of funcgrad."""
 
-    def __init__(self, *, jit: bool = True, helped: bool = True):
+    def __init__(self, *, jit: bool = True, helped: bool = True, device: str = "cpu"):
+        self.device = fg.device(device)
+        fg.default_device(self.device)
         self.jit: Any = fg.jit if jit else lambda f, **_: f
         config.disable_jit(not jit)  # for the steps of the examples, which are jitted
         if not helped:
@@ -67,10 +69,14 @@ class Funcgrad:
             without_onednn()
 
     def given(self, tree: Any) -> Any:
-        return fg.device_put(tree)
+        return fg.device_put(tree, self.device)
 
     def images(self, x: Any) -> Any:
-        return fg.device_put(x)
+        return fg.device_put(x, self.device)
+
+    def synchronize(self) -> None:
+        """Wait until a GPU has done what it was given."""
+        fg.synchronize(self.device)
 
     def training(
         self,

@@ -71,7 +71,9 @@ OPS.lstm = lambda *args: lstm_by_scan(OPS, *args)
 class Jax:
     """What a row asks of JAX."""
 
-    def __init__(self, *, jit: bool = True):
+    def __init__(self, *, jit: bool = True, device: str = "cpu"):
+        if jax.default_backend() != {"cpu": "cpu", "cuda": "gpu"}[device]:
+            raise RuntimeError(f"JAX computes on its {jax.default_backend()}, not on {device!r}")
         self.jit = jax.jit if jit else lambda f, **_: f
 
     def given(self, tree: Any) -> Any:
@@ -79,6 +81,9 @@ class Jax:
 
     def images(self, x: Any) -> Any:
         return jax.device_put(x)
+
+    def synchronize(self) -> None:
+        """What is timed waits already."""
 
     def training(
         self,

@@ -22,7 +22,7 @@ def batch_norm(x: Any, scale: Any, shift: Any, running: Any) -> Any:
 
 def lstm(w: Any, u: Any, b: Any, xs: Any) -> Any:
     """PyTorch's own LSTM, which has its loop in C++."""
-    zero = torch.zeros((1, xs.shape[1], u.shape[0]))
+    zero = torch.zeros((1, xs.shape[1], u.shape[0]), device=xs.device)
     weights = [w.t(), u.t(), b, torch.zeros_like(b)]
     return torch.lstm(xs, (zero, zero), weights, True, 1, 0.0, True, False, False)[0]
 
@@ -55,20 +55,28 @@ def processors() -> int:
 class Torch:
     """What a row asks of PyTorch."""
 
-    def __init__(self, *, channels_last: bool = False, compiled: bool = False):
+    def __init__(self, *, channels_last: bool = False, compiled: bool = False, device: str = "cpu"):
         torch.set_num_threads(processors())
+        self.device = device
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.channels_last, self.compiled = channels_last, compiled
 
     def given(self, tree: Any) -> Any:
         """NumPy's arrays as tensors; of four axes they are filters, HWIO."""
-        return optree.tree_map(lambda x: self._laid_out(x, (3, 2, 0, 1)) if x.ndim == 4 else torch.from_numpy(x), tree)
+        return optree.tree_map(
+            lambda x: self._laid_out(x, (3, 2, 0, 1)) if x.ndim == 4 else torch.from_numpy(x).to(self.device), tree
+        )
 
     def images(self, x: Any) -> Any:
         return self._laid_out(x, (0, 3, 1, 2))
 
     def _laid_out(self, x: Any, axes: tuple[int, ...]) -> Any:
-        return torch.from_numpy(x.transpose(axes).copy()).contiguous(memory_format=self.format)
+        return torch.from_numpy(x.transpose(axes).copy()).to(self.device).contiguous(memory_format=self.format)
+
+    def synchronize(self) -> None:
+        """Wait until a GPU has done what it was given."""
+        if self.device != "cpu":
+            torch.cuda.synchronize()
 
     def compile(self, f: Any) -> Any:
         return torch.compile(f) if self.compiled else f
