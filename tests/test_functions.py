@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import coverage_table
 import pytest
 import uses
 from functions import ALL, ELSEWHERE, NAMESPACES, Use
@@ -69,3 +70,8 @@ def test_jax_agrees(use: Use) -> None:
     jax = pytest.importorskip("jax", reason="jax is not installed")
     with jax.enable_x64(True):
         uses.like_jax(use)
+
+
+def test_the_table_in_the_docs_is_that_of_the_uses() -> None:
+    """`python tests/coverage_table.py --save` writes it anew."""
+    assert coverage_table.TABLE.read_text() == coverage_table.text()
