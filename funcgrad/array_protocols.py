@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .device import namespace
+from .dtypes import is_boolean, is_integer
 from .errors import DeviceError, DtypeError, ImmutableArrayError, ShapeError
 
 __all__ = ["ArrayProtocols", "index_text"]
@@ -69,7 +70,7 @@ class ArrayProtocols:
         return complex(self.item())
 
     def __index__(self) -> int:
-        if self.dtype.kind not in "iu" or self.shape:
+        if not is_integer(self.dtype) or self.shape:
             raise DtypeError(f"only an integer array without dimensions can be used as an index, not {self.aval}")
         return int(self.item())
 
@@ -130,5 +131,5 @@ def index_text(key: Any) -> str:
     if key is Ellipsis:
         return "..."
     if isinstance(key, ArrayProtocols | np.ndarray):
-        return "mask" if key.dtype.kind == "b" else "index"
+        return "mask" if is_boolean(key.dtype) else "index"
     return repr(key)

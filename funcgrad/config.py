@@ -101,7 +101,7 @@ def _one_of(*choices: str) -> Callable[[Any], str]:
 
 def _float_dtype(dtype: Any) -> np.dtype[Any]:
     parsed = np.dtype(dtype)
-    if parsed.kind != "f":
+    if parsed.kind != "f" and parsed.name != "bfloat16":
         raise TypeError(f"default_dtype must be a real floating dtype, got {parsed}")
     return parsed
 

@@ -27,7 +27,7 @@ import numpy as np
 from .array_methods import ArrayMethods
 from .array_protocols import ArrayProtocols
 from .device import Device, Raw, device_of, dtype_of, namespace
-from .dtypes import DType, weak
+from .dtypes import DType, is_boolean, weak
 from .errors import LeakedTracerError, TracedConversionError
 from .provenance import Origin, describe, here
 
@@ -187,7 +187,7 @@ class Tracer(Array):
 
     def __bool__(self) -> bool:
         # of a number Python asks whether it is zero, and not which one it is
-        if self.dtype.kind == "b" or self.size != 1:
+        if is_boolean(self.dtype) or self.size != 1:
             return super().__bool__()
         return bool((self != 0).item())
 
@@ -255,12 +255,14 @@ class Primitive:
 
     `writes` says whether the kernel takes `out`, a C-contiguous NumPy array for the result: it has such a parameter.
     What lies there is nonsense.
+    `narrow` holds the dtypes of 16 bits that the kernel computes in float32: for them it is no function of NumPy's.
     `checks` says whether it raises an error for some values, an index out of range for one: then it is done though
     nobody reads its result.
     """
 
     __slots__ = (
-        "batch", "checks", "elementwise", "impl", "infer", "jvp", "kernel", "name", "pull", "saves", "unread", "writes",
+        "batch", "checks", "elementwise", "impl", "infer", "jvp", "kernel", "name", "narrow", "pull", "saves", "unread",
+        "writes",
     )  # fmt: skip
 
     def __init__(
@@ -287,7 +289,8 @@ class Primitive:
         self.kernel: Any = kernel
         self.elementwise = elementwise
         self.checks = False
-        code = getattr(kernel, "__code__", None)
+        self.narrow: frozenset[DType] = getattr(kernel, "dtypes", frozenset())
+        code = getattr(getattr(kernel, "__wrapped__", kernel), "__code__", None)
         self.writes = code is not None and "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     def __call__(self, *args: Any, **params: Any) -> Any:

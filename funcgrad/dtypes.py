@@ -5,6 +5,10 @@ booleans and integers whatever their width (int64 with float32 is float32, as in
 would slow a whole model down for one mask). Python scalars are weak: they take the array's dtype unless their kind is
 higher. A float that no array decides is `config.default_dtype()`.
 
+bfloat16 is the dtype of the package `ml_dtypes`, where it is installed (the extra `bfloat16`). It has the exponents of
+float32 and 8 bits of significand, so beside float16 it becomes float32. To NumPy it is no number: its `kind` is "V", so
+whoever asks for the kind of a dtype asks the functions below.
+
     >>> from funcgrad import dtypes
     >>> dtypes.promote_types("int64", "float32"), dtypes.promote_types("int8", "int16")
     (dtype('float32'), dtype('int16'))
@@ -19,10 +23,20 @@ import numpy as np
 from .config import default_dtype
 from .errors import DtypeError
 
+try:
+    import ml_dtypes
+except ImportError:
+    ml_dtypes = None  # type: ignore[assignment]
+
 __all__ = [
+    "BFLOAT16",
+    "FLOAT16",
+    "NARROW",
+    "WIDE",
     "DType",
     "canonical",
     "default_complex",
+    "finfo",
     "inexact",
     "is_boolean",
     "is_complex",
@@ -35,13 +49,32 @@ __all__ = [
 
 DType: TypeAlias = np.dtype[Any]
 
-ALL: frozenset[DType] = frozenset(map(np.dtype, ["?", *"bhilqBHILQ", *"efd", *"FD"]))
-INEXACT: frozenset[DType] = frozenset(dtype for dtype in ALL if dtype.kind in "fc")
-_SCALARS = {"b": (bool,), "i": (int, bool), "u": (int, bool), "f": (float, int, bool), "c": (complex, float, int, bool)}
-WEAK: dict[DType, tuple[type, ...]] = {dtype: _SCALARS[dtype.kind] for dtype in ALL}
+BFLOAT16: DType | None = None if ml_dtypes is None else np.dtype(ml_dtypes.bfloat16)
+"""The dtype bfloat16, the same object on every array; None where `ml_dtypes` is not installed."""
+WIDE: DType = np.dtype(np.float32)
+"""What the CPU computes narrow floats in."""
+
+_BOOLEAN = frozenset({np.dtype(bool)})
+_INTEGER = frozenset(map(np.dtype, "bhilqBHILQ"))
+FLOAT16: DType = np.dtype(np.float16)
+NARROW: frozenset[DType] = frozenset({FLOAT16} | ({BFLOAT16} if BFLOAT16 is not None else set()))
+"""Floats of 16 bits: they are stored so, and computed in `WIDE` on the CPU."""
+_FLOATING = frozenset(map(np.dtype, "fdg")) | NARROW
+_COMPLEX = frozenset(map(np.dtype, "FDG"))
+_LEVELS: dict[DType, int] = {
+    dtype: level for level, group in enumerate((_BOOLEAN, _INTEGER, _FLOATING, _COMPLEX)) for dtype in group
+}
+_KNOWN = {dtype: dtype for dtype in _LEVELS}  # of equal objects one, by which fast paths know bfloat16
+
+INEXACT: frozenset[DType] = frozenset(map(np.dtype, "fdFD")) | NARROW
+ALL: frozenset[DType] = _BOOLEAN | _INTEGER | INEXACT
+_SCALARS = ((bool,), (int, bool), (float, int, bool), (complex, float, int, bool))
+WEAK: dict[DType, tuple[type, ...]] = {
+    dtype: () if dtype is BFLOAT16 else _SCALARS[_LEVELS[dtype]]  # beside bfloat16 NumPy's numbers are not weak
+    for dtype in ALL
+}
 """The Python scalars that an array of each dtype takes as they are, beside which nothing needs to be promoted."""
 
-_KINDS = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}
 _WEAK = {bool: 0, int: 1, float: 2, complex: 3}
 
 
@@ -54,56 +87,74 @@ def canonical(dtype: Any) -> DType:
     try:
         found = np.dtype(dtype)
     except TypeError as error:
-        advice = " (a shape is one argument, a tuple such as (2, 3))" if isinstance(dtype, int | float) else ""
+        advice = ""
+        if isinstance(dtype, int | float):
+            advice = " (a shape is one argument, a tuple such as (2, 3))"
+        elif dtype == "bfloat16":
+            advice = f" here: {INSTALL}"
         raise DtypeError(f"not a dtype: {dtype!r}{advice}") from error
-    if found.kind not in _KINDS:
+    known = _KNOWN.get(found if found.isnative else found.newbyteorder("="))
+    if known is None:
         raise DtypeError(f"arrays hold booleans, integers, floats or complex numbers, not {found}")
-    return found
+    return known
+
+
+INSTALL = "bfloat16 is the dtype of the package ml_dtypes: pip install 'funcgrad[bfloat16]'"
 
 
 def default_complex() -> DType:
     """The complex dtype whose parts are `config.default_dtype()`."""
-    return np.result_type(default_dtype(), np.complex64)
+    return np.promote_types(default_dtype(), np.complex64)
 
 
 def kind(dtype: DType) -> int:
     """0 boolean, 1 integer, 2 real floating, 3 complex."""
-    return _KINDS[dtype.kind]
+    return _LEVELS[dtype]
 
 
 def is_boolean(dtype: DType) -> bool:
     """Truth values."""
-    return dtype.kind == "b"
+    return dtype in _BOOLEAN
 
 
 def is_integer(dtype: DType) -> bool:
     """Whole numbers, with a sign or without one."""
-    return dtype.kind in "iu"
+    return dtype in _INTEGER
 
 
 def is_floating(dtype: DType) -> bool:
-    """Real floating: float16, float32, float64."""
-    return dtype.kind == "f"
+    """Real floating: bfloat16, float16, float32, float64."""
+    return dtype in _FLOATING
 
 
 def is_complex(dtype: DType) -> bool:
     """complex64 and complex128."""
-    return dtype.kind == "c"
+    return dtype in _COMPLEX
 
 
 def is_inexact(dtype: DType) -> bool:
     """Floating or complex: what has derivatives."""
-    return dtype.kind in "fc"
+    return dtype in _FLOATING or dtype in _COMPLEX
 
 
 def inexact(dtype: DType) -> DType:
     """The dtype of a function whose values are not whole (sqrt, mean, divide): integers become the default float."""
-    return dtype if dtype.kind in "fc" else default_dtype()
+    return dtype if is_inexact(dtype) else default_dtype()
+
+
+def finfo(dtype: Any) -> Any:
+    """NumPy's `finfo` of a floating or complex dtype, bfloat16 included."""
+    found = canonical(dtype)
+    if found is BFLOAT16:
+        return ml_dtypes.finfo(found)  # type: ignore[no-untyped-call]
+    if not is_inexact(found):
+        raise DtypeError(f"finfo: {found} is not a floating or complex dtype; iinfo tells of integers")
+    return np.finfo(found)
 
 
 def promote_types(a: Any, b: Any) -> DType:
     """The dtype that two arrays meet in."""
-    a, b = np.dtype(a), np.dtype(b)
+    a, b = canonical(a), canonical(b)
     if a is b:
         return a
     kind_a, kind_b = kind(a), kind(b)
@@ -111,8 +162,10 @@ def promote_types(a: Any, b: Any) -> DType:
         return a
     if kind_b >= 2 > kind_a:
         return b
+    if {a, b} == NARROW:  # neither holds the other's numbers
+        return WIDE
     found = np.promote_types(a, b)
-    return default_dtype() if found.kind == "f" and kind_a < 2 else found  # uint64 with int64
+    return default_dtype() if kind(found) == 2 > kind_a else found  # uint64 with int64
 
 
 def weak(dtype: DType, scalar: bool | int | float | complex) -> DType:
@@ -124,5 +177,5 @@ def weak(dtype: DType, scalar: bool | int | float | complex) -> DType:
     if level <= kind(dtype):
         return dtype
     if level == 3:
-        return np.result_type(dtype, np.complex64) if dtype.kind == "f" else default_complex()
+        return np.promote_types(dtype, np.complex64) if is_floating(dtype) else default_complex()
     return default_dtype() if level == 2 else np.dtype(np.int64)

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import tree
 from .core import Array
-from .dtypes import promote_types
+from .dtypes import is_complex, promote_types
 from .errors import DtypeError, ShapeError
 from .numpy.creation import asarray, zeros
 from .numpy.manipulation import concatenate
@@ -76,7 +76,7 @@ def ravel_pytree(pytree: Any) -> tuple[Array, Callable[[Any], Any]]:
 
 
 def _real_if(x: Any, dtype: Any) -> Any:
-    return (x.real if x.dtype.kind == "c" and dtype.kind != "c" else x).astype(dtype)
+    return (x.real if is_complex(x.dtype) and not is_complex(dtype) else x).astype(dtype)
 
 
 def _is_key(x: Any) -> bool:

@@ -13,6 +13,9 @@ An operand without a rule is a constant.
 
 `g` is the tangent or cotangent that arrives, already multiplied in: the Jacobian of an elementwise function is
 diagonal, so one lambda serves forward mode, and reverse mode as well once broadcast axes are summed away.
+
+float16 and bfloat16 are for storage: on the CPU a kernel that computes gets float32, and its result is rounded once
+(`narrow.py`). What only moves elements says `moves=True`.
 """
 
 from __future__ import annotations
@@ -26,8 +29,9 @@ from numpy import ndarray
 
 from .core import SCALARS, Array, Aval, Primitive, array_namespace, aval, backend_array, raw, wrap
 from .device import Raw, backend_dtype, namespace
-from .dtypes import DType, promote_types, weak
+from .dtypes import BFLOAT16, FLOAT16, NARROW, DType, promote_types, weak
 from .errors import ShapeError
+from .narrow import Narrow
 from .operations import Operation, binary, operation, unary
 
 __all__ = ["elementwise", "general", "iota", "linear", "move_axis", "multilinear", "unbroadcast", "zeros"]
@@ -63,14 +67,18 @@ def elementwise(
     def run(xp: Any, *args: Raw) -> Raw:
         return getattr(xp, name)(*args) if impl is None else impl(xp, *args)
 
-    def evaluate(*args: Any) -> Array:
-        raws = [raw(a) for a in args]
-        return wrap(run(array_namespace(raws), *raws))
+    def infer(*avals: Any) -> Aval:
+        common = common_dtype(avals)
+        return Aval(broadcast_shapes(name, *[aval(a).shape for a in avals]), common if dtype is None else dtype(common))
+
+    # NumPy's own functions compute float16 in float32, one element after the other
+    kernel = Narrow(run, infer, NARROW if impl is not None else NARROW - {FLOAT16})
+    evaluate = _on_backend(kernel)
 
     # the same where NumPy has the function, on the path of every eager operation
     def evaluate_unary(x: Any) -> Array:
         data = x._data
-        if type(data) is ndarray:
+        if type(data) is ndarray and x.dtype is not BFLOAT16:
             out = numpy_function(data)
             return Array(out) if type(out) is ndarray else wrap(out)
         return evaluate(x)
@@ -78,14 +86,14 @@ def elementwise(
     def evaluate_binary(x: Any, y: Any) -> Array:
         a = x._data if isinstance(x, Array) else x
         b = y._data if isinstance(y, Array) else y
-        if (type(a) is ndarray or type(a) in SCALARS) and (type(b) is ndarray or type(b) in SCALARS):
+        if (
+            (type(a) is ndarray or type(a) in SCALARS)
+            and (type(b) is ndarray or type(b) in SCALARS)
+            and (x if isinstance(x, Array) else y).dtype is not BFLOAT16
+        ):
             out = numpy_function(a, b)
             return Array(out) if type(out) is ndarray else wrap(out)
         return evaluate(x, y)
-
-    def infer(*avals: Any) -> Aval:
-        common = common_dtype(avals)
-        return Aval(broadcast_shapes(name, *[aval(a).shape for a in avals]), common if dtype is None else dtype(common))
 
     def batch(size: int, args: Sequence[Any], dims: Sequence[int | None], params: Any) -> tuple[Any, int]:
         args, dim = align(size, args, dims)
@@ -121,7 +129,7 @@ def elementwise(
         jvp=jvp if differentiable else None,
         pull=pullback if differentiable else None,
         saves=_saves(reads, len(operands)),
-        kernel=run,
+        kernel=kernel,
         elementwise=True,
     )
     return as_function(primitive)
@@ -181,7 +189,13 @@ def common_dtype(operands: Sequence[Any]) -> DType:
 
 
 def linear(
-    signature: str, *, impl: Callable[..., Raw], infer: Rule, transpose: Rule, batch: Rule | None = None
+    signature: str,
+    *,
+    impl: Callable[..., Raw],
+    infer: Rule,
+    transpose: Rule,
+    batch: Rule | None = None,
+    moves: bool = False,
 ) -> Operation:
     """An operation linear in its operands taken together: its derivative is itself.
 
@@ -193,6 +207,7 @@ def linear(
             them for several.
         batch: (size, operands, dims, **params) -> (result, its batch dimension).
             Where it is not given, the operation has one operand and treats all axes alike.
+        moves: whether it moves elements and computes nothing.
     """
     name, operands, constants = _parse(signature)
 
@@ -218,7 +233,8 @@ def linear(
         n = count(wanted)
         return (False, *[i >= n for i in range(len(wanted))])
 
-    primitive = Primitive(name, _on_backend(impl), infer, _batching(batch), jvp, pull, saves, kernel=impl)
+    kernel = impl if moves else Narrow(impl, infer)
+    primitive = Primitive(name, _on_backend(kernel), infer, _batching(batch), jvp, pull, saves, kernel=kernel)
     primitive.batch = primitive.batch or _blind(primitive, signature)
     return operation(primitive)
 
@@ -253,7 +269,8 @@ def multilinear(signature: str, *, impl: Callable[..., Raw], infer: Rule, batch:
     def saves(wanted: tuple[bool, ...]) -> tuple[bool, ...]:
         return (False, *[any(w for j, w in enumerate(wanted) if j != i) for i in range(len(wanted))])
 
-    primitive = Primitive(name, _on_backend(impl), infer, _batching(batch), jvp, pull, saves, kernel=impl)
+    kernel = Narrow(impl, infer)
+    primitive = Primitive(name, _on_backend(kernel), infer, _batching(batch), jvp, pull, saves, kernel=kernel)
     return operation(primitive)
 
 
@@ -265,13 +282,14 @@ def general(
     batch: Rule | None = None,
     jvp: Rule | None = None,
     pull: Rule | None = None,
+    moves: bool = False,
     **pulls: Rule,
 ) -> Operation:
     """An operation that states its derivatives itself, or has none.
 
     Args:
         signature: "name(x, ...; constant, ...)"; a last name with a star takes any number.
-        impl, infer, batch: as for `linear`.
+        impl, infer, batch, moves: as for `linear`.
         jvp: (primals, tangents, out, **params) -> tangent; a None tangent is zero.
         pull: (g, out, *operands, *constants, **params) -> the cotangents of all operands; or instead of it
         **pulls: for an operand, (g, *values it reads, **params) -> its cotangent; params are keyword-only.
@@ -298,15 +316,16 @@ def general(
             for want, rule, read in zip(wanted, rules, reads, strict=True)
         ]
 
+    kernel = impl if moves else Narrow(impl, infer)
     primitive = Primitive(
         name,
-        _on_backend(impl),
+        _on_backend(kernel),
         infer,
         _batching(batch),
         jvp=run_jvp if jvp is not None else None,
         pull=pull_all if pull is not None else pull_each if any(rules) else None,
         saves=(lambda wanted: (True,) * (len(wanted) + 1)) if pull is not None else _saves(reads, len(operands)),
-        kernel=impl,
+        kernel=kernel,
     )
     primitive.batch = primitive.batch or _blind(primitive, signature)
     return operation(primitive)
@@ -409,9 +428,20 @@ def _saves(reads: Sequence[tuple[int, ...]], arity: int) -> Callable[[tuple[bool
 def _on_backend(impl: Callable[..., Raw]) -> Rule:
     """An `impl` on raw arrays as one on Arrays."""
 
-    def evaluate(*args: Any, **params: Any) -> Array:
+    def move(*args: Any, **params: Any) -> Array:
         raws = [raw(a) for a in args]
         return wrap(impl(array_namespace(raws), *raws, **params))
+
+    if not isinstance(impl, Narrow):
+        return move
+    plain, narrow = impl.__wrapped__, impl.dtypes
+
+    def evaluate(*args: Any, **params: Any) -> Array:
+        raws = [raw(a) for a in args]
+        for a in args:
+            if isinstance(a, Array) and a.dtype in narrow:
+                return wrap(impl(array_namespace(raws), *raws, **params))
+        return wrap(plain(array_namespace(raws), *raws, **params))
 
     return evaluate
 

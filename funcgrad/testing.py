@@ -13,7 +13,7 @@ import numpy as np
 
 from . import tree
 from .core import Array
-from .dtypes import is_inexact
+from .dtypes import is_complex, is_inexact
 from .errors import DtypeError, OptionError
 from .numpy.creation import asarray
 from .transforms.grad import vjp
@@ -211,7 +211,7 @@ class _Check:
         found = []
         for x in like:
             t = self.random.standard_normal(x.shape)
-            found.append(asarray(t + 1j * self.random.standard_normal(x.shape) if x.dtype.kind == "c" else t))
+            found.append(asarray(t + 1j * self.random.standard_normal(x.shape) if is_complex(x.dtype) else t))
         return found
 
 
@@ -220,7 +220,7 @@ def _in_double(x: Any) -> Array:
     if isinstance(x, float | complex):
         return asarray(np.asarray(x))
     found = asarray(np.asarray(x)) if isinstance(x, list) else asarray(x)
-    return found.astype("complex128" if found.dtype.kind == "c" else "float64") if is_inexact(found.dtype) else found
+    return found.astype("complex128" if is_complex(found.dtype) else "float64") if is_inexact(found.dtype) else found
 
 
 def _alone(ts: Leaves, i: int) -> Leaves:

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"provenance", "array_methods", "array_protocols", "errors", "config", "tree", "device", "dtypes"},
     {"core"},
-    {"operations"},
+    {"operations", "narrow"},
     {"rules"},
     {"kernels"},
     {"ops"},

@@ -10,7 +10,7 @@ import numpy as np
 from .. import tree
 from ..config import debug_infs, debug_nans, default_dtype
 from ..core import Array, current_trace, use_trace
-from ..dtypes import is_inexact
+from ..dtypes import is_complex, is_inexact
 from ..errors import DtypeError, FuncgradError, NanError
 from ..numpy.creation import asarray
 from ..numpy.manipulation import stack
@@ -237,7 +237,7 @@ class Case:
 
     def _normal(self, like: Array) -> Any:
         values = self.rng.normal(size=like.shape)
-        if like.dtype.kind == "c":
+        if is_complex(like.dtype):
             values = values + 1j * self.rng.normal(size=like.shape)
         return asarray(np.asarray(values, like.dtype))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call
-from ..dtypes import is_inexact
+from ..dtypes import is_complex, is_floating, is_inexact
 from ..placement import device_get
 from ..provenance import Origin, here
 from ..transforms.reuse import KeyUses, draws
@@ -141,10 +141,10 @@ class WatchTrace(Trace):
 
     def look_for_drift(self, name: str, operands: Sequence[Any], out: Values) -> None:
         """A float that became wider or narrower."""
-        if out.dtype.kind in "fc":
-            self.narrowest = min(self.narrowest, out.dtype.itemsize // (2 if out.dtype.kind == "c" else 1))
-        widths = {x.dtype for x in operands if isinstance(x, np.ndarray) and x.dtype.kind == "f"}
-        if out.dtype.kind == "f" and widths and out.dtype not in widths:
+        if is_inexact(out.dtype):
+            self.narrowest = min(self.narrowest, out.dtype.itemsize // (2 if is_complex(out.dtype) else 1))
+        widths = {x.dtype for x in operands if isinstance(x, np.ndarray) and is_floating(x.dtype)}
+        if is_floating(out.dtype) and widths and out.dtype not in widths:
             before = ", ".join(sorted(d.name for d in widths))
             narrower = out.dtype.itemsize < min(d.itemsize for d in widths)
             what = name if name != "convert" else "astype" if narrower else "a conversion"
@@ -152,9 +152,9 @@ class WatchTrace(Trace):
 
     def look_for_infinity(self, name: str, operands: Sequence[Any], out: Values) -> None:
         """The first value that is no number, made of numbers."""
-        if self.wrong or out.dtype.kind not in "fc" or np.isfinite(out).all():
+        if self.wrong or not is_inexact(out.dtype) or np.isfinite(out).all():
             return
-        if all(np.isfinite(x).all() for x in operands if isinstance(x, np.ndarray) and x.dtype.kind in "fc"):
+        if all(np.isfinite(x).all() for x in operands if isinstance(x, np.ndarray) and is_inexact(x.dtype)):
             what = "NaN" if np.isnan(out).any() else "infinity"
             self.wrong.append(
                 (f"{name} made {what} in {int((~np.isfinite(out)).sum())} of {out.size} elements", here())

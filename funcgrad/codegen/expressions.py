@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..core import PRIMITIVES, SCALARS, Primitive
-from ..dtypes import ALL
+from ..core import PRIMITIVES, SCALARS, Aval, Primitive
+from ..dtypes import ALL, is_inexact
 from ..graph.ir import Atom, Eqn, Graph, Literal, Names, Number
 from ..kernels import products
 
@@ -34,6 +34,7 @@ __all__ = [
     "dtype_name",
     "into_text",
     "is_ufunc",
+    "is_widened",
     "number_text",
     "param_text",
     "portable_text",
@@ -140,6 +141,8 @@ def array_text(eqn: Eqn, operands: Sequence[Expr]) -> Expr | None:
     name, depth = eqn.op.name, 1 + max((x.depth for x in operands), default=0)
     if name in _SAME:
         return operands[0]
+    if is_widened(eqn):
+        return None
     if _infix(eqn):
         text, binds = infix_text(name, operands)
         return Expr(text, binds, "", depth)
@@ -197,6 +200,12 @@ def _is_small(a: Atom) -> bool:
     return isinstance(a, Literal) and type(a.value) in (bool, int) and -(2**24) <= a.value <= 2**24
 
 
+def is_widened(eqn: Eqn) -> bool:
+    """Does the kernel compute in another dtype than that of its operands?"""
+    narrow = getattr(eqn.op, "narrow", ())
+    return bool(narrow) and any(isinstance(a.type, Aval) and a.type.dtype in narrow for a in eqn.operands)
+
+
 def is_ufunc(name: str) -> bool:
     """Is the operation one ufunc, which can write its result where it is told?"""
     return name in FUNCTIONS or name in _UFUNCS
@@ -217,6 +226,8 @@ def writes(eqn: Eqn) -> bool:
 def into_text(eqn: Eqn, texts: Sequence[str], out: str) -> str | None:
     """The statement that writes the result to an array of that name; None for an operation without words of its own."""
     name = eqn.op.name
+    if is_widened(eqn):
+        return None
     if is_ufunc(name):
         function, texts = ufunc(eqn, texts)
         return f"{function}({', '.join(texts)}, out={out})"
@@ -235,7 +246,7 @@ _INTO = frozenset({*_REDUCTIONS, "concat", "matmul"})
 def _reduction(eqn: Eqn, xs: Sequence[Expr]) -> str:
     dtype = eqn.operands[0].type.dtype  # type: ignore[union-attr]
     # by itself NumPy adds small integers up as int64
-    wide = dtype.kind in "fc" or dtype.itemsize == 8 or eqn.op.name in ("max", "min")
+    wide = is_inexact(dtype) or dtype.itemsize == 8 or eqn.op.name in ("max", "min")
     tail = "" if wide else f", dtype={dtype_name(dtype)}"
     return f"np.{_REDUCTIONS[eqn.op.name]}.reduce({xs[0].text}, axis={eqn.params['axes']}{tail})"
 

@@ -30,6 +30,7 @@ import numpy as np
 
 from ..core import Call, raw, wrap
 from ..device import bytes_of, dtype_of, namespace
+from ..dtypes import kind
 from ..graph.ir import Atom, Graph
 from . import tiles
 from .arena import borrow, give_back
@@ -218,7 +219,7 @@ def number(x: Any) -> Any:
         return x
     if isinstance(x, np.ndarray | np.generic) or hasattr(x, "item"):
         return x.item()
-    python_type: Any = {"b": bool, "f": float, "c": complex}.get(dtype_of(x).kind, int)
+    python_type: Any = (bool, int, float, complex)[kind(dtype_of(x))]
     return python_type(namespace(x).reshape(x, ()))
 
 

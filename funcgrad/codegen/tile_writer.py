@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core import Primitive
 from ..graph.ir import Atom, Eqn, Var
-from .expressions import Expr, dtype_name, is_ufunc, ufunc
+from .expressions import Expr, dtype_name, is_ufunc, is_widened, ufunc
 from .fusion import Group
 
 if TYPE_CHECKING:
@@ -140,14 +140,14 @@ class TileWriter:
         name, out = eqn.op.name, eqn.outs[0]
         texts = [self._value(a) for a in eqn.operands]
         leaves = self.writer.last[out] > self.i
-        if is_ufunc(name):
+        if is_ufunc(name) and not is_widened(eqn):
             self._set_free(k, eqn)  # it may write over what it is the last to read
             function, arguments = ufunc(eqn, texts)
             self.body.append(f"{function}({', '.join(arguments)}, out={self._target(k, out, leaves)})")
             return
         if name in ("convert", "cast"):
             self.body.append(f'np.copyto({self._target(k - 1, out, leaves)}, {texts[0]}, casting="unsafe")')
-        elif name == "where":
+        elif name == "where" and not is_widened(eqn):
             self.body.append(f"select({', '.join([*texts, self._target(k - 1, out, leaves)])})")
         else:
             value = self.writer.expression(eqn, [Expr(text) for text in texts]).text

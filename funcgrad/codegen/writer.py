@@ -26,6 +26,7 @@ from .expressions import (
     dtype_name,
     into_text,
     is_ufunc,
+    is_widened,
     number_text,
     param_text,
     portable_text,
@@ -265,8 +266,9 @@ class Writer:
     def kernel(self, eqn: Eqn) -> str:
         """The name of an operation's kernel."""
         assert isinstance(eqn.op, Primitive)
-        name = eqn.op.name + "_" * hasattr(builtins, eqn.op.name)
-        self.bound[name] = eqn.op.kernel
+        widened = is_widened(eqn)
+        name = f"wide_{eqn.op.name}" if widened else eqn.op.name + "_" * hasattr(builtins, eqn.op.name)
+        self.bound[name] = eqn.op.kernel if widened else getattr(eqn.op.kernel, "__wrapped__", eqn.op.kernel)
         return name
 
     def _as_array(self, x: Expr, a: Atom) -> str:
@@ -276,7 +278,7 @@ class Writer:
     def _in_place(self, i: int, eqn: Eqn, operands: Sequence[Expr]) -> str | None:
         """The statement that writes the result over an operand, if there is one that nobody reads any more."""
         memory, out = self.memory, eqn.outs[0]
-        if memory is None or not is_ufunc(eqn.op.name) or memory.contiguous(out) is None:
+        if memory is None or not is_ufunc(eqn.op.name) or is_widened(eqn) or memory.contiguous(out) is None:
             return None
         for a in self.donated_first(eqn.operands):
             place = eqn.operands.index(a)
@@ -311,7 +313,7 @@ class Writer:
     def _selection(self, eqn: Eqn, operands: Sequence[Expr]) -> str | None:
         """A large `where`, if its result comes out in C's order."""
         memory, out = self.memory, eqn.outs[0]
-        if memory is None or eqn.op.name != "where" or memory.contiguous(out) is None:
+        if memory is None or eqn.op.name != "where" or is_widened(eqn) or memory.contiguous(out) is None:
             return None
         self.trust(out)
         new = f"np.empty({out.type.shape}, {dtype_name(out.type.dtype)})"  # type: ignore[union-attr]

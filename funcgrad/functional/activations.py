@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..core import Array
-from ..dtypes import canonical
+from ..dtypes import canonical, is_complex, is_integer
 from ..errors import DtypeError, ShapeError
 from ..numpy.creation import arange
 from ..numpy.elementwise import exp, expm1, log, tanh, where
@@ -15,6 +15,7 @@ from ..numpy.reductions import logsumexp
 from ..ops import activations as ops
 from ..ops import elementwise, reduce
 from ..ops.create import asarray, to_inexact
+from ..ops.precision import widened
 from ..ops.shape import normalize_axes, normalize_axis
 
 __all__ = [
@@ -39,7 +40,7 @@ __all__ = [
 
 def _real(name: str, x: Any) -> Array:
     x = x if isinstance(x, Array) else asarray(x)
-    if x.dtype.kind == "c":
+    if is_complex(x.dtype):
         raise DtypeError(f"{name}: complex numbers have no order; apply it to x.real and x.imag, not to {x.aval}")
     return x
 
@@ -72,6 +73,7 @@ def relu6(x: Any) -> Array:
     return ops.relu6(_real("relu6", x))
 
 
+@widened
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
     """x where x > 0, negative_slope * x elsewhere (at 0 too, for the derivative).
 
@@ -87,6 +89,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
     return where(x > 0, x, x * negative_slope)
 
 
+@widened
 def elu(x: Any, alpha: float = 1.0) -> Array:
     """x where x > 0, alpha * (exp(x) - 1) elsewhere.
 
@@ -119,6 +122,7 @@ def sigmoid(x: Any) -> Array:
     return ops.sigmoid(to_inexact(_real("sigmoid", x)))
 
 
+@widened
 def log_sigmoid(x: Any) -> Array:
     """log(sigmoid(x)) = -softplus(-x), without underflow.
 
@@ -145,6 +149,7 @@ def softplus(x: Any) -> Array:
     return ops.softplus(to_inexact(_real("softplus", x)))
 
 
+@widened
 def silu(x: Any) -> Array:
     """x * sigmoid(x), also known as swish.
 
@@ -161,6 +166,7 @@ def silu(x: Any) -> Array:
     return x * ops.sigmoid(x)
 
 
+@widened
 def gelu(x: Any, approximate: bool = True) -> Array:
     """x times the probability that a standard normal number is below x.
 
@@ -187,6 +193,7 @@ def gelu(x: Any, approximate: bool = True) -> Array:
     return x * (elementwise.erfc(x * -math.sqrt(0.5)) * 0.5)
 
 
+@widened
 def glu(x: Any, axis: int = -1) -> Array:
     """a * sigmoid(b), where a and b are the two halves of x along an axis.
 
@@ -216,6 +223,7 @@ def below_peak(x: Array, axes: tuple[int, ...]) -> Any:
     return x - reduce.kept(reduce.max(elementwise.stop_gradient(x), axes=axes), x, axes)
 
 
+@widened
 def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
     """exp(x) / sum(exp(x)) along an axis: positive numbers with sum 1, without overflow.
 
@@ -233,6 +241,7 @@ def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
     return powers / reduce.kept(reduce.sum(powers, axes=axes), x, axes)
 
 
+@widened
 def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
     """log(softmax(x)) = x - logsumexp(x), accurate where softmax(x) underflows.
 
@@ -268,7 +277,7 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = float) -> Arr
            [0., 0., 1.]], dtype=float32)
     """
     x = asarray(x)
-    if x.dtype.kind not in "iu":
+    if not is_integer(x.dtype):
         raise DtypeError(f"one_hot: classes are integers, not {x.aval}")
     place = normalize_axis(axis, x.ndim + 1, "one_hot")
     classes: Any = arange(num_classes, device=x.device)

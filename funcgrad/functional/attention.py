@@ -6,18 +6,20 @@ import math
 from typing import Any
 
 from ..core import Array
-from ..dtypes import promote_types
+from ..dtypes import is_boolean, is_complex, is_floating, promote_types
 from ..errors import DtypeError, ShapeError
 from ..numpy.creation import arange
 from ..numpy.elementwise import exp, where
 from ..ops import reduce
 from ..ops.create import asarray, to_inexact
 from ..ops.elementwise import astype, isfinite, stop_gradient
+from ..ops.precision import widened
 from ..rules import broadcast_shapes
 
 __all__ = ["scaled_dot_product_attention"]
 
 
+@widened
 def scaled_dot_product_attention(
     q: Any, k: Any, v: Any, mask: Any = None, is_causal: bool = False, scale: float | None = None
 ) -> Array:
@@ -76,7 +78,7 @@ def _operands(q: Any, k: Any, v: Any) -> tuple[Any, Any, Any]:
         raise ShapeError(f"{name}: there are no keys: k {k.aval}")
     broadcast_shapes(name, q.shape[:-2], k.shape[:-2], v.shape[:-2])
     common = promote_types(promote_types(q.dtype, k.dtype), v.dtype)
-    if common.kind == "c":
+    if is_complex(common):
         raise DtypeError(f"{name}: operands must be real, not {q.aval}, {k.aval} and {v.aval}")
     return astype(q, common), astype(k, common), astype(v, common)
 
@@ -87,8 +89,8 @@ def _masked(scores: Any, mask: Any) -> Any:
         raise ShapeError(
             f"scaled_dot_product_attention: the mask {mask.aval} must broadcast to (..., L, S) = {scores.shape}"
         )
-    if mask.dtype.kind == "b":
+    if is_boolean(mask.dtype):
         return where(mask, scores, -math.inf)
-    if mask.dtype.kind != "f":
+    if not is_floating(mask.dtype):
         raise DtypeError(f"scaled_dot_product_attention: a mask holds booleans or floats, not {mask.aval}")
     return scores + astype(mask, scores.dtype)

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 from ..core import SCALARS, Array
+from ..dtypes import is_floating, is_integer
 from ..errors import ArrayIndexError, DtypeError, OptionError, ShapeError
 from ..numpy.elementwise import abs, clip, exp, log, where
 from ..ops import activations, reduce
 from ..ops.create import as_operand, asarray, promote_inexact, to_inexact
 from ..ops.elementwise import astype
 from ..ops.index import gather
+from ..ops.precision import widened
 from ..ops.shape import normalize_axis
 from ..rules import iota, move_axis
 from .activations import below_peak
@@ -34,6 +36,7 @@ Reduction: TypeAlias = Literal["none", "mean", "sum"]
 # ---- classes -----------------------------------------------------------------------------------
 
 
+@widened
 def cross_entropy(
     logits: Any,
     targets: Any,
@@ -83,7 +86,7 @@ def cross_entropy(
     weight = _class_weight("cross_entropy", weight, logits, axis)
     shifted = below_peak(logits, (axis,))
     log_total: Any = log(reduce.sum(exp(shifted), axes=(axis,)))  # log_softmax is shifted - log_total
-    if targets.dtype.kind == "f" and targets.shape == logits.shape:
+    if is_floating(targets.dtype) and targets.shape == logits.shape:
         if ignore_index is not None:
             raise DtypeError(
                 f"cross_entropy: ignore_index is for classes; the targets are probabilities, {targets.aval}"
@@ -107,6 +110,7 @@ def cross_entropy(
     return _reduce_counted(losses, share, counts, reduction)
 
 
+@widened
 def nll_loss(
     log_probs: Any,
     targets: Any,
@@ -161,7 +165,7 @@ def _along(weight: Any, values: Array, axis: int) -> Any:
 def _classes(name: str, targets: Any, values: Array, axis: int, ignore_index: int | None) -> tuple[Any, Any]:
     """Class targets, made such that `_pick` refuses what is no class; and which of them count (None: all)."""
     expected = values.shape[:axis] + values.shape[axis + 1 :]
-    if targets.dtype.kind not in "iu":
+    if not is_integer(targets.dtype):
         raise DtypeError(
             f"{name}: targets must be integers of shape {expected}, one class an example"
             + (f", or probabilities of shape {values.shape}" if name == "cross_entropy" else "")
@@ -225,6 +229,7 @@ def _reduce_counted(losses: Any, share: Any, counts: Any, reduction: str) -> Any
 # ---- differences -------------------------------------------------------------------------------
 
 
+@widened
 def mse_loss(predictions: Any, targets: Any, reduction: Reduction = "mean") -> Array:
     """The squared difference, (predictions - targets)^2.
 
@@ -240,6 +245,7 @@ def mse_loss(predictions: Any, targets: Any, reduction: Reduction = "mean") -> A
     return _reduce(difference * difference, reduction)
 
 
+@widened
 def l1_loss(predictions: Any, targets: Any, reduction: Reduction = "mean") -> Array:
     """The absolute difference, |predictions - targets|, with derivative 0 at 0.
 
@@ -254,6 +260,7 @@ def l1_loss(predictions: Any, targets: Any, reduction: Reduction = "mean") -> Ar
     return _reduce(abs(_difference("l1_loss", predictions, targets, reduction)), reduction)
 
 
+@widened
 def huber_loss(predictions: Any, targets: Any, delta: float = 1.0, reduction: Reduction = "mean") -> Array:
     """Half the squared difference d where |d| <= delta, and delta (|d| - delta / 2) beyond: its tangent there.
 
@@ -277,6 +284,7 @@ def huber_loss(predictions: Any, targets: Any, delta: float = 1.0, reduction: Re
     return _reduce(clipped * clipped * 0.5 + (abs(difference) - abs(clipped)) * delta, reduction)
 
 
+@widened
 def smooth_l1_loss(predictions: Any, targets: Any, beta: float = 1.0, reduction: Reduction = "mean") -> Array:
     """`huber_loss` with delta=beta, divided by beta: d^2 / (2 beta) where |d| <= beta, and |d| - beta / 2 beyond.
 
@@ -317,6 +325,7 @@ def _pair(name: str, predictions: Any, targets: Any) -> tuple[Any, Any]:
 # ---- probabilities -----------------------------------------------------------------------------
 
 
+@widened
 def binary_cross_entropy_with_logits(
     logits: Any, targets: Any, weight: Any = None, pos_weight: Any = None, reduction: Reduction = "mean"
 ) -> Array:
@@ -351,6 +360,7 @@ def binary_cross_entropy_with_logits(
     return _reduce(losses, reduction)
 
 
+@widened
 def kl_div(
     log_probs: Any,
     targets: Any,

@@ -12,11 +12,13 @@ from ..core import Array
 from ..errors import ShapeError
 from ..numpy.elementwise import sqrt
 from ..ops.create import to_inexact
+from ..ops.precision import widened
 from ..ops.shape import normalize_axes, normalize_axis
 
 __all__ = ["batch_norm", "layer_norm"]
 
 
+@widened
 def batch_norm(
     x: Any,
     mean: Any,
@@ -61,6 +63,7 @@ def batch_norm(
     return out if bias is None else out + _along("batch_norm", "bias", bias, x, axes)
 
 
+@widened
 def layer_norm(
     x: Any, weight: Any = None, bias: Any = None, axis: int | tuple[int, ...] = -1, eps: float = 1e-5
 ) -> Array:

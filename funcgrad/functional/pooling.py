@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..core import Array
+from ..dtypes import is_floating, is_integer
 from ..errors import DtypeError
 from ..ops import pooling as ops
 from ..ops.create import asarray, to_inexact
+from ..ops.precision import widened
 from .windows import Padding, Sizes, from_channels_last, pairs, per_axis, to_channels_last, window_counts
 
 __all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d"]
@@ -101,6 +103,7 @@ def max_pool3d(
     return _max_pool("max_pool3d", 3, x, window, stride, padding, dilation, ceil_mode, layout)
 
 
+@widened
 def avg_pool1d(
     x: Any,
     window: Sizes,
@@ -124,6 +127,7 @@ def avg_pool1d(
     return _avg_pool("avg_pool1d", 1, x, window, stride, padding, ceil_mode, count_include_pad, layout)
 
 
+@widened
 def avg_pool2d(
     x: Any,
     window: Sizes,
@@ -160,6 +164,7 @@ def avg_pool2d(
     return _avg_pool("avg_pool2d", 2, x, window, stride, padding, ceil_mode, count_include_pad, layout)
 
 
+@widened
 def avg_pool3d(
     x: Any,
     window: Sizes,
@@ -195,7 +200,7 @@ def _max_pool(
     layout: str,
 ) -> Array:
     x = asarray(x)
-    if x.dtype.kind not in "iuf":
+    if not (is_integer(x.dtype) or is_floating(x.dtype)):
         raise DtypeError(f"{name}: only real numbers have a maximum, not {x.aval}")
     images = to_channels_last(name, x, layout, rank)
     moves, _ = _moves(name, x, images.shape[1:-1], window, stride, padding, dilation, ceil_mode)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from ..dtypes import is_inexact
 from . import threads
 from .onednn import products as onednn
 
@@ -27,7 +28,7 @@ def matmul(xp: Any, x: Raw, y: Raw, *, out: Raw | None = None) -> Raw:
         flat = matmul(xp, xp.reshape(x, (-1, x.shape[-1])), y, out=rows)
         return xp.reshape(flat, (*x.shape[:-1], y.shape[1]))
     work = x.size * y.shape[-1]
-    if xp is not numpy or work < SMALL or x.dtype.kind not in "fc":
+    if xp is not numpy or work < SMALL or not is_inexact(x.dtype):
         if xp is not numpy:
             return xp.matmul(x, y)
         return numpy.matmul(x, y, order="C") if out is None else numpy.matmul(x, y, out=out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..dtypes import is_integer
 from ..errors import DtypeError
 from ..numpy.creation import asarray
 from .initializers import Initializer, normal
@@ -47,6 +48,6 @@ class Embedding(Layer):
 
     def forward(self, run: Run, x: Any) -> Any:
         index = asarray(x)
-        if index.dtype.kind not in "iu":
+        if not is_integer(index.dtype):
             raise DtypeError(f"expected integers, got {index.aval}")
         return run.weight[index]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
+from ..dtypes import NARROW, WIDE
 from ..errors import OptionError, ShapeError
 from ..functional import batch_norm, layer_norm
 from ..numpy.creation import ones, zeros
@@ -39,14 +40,16 @@ class _BatchNorm(Layer):
         return running if self.momentum is not None else running | {"count": zeros(())}
 
     def forward(self, run: Run, x: Any) -> Any:
-        x = to_inexact(x)
+        given = to_inexact(x)
+        x = given.astype(WIDE) if given.dtype in NARROW else given  # means of 8 bits would tell little
         axis = self._channel_axis(x.shape)
         if run.train or not self.track_running_stats:
             mean, var = self._statistics(run, x, axis)
         else:
             mean, var = run.state["mean"], run.state["var"]
         weight, bias = (run.weight, run.bias) if self.affine else (None, None)
-        return batch_norm(x, mean, var, weight, bias, axis=axis, eps=self.eps)
+        out = batch_norm(x, mean, var, weight, bias, axis=axis, eps=self.eps)
+        return out if x is given else out.astype(given.dtype if weight is None else weight.dtype)
 
     def _statistics(self, run: Run, x: Any, axis: int) -> tuple[Any, Any]:
         """Mean and variance of each channel in the batch, noted in the running ones."""
@@ -63,7 +66,7 @@ class _BatchNorm(Layer):
                 rate = 1 / new["count"]
             new["mean"] = old["mean"] + rate * (mean - old["mean"])
             new["var"] = old["var"] + rate * (var * (n / (n - 1)) - old["var"])
-            run.update(**new)
+            run.update(**{name: value.astype(old[name].dtype) for name, value in new.items()})
         return mean, var
 
     def _channel_axis(self, shape: tuple[int, ...]) -> int:

@@ -14,6 +14,8 @@ import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ..core import Array
+from ..dtypes import BFLOAT16 as _BFLOAT16
+from ..dtypes import INSTALL as _INSTALL
 from . import (
     constants,
     creation,
@@ -47,3 +49,11 @@ __all__ += reductions.__all__
 _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])
 
 __all__ += ["vectorize"]  # a transform: the top of the package sets it here
+
+
+if _BFLOAT16 is None:  # only then: Python looks names up more slowly in a module that has one
+
+    def __getattr__(name: str) -> type:
+        """The error for `bfloat16`, which says what to install."""
+        advice = f": {_INSTALL}" if name == "bfloat16" else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{advice}")

@@ -1,4 +1,4 @@
-"""Numbers, dtypes, and what is known about dtypes: NumPy's own objects."""
+"""Numbers, dtypes, and what is known about dtypes: NumPy's own objects; `bfloat16` where `ml_dtypes` is installed."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from numpy import (
     uint64,
 )
 
+from .. import dtypes
 from ..dtypes import promote_types
 
 __all__ = [
@@ -52,3 +53,7 @@ __all__ = [
     "uint32",
     "uint64",
 ]
+
+if dtypes.BFLOAT16 is not None:
+    bfloat16 = dtypes.BFLOAT16.type
+    __all__ += ["bfloat16"]

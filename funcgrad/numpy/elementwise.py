@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import operations
 from ..core import SCALARS, Array
-from ..dtypes import ALL, INEXACT, WEAK, canonical
+from ..dtypes import ALL, INEXACT, WEAK, canonical, is_boolean, is_complex, is_inexact, is_integer
 from ..errors import DtypeError, ShapeError
 from ..operations import Operation
 from ..ops import elementwise as ops
@@ -117,7 +117,7 @@ Meet = Callable[[Any, Any], tuple[Any, Any]]
 def _as_number(x: Any) -> Any:
     """Booleans as NumPy counts with them where it has no operation on them: as int8."""
     x = as_operand(x)
-    return ops.astype(x, "int8") if isinstance(x, Array) and x.dtype.kind == "b" else x
+    return ops.astype(x, "int8") if isinstance(x, Array) and is_boolean(x.dtype) else x
 
 
 def _promote_numbers(x: Any, y: Any) -> tuple[Any, Any]:
@@ -134,7 +134,7 @@ def _promote_difference(x: Any, y: Any) -> tuple[Any, Any]:
 
 
 def _refuse_boolean(name: str, x: Array, instead: str) -> Array:
-    if x.dtype.kind == "b":
+    if is_boolean(x.dtype):
         raise DtypeError(
             f"{name}: {x.aval} holds truth values, which have no sign and no difference: {instead}, or "
             "x.astype('int64') for numbers"
@@ -142,7 +142,7 @@ def _refuse_boolean(name: str, x: Array, instead: str) -> Array:
     return x
 
 
-_NUMBERS: dict[Any, Any] = {dtype: WEAK[dtype] for dtype in ALL if dtype.kind != "b"}
+_NUMBERS: dict[Any, Any] = {dtype: WEAK[dtype] for dtype in ALL if not is_boolean(dtype)}
 _FITS: dict[Any, Any] = {
     promote: WEAK,
     promote_inexact: {dtype: WEAK[dtype] for dtype in INEXACT},
@@ -238,7 +238,7 @@ def power(x: Any, y: Any, /) -> Array:
     >>> fnp.power(fnp.asarray([1.0, 2.0, 3.0]), 2)
     Array([1., 4., 9.], dtype=float32)
     """
-    if type(y) is int and y == 2 and isinstance(x, Array) and x.dtype.kind != "b":
+    if type(y) is int and y == 2 and isinstance(x, Array) and not is_boolean(x.dtype):
         return square(x)
     x, y = _promote_numbers(x, y)
     if type(x) in SCALARS:  # the derivative in the exponent takes the logarithm of the base
@@ -281,7 +281,7 @@ signbit = _unary(ops.signbit, "Is the sign bit set? True for -0.0.")
 def sign(x: Any, /) -> Any:
     """-1, 0 or 1; of a complex number x / |x|, and 0 of 0."""
     x = asarray(x)
-    if x.dtype.kind != "c":
+    if not is_complex(x.dtype):
         return ops.sign(_refuse_boolean("sign", x, "x itself tells"))
     modulus = ops.complex_abs(x)
     return divide(x, ops.where(ops.equal(modulus, 0), 1, modulus))
@@ -295,11 +295,11 @@ def round(x: Any, /, decimals: int = 0) -> Array:
         decimals: how many digits after the point; negative ones count before it.
     """
     x = asarray(x)
-    if decimals >= 0 and x.dtype.kind in "biu":  # NumPy rounds booleans to float16
+    if decimals >= 0 and not is_inexact(x.dtype):  # NumPy rounds booleans to float16
         return x
     if decimals == 0:
         return ops.round(x)
-    if x.dtype.kind in "biu":
+    if not is_inexact(x.dtype):
         return ops.astype(round(ops.astype(x, "float64"), decimals), x.dtype)
     scale = 10.0 ** builtins.abs(decimals)  # a whole number: 10.0**-1 is not a tenth
     return ops.round(x * scale) / scale if decimals > 0 else ops.round(x / scale) * scale
@@ -308,7 +308,7 @@ def round(x: Any, /, decimals: int = 0) -> Array:
 def abs(x: Any, /) -> Array:
     """Absolute value; of a complex number its modulus. The derivative at 0 is 0."""
     x = asarray(x)
-    return ops.complex_abs(x) if x.dtype.kind == "c" else ops.abs(x)
+    return ops.complex_abs(x) if is_complex(x.dtype) else ops.abs(x)
 
 
 # ---- comparisons and logic ---------------------------------------------------------------------
@@ -378,7 +378,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     out = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         condition = asarray(condition)
-        if condition.dtype.kind != "b":
+        if not is_boolean(condition.dtype):
             raise DtypeError(f"select: a condition must be booleans, not {condition.aval}")
         out = where(condition, choice, out)
     return asarray(out)
@@ -391,7 +391,7 @@ def nonzero(x: Any, /) -> tuple[Array, ...]:
     >>> fnp.nonzero(fnp.asarray([0, 3, 0, 4]))
     (Array([1, 3], dtype=int64),)
     """
-    from_mask = x if isinstance(x, Array) and x.dtype.kind == "b" else not_equal(x, 0)
+    from_mask = x if isinstance(x, Array) and is_boolean(x.dtype) else not_equal(x, 0)
     return tuple(of_mask(from_mask))
 
 
@@ -407,7 +407,7 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Array:
     Array([-1. ,  0.5,  1. ], dtype=float32)
     """
     x = as_operand(x)
-    if isinstance(x, Array) and x.dtype.kind in "iu":  # a bound that no element can pass need not fit the dtype
+    if isinstance(x, Array) and is_integer(x.dtype):  # a bound that no element can pass need not fit the dtype
         least, most = np.iinfo(x.dtype).min, np.iinfo(x.dtype).max
         min = None if type(min) is int and min <= least else min
         max = None if type(max) is int and max >= most else max
@@ -421,19 +421,19 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Array:
 def real(x: Any, /) -> Array:
     """The real part; a real array is its own."""
     x = asarray(x)
-    return ops.real(x) if x.dtype.kind == "c" else x
+    return ops.real(x) if is_complex(x.dtype) else x
 
 
 def imag(x: Any, /) -> Array:
     """The imaginary part; zeros for a real array."""
     x = asarray(x)
-    return ops.imag(x) if x.dtype.kind == "c" else zeros(x, x)
+    return ops.imag(x) if is_complex(x.dtype) else zeros(x, x)
 
 
 def conj(x: Any, /) -> Array:
     """The complex conjugate; a real array is its own."""
     x = asarray(x)
-    return ops.conj(x) if x.dtype.kind == "c" else x
+    return ops.conj(x) if is_complex(x.dtype) else x
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Array:

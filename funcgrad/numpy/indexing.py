@@ -7,7 +7,7 @@ from typing import Any
 
 from ..array_protocols import index_text
 from ..core import SCALARS, Array, aval
-from ..dtypes import kind
+from ..dtypes import is_inexact, is_integer, kind
 from ..errors import ArrayIndexError, DtypeError, ImmutableArrayError, ShapeError
 from ..ops import index as ops
 from ..ops.create import asarray
@@ -105,7 +105,7 @@ class Update:
 
     def divide(self, values: Any) -> Array:
         """x with x[key] /= values."""
-        if self._x.dtype.kind not in "fc":
+        if not is_inexact(self._x.dtype):
             raise DtypeError(f"x.at[...].divide: {self._x.aval} cannot hold quotients; use x.astype('float32') first")
         return self.multiply(divide(1, self._values(values)))
 
@@ -176,7 +176,7 @@ def take(x: Any, indices: Any, /, axis: int | None = None) -> Array:
     x = ravel(x) if axis is None else asarray(x)
     found = normalize_axis(0 if axis is None else axis, x.ndim, "take")
     index = asarray(indices, device=None if isinstance(indices, Array) else x.device)
-    if index.dtype.kind not in "iu":
+    if not is_integer(index.dtype):
         raise DtypeError(f"take: indices must be integers, not {index.aval}")
     return x[(slice(None),) * found + (index,)]
 
@@ -194,7 +194,7 @@ def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Array:
     found = normalize_axis(axis, x.ndim, "take_along_axis")
     if index.ndim != x.ndim:
         raise ShapeError(f"take_along_axis: the shapes {x.shape} and {index.shape} have not as many dimensions")
-    if index.dtype.kind not in "iu":
+    if not is_integer(index.dtype):
         raise DtypeError(f"take_along_axis: indices must be integers, not {index.aval}")
     x, index = _broadcast_but(found, x, index)
     return moveaxis(ops.gather(moveaxis(x, found, 0), moveaxis(index, found, 0), *_others(index, found)), 0, found)

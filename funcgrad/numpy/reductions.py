@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core import Array
-from ..dtypes import canonical, inexact
+from ..dtypes import canonical, inexact, is_boolean, is_complex, is_inexact
 from ..errors import ShapeError
 from ..operations import Operation
 from ..ops import reduce as ops
@@ -16,6 +16,7 @@ from ..ops.elementwise import astype, complex_abs, equal, stop_gradient, where
 from ..ops.elementwise import exp as _exp
 from ..ops.elementwise import isfinite as _isfinite
 from ..ops.elementwise import log as _log
+from ..ops.precision import widened
 from ..ops.shape import normalize_axes, normalize_axis
 from .manipulation import pad, ravel
 
@@ -52,7 +53,7 @@ def _reduce(primitive: Operation, x: Array, axis: Axis, keepdims: bool) -> Array
 
 def _whole(x: Array) -> Array:
     """Booleans and small integers are summed as int64, unsigned ones as uint64."""
-    if x.dtype.kind not in "biu" or x.dtype.itemsize == 8:
+    if is_inexact(x.dtype) or x.dtype.itemsize == 8:
         return x
     return astype(x, "uint64" if x.dtype.kind == "u" else "int64")
 
@@ -162,6 +163,7 @@ def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Array:
     return _position(ops.argmin, x, axis, keepdims)
 
 
+@widened
 def mean(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
     """The arithmetic mean, sum(x) / n; of integers too a float.
 
@@ -190,6 +192,7 @@ def _count(x: Array, axis: Axis) -> int:
     return n
 
 
+@widened
 def var(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: float = 0, ddof: float = 0) -> Array:
     """The variance: the mean of |x - mean(x)|^2.
 
@@ -209,7 +212,7 @@ def var(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: flo
     if n < 0:
         raise ShapeError(f"var: {count} elements are fewer than the correction {correction or ddof}")
     middle: Any = mean(x, axis, keepdims=True)
-    if x.dtype.kind == "c":
+    if is_complex(x.dtype):
         return sum(complex_abs(x - middle) ** 2, axis, keepdims=keepdims) / n  # type: ignore[operator]
     # sum((x - mean)^2) is sum((x - c)^2) - count (mean - c)^2 for every c. With a constant that happens to be the mean
     # the derivative is (x - mean) at once, and not that minus its own mean, which is another walk through the array.
@@ -220,11 +223,13 @@ def var(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: flo
     return total / n - (shift if keepdims else shift.reshape(total.shape))
 
 
+@widened
 def std(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: float = 0, ddof: float = 0) -> Array:
     """The standard deviation, sqrt(var)."""
     return var(x, axis, keepdims, correction=correction, ddof=ddof) ** 0.5
 
 
+@widened
 def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) without overflow: max(x) + log(sum(exp(x - max(x)))).
 
@@ -292,7 +297,7 @@ def array_equal(x: Any, y: Any, /) -> bool:
 def allclose(x: Any, y: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Is |x - y| <= atol + rtol |y| everywhere?"""
     x, y = _both(x, y)
-    if x.dtype.kind == "b":
+    if is_boolean(x.dtype):
         return bool(all(equal(x, y)))
     near: Any = (x == y) | (abs(x - y) <= atol + rtol * abs(y))
     if equal_nan:

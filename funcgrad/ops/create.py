@@ -13,7 +13,18 @@ import numpy as np
 from ..config import default_dtype as default_float
 from ..core import SCALARS, Array, WeakNumber, wrap
 from ..device import Device, Raw, backend_device, device_of, move, namespace, namespace_on, target_device
-from ..dtypes import DType, canonical, default_complex, inexact, promote_types, weak
+from ..dtypes import (
+    ALL,
+    BFLOAT16,
+    DType,
+    canonical,
+    default_complex,
+    inexact,
+    is_inexact,
+    is_integer,
+    promote_types,
+    weak,
+)
 from ..errors import DeviceError, DtypeError
 from .elementwise import astype, device_put
 from .shape import stack
@@ -62,7 +73,10 @@ def as_operand(x: Any) -> Any:
 
 
 def promote(x: Any, y: Any) -> tuple[Any, Any]:
-    """Two operands in the dtype where they meet; a Python scalar that fits the other's dtype stays one."""
+    """Two operands in the dtype where they meet; a Python scalar that fits the other's dtype stays one.
+
+    Beside bfloat16 it becomes an array, since to NumPy that is no dtype of which a scalar could be.
+    """
     x, y = as_operand(x), as_operand(y)
     if isinstance(x, WeakNumber):
         x = x.beside(weak(y.dtype, x.kind()) if isinstance(y, Array) else _of_kind(x.kind))
@@ -74,11 +88,16 @@ def promote(x: Any, y: Any) -> tuple[Any, Any]:
                 return x, y
             common = promote_types(x.dtype, y.dtype)
             return astype(x, common), astype(y, common)
-        return astype(x, weak(x.dtype, y)), y
+        return _beside(astype(x, weak(x.dtype, y)), y)
     if isinstance(y, Array):
-        return x, astype(y, weak(y.dtype, x))
+        y, x = _beside(astype(y, weak(y.dtype, x)), x)
+        return x, y
     x = asarray(x)
-    return astype(x, weak(x.dtype, y)), y
+    return _beside(astype(x, weak(x.dtype, y)), y)
+
+
+def _beside(x: Array, scalar: Any) -> tuple[Array, Any]:
+    return (x, asarray(scalar, BFLOAT16, device=x.device)) if x.dtype is BFLOAT16 else (x, scalar)
 
 
 def promote_inexact(x: Any, y: Any) -> tuple[Any, Any]:
@@ -107,7 +126,7 @@ def _of_kind(kind: type) -> DType:
 def to_inexact(x: Any) -> Array:
     """The operand as a floating or complex array."""
     x = x if isinstance(x, Array) else asarray(x)
-    return x if x.dtype.kind in "fc" else astype(x, inexact(x.dtype))
+    return x if is_inexact(x.dtype) else astype(x, inexact(x.dtype))
 
 
 def to_device(x: Array, target: str | Device | Any) -> Array:
@@ -118,11 +137,13 @@ def to_device(x: Array, target: str | Device | Any) -> Array:
 
 def _frozen(x: np.ndarray[Any, Any] | np.generic, copy: bool | None) -> Raw:
     """The array itself if nobody can write to it (or `copy=False` says that nobody will), else a copy."""
-    canonical(x.dtype)
+    dtype = canonical(x.dtype)
     if isinstance(x, np.generic):
         return np.asarray(x)
     if type(x) is not np.ndarray:
         x = np.asarray(x)
+    if dtype is BFLOAT16:
+        x = x.view(dtype)
     if not x.dtype.isnative:
         return x.astype(x.dtype.newbyteorder("="))
     return np.array(x) if copy or (copy is None and writable(x)) else x
@@ -148,7 +169,7 @@ def _of_python(x: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
         data = np.asarray(x)
     except ValueError as error:
         raise DtypeError(f"not an array: {error}") from None
-    if data.dtype.kind not in "biufc":
+    if data.dtype not in ALL:
         raise DtypeError(f"not an array or a number: {x!r:.60} ({type(x).__name__})")
     if dtype is not None:
         _check_range(x, data, canonical(dtype))
@@ -160,7 +181,7 @@ def _of_python(x: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
 
 def _check_range(x: Any, data: np.ndarray[Any, Any], dtype: DType) -> None:
     """A DtypeError for a whole number that the dtype cannot hold; NumPy's casts would let it wrap around."""
-    if data.dtype.kind in "iu" and dtype.kind in "iu" and data.size:
+    if is_integer(data.dtype) and is_integer(dtype) and data.size:
         bounds = np.iinfo(dtype)
         if int(data.min()) < bounds.min or int(data.max()) > bounds.max:
             raise DtypeError(f"{x!r:.60} is out of the range of {dtype}, {bounds.min} to {bounds.max}")

@@ -13,7 +13,7 @@ import numpy
 
 from ..core import SCALARS, Array, Aval
 from ..device import backend_dtype, move
-from ..dtypes import canonical, is_inexact
+from ..dtypes import canonical, is_boolean, is_complex, is_inexact
 from ..kernels import error_function
 from ..rules import elementwise, general, linear
 
@@ -154,29 +154,34 @@ convert = linear(
     "convert(x)",
     impl=lambda xp, x, *, dtype: xp.astype(x, backend_dtype(xp, dtype)),
     infer=lambda x, *, dtype: Aval(x.shape, dtype),
-    transpose=lambda g, x, *, dtype: convert(g if x.dtype.kind == "c" else real_part(g), dtype=x.dtype),
+    transpose=lambda g, x, *, dtype: convert(g if is_complex(x.dtype) else real_part(g), dtype=x.dtype),
+    moves=True,
 )
 cast = general(  # to or from a dtype that has no derivatives
     "cast(x)",
     impl=lambda xp, x, *, dtype: xp.astype(x, backend_dtype(xp, dtype)),
     infer=lambda x, *, dtype: Aval(x.shape, dtype),
+    moves=True,
 )
 copy = linear(  # in memory of its own, in C's order
     "copy(x)",
     impl=lambda xp, x: numpy.array(x, order="C") if xp is numpy else xp.asarray(x, copy=True),
     infer=_same,
     transpose=lambda g, x: g,
+    moves=True,
 )
 stop_gradient = general(
     "stop_gradient(x)",
     impl=lambda xp, x: x,
     infer=_same,
+    moves=True,
 )
 device_put = linear(
     "device_put(x)",
     impl=lambda xp, x, *, source, target: move(x, target),
     infer=lambda x, *, source, target: x,
     transpose=lambda g, x, *, source, target: device_put(g, source=target, target=source),
+    moves=True,
 )
 
 
@@ -190,18 +195,21 @@ real = linear(
     impl=lambda xp, x: xp.real(x),
     infer=lambda x: Aval(x.shape, _part(x)),
     transpose=lambda g, x: convert(g, dtype=x.dtype),
+    moves=True,
 )
 imag = linear(  # <ct, Im t> = Re(-i ct t): JAX's convention pairs complex vectors without conjugation
     "imag(x)",
     impl=lambda xp, x: xp.imag(x),
     infer=lambda x: Aval(x.shape, _part(x)),
     transpose=lambda g, x: convert(g, dtype=x.dtype) * -1j,
+    moves=True,
 )
 conj = linear(
     "conj(x)",
     impl=lambda xp, x: xp.conj(x),
     infer=_same,
     transpose=lambda g, x: conj(g),
+    moves=True,
 )
 complex_abs = general(  # of a complex array: real, so not a multiplication by a complex derivative
     "complex_abs(x)",
@@ -219,7 +227,7 @@ def _conjugate_phase(x: Any, modulus: Any) -> Any:
 
 def real_part(x: Any) -> Any:
     """The real part of an array of any dtype."""
-    return real(x) if x.dtype.kind == "c" else x
+    return real(x) if is_complex(x.dtype) else x
 
 
 def astype(x: Any, dtype: Any) -> Any:
@@ -228,5 +236,6 @@ def astype(x: Any, dtype: Any) -> Any:
     if x.dtype == target:
         return x
     if not (is_inexact(target) and is_inexact(x.dtype)):
-        return cast(x if target.kind in "bc" else real_part(x), dtype=target)  # 1j is true, though its real part is 0
-    return convert(x if target.kind == "c" else real_part(x), dtype=target)
+        # 1j is true, though its real part is 0
+        return cast(x if is_boolean(target) or is_complex(target) else real_part(x), dtype=target)
+    return convert(x if is_complex(target) else real_part(x), dtype=target)

@@ -74,6 +74,7 @@ gather = linear(
     infer=lambda x, *indices: Aval(indices[0].shape + x.shape[len(indices) :], x.dtype),
     transpose=lambda g, x, *indices: scatter_add(zeros(x, g), g, *indices),
     batch=_batch_gather,
+    moves=True,
 )
 
 
@@ -141,6 +142,7 @@ scatter_set = linear(
     infer=_infer_scatter,
     transpose=_transpose_set,
     batch=lambda size, args, dims: _batch_scatter(scatter_set)(size, args, dims),
+    moves=True,
 )
 
 # ---- extremes and products at indices ----------------------------------------------------------

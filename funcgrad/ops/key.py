@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core import Array, Tracer, seen, wrap
 from ..device import namespace
+from ..dtypes import is_boolean, is_integer
 from ..errors import ArrayIndexError, DtypeError, ShapeError
 from ..rules import broadcast_shapes
 from .create import asarray
@@ -103,7 +104,7 @@ def _expand(key: tuple[Any, ...], x: Array) -> tuple[list[Any], int]:
         if entry is Ellipsis:
             place = len(entries)
             entries += fill
-        elif isinstance(entry, Array) and entry.dtype.kind == "b":
+        elif isinstance(entry, Array) and is_boolean(entry.dtype):
             if entry.shape != shape[axis : axis + entry.ndim]:
                 raise ArrayIndexError(
                     f"a mask of shape {entry.shape} cannot index axes of the sizes {shape[axis : axis + entry.ndim]}"
@@ -120,7 +121,7 @@ def _axes(entry: Any) -> int:
     """How many axes an entry indexes: a mask as many as it has dimensions."""
     if entry is None or entry is Ellipsis:
         return 0
-    return int(entry.ndim) if isinstance(entry, Array) and entry.dtype.kind == "b" else 1
+    return int(entry.ndim) if isinstance(entry, Array) and is_boolean(entry.dtype) else 1
 
 
 def _entry(entry: Any, x: Array) -> Any:
@@ -137,11 +138,11 @@ def _entry(entry: Any, x: Array) -> Any:
         raise ArrayIndexError(
             f"{entry!r:.60} is no index: use ints, slices, None, ..., and arrays or lists of integers or booleans"
         ) from None
-    if array.dtype.kind == "b":
+    if is_boolean(array.dtype):
         if array.ndim:
             return array
         raise ArrayIndexError("a single True or False is no index: use a mask of the array's shape, or x[None]")
-    if array.dtype.kind not in "iu":
+    if not is_integer(array.dtype):
         if array.size or isinstance(entry, Array):
             raise ArrayIndexError(f"an index must hold integers or booleans, not {array.aval}")
         array = cast(array, dtype=np.dtype(np.int64))  # an empty list is an array of floats

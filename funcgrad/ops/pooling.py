@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Aval
+from ..dtypes import is_floating, is_integer
 from ..errors import DtypeError, ShapeError
 from ..kernels import windows as kernels
 from ..rules import batch_to_front, general, linear
@@ -26,7 +27,7 @@ def _pooled(name: str, x: Aval, *, window: Sizes, **params: Any) -> tuple[int, .
 
 
 def _infer_argmax(x: Aval, **params: Any) -> Aval:
-    if x.dtype.kind not in "iuf":
+    if not (is_integer(x.dtype) or is_floating(x.dtype)):
         raise DtypeError(f"window_argmax: only real numbers have a maximum, not {x}")
     shape = _pooled("window_argmax", x, **params)
     try:

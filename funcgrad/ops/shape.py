@@ -52,6 +52,7 @@ reshape = linear(
     infer=_infer_reshape,
     transpose=lambda g, x, *, shape: reshape(g, shape=x.shape),
     batch=lambda size, xs, dims, *, shape: (reshape(move_axis(xs[0], dims[0], 0), shape=(size, *shape)), 0),
+    moves=True,
 )
 
 
@@ -71,6 +72,7 @@ permute_dims = linear(
     infer=lambda x, *, axes: Aval(tuple(x.shape[i] for i in axes), x.dtype),
     transpose=lambda g, x, *, axes: permute_dims(g, axes=inverse(axes)),
     batch=_batch_permute,
+    moves=True,
 )
 
 
@@ -93,6 +95,7 @@ broadcast_to = linear(
     infer=_infer_broadcast,
     transpose=lambda g, x, *, shape: unbroadcast(g, x.shape),
     batch=_batch_broadcast,
+    moves=True,
 )
 
 
@@ -120,6 +123,7 @@ concat = linear(
     infer=_infer_concat,
     transpose=_transpose_concat,
     batch=lambda size, xs, dims, *, axis: (concat(*batch_to_front(xs, dims, size), axis=axis + 1), 0),
+    moves=True,
 )
 
 # ---- basic indexing: a tuple of ints, slices and None, without Ellipsis ------------------------
@@ -165,6 +169,7 @@ slice_ = linear(
     infer=lambda x, *, key: Aval(sliced_shape(x.shape, key), x.dtype),
     transpose=lambda g, x, *, key: unslice(g, key=key, shape=x.shape),
     batch=lambda size, xs, dims, *, key: _batched(slice_, xs[0], dims[0], key),
+    moves=True,
 )
 unslice = linear(  # zeros of that shape with g in the places of the index
     "unslice(g)",
@@ -172,6 +177,7 @@ unslice = linear(  # zeros of that shape with g in the places of the index
     infer=lambda g, *, key, shape: Aval(shape, g.dtype),
     transpose=lambda g, x, *, key, shape: slice_(g, key=key),
     batch=lambda size, xs, dims, *, key, shape: _batched(unslice, xs[0], dims[0], key, shape=(size, *shape)),
+    moves=True,
 )
 
 
@@ -197,6 +203,7 @@ set_slice = linear(
         set_slice(*batch_to_front(xs, dims, size), key=(slice(None), *key)),
         0,
     ),
+    moves=True,
 )
 
 
@@ -210,6 +217,7 @@ pad = linear(  # with zeros; (before, after) for each axis, none negative
     infer=lambda x, *, widths: Aval(_padded(x.shape, widths), x.dtype),
     transpose=lambda g, x, *, widths: slice_(g, key=_inside(x.shape, widths)),
     batch=lambda size, xs, dims, *, widths: (pad(move_axis(xs[0], dims[0], 0), widths=((0, 0), *widths)), 0),
+    moves=True,
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from .. import tree
 from ..core import Array
+from ..dtypes import is_complex
 from ..numpy import asarray, full_like, imag, real, sqrt, square, where, zeros_like
 from .hyperparams import Number, Tunable, beside, real_dtype, require
 from .scaling import dtype_or_none
@@ -41,7 +42,7 @@ def running_means(
 
 def squared_magnitude(x: Array) -> Array:
     """|x|^2, real also where x is complex."""
-    return square(real(x)) + square(imag(x)) if x.dtype.kind == "c" else square(x)
+    return square(real(x)) + square(imag(x)) if is_complex(x.dtype) else square(x)
 
 
 class ScaleByAdamState(NamedTuple):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from .. import tree
 from ..core import Array
+from ..dtypes import is_complex
 from ..errors import DtypeError, ShapeError
 from ..numpy import asarray, maximum, minimum, sqrt, sum
 from .adaptive import squared_magnitude
@@ -45,7 +46,7 @@ class clip(Tunable):  # noqa: N801  # transformations have optax's names
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         (bound,) = self.current(state)
         (gs,), structure = aligned(self, {"updates": updates})
-        if any(g.dtype.kind == "c" for g in gs):
+        if any(is_complex(g.dtype) for g in gs):
             raise DtypeError("clip: complex updates have no order: use clip_by_global_norm")
         rows = zip(gs, beside(gs, bound, -bound), strict=True)
         out = [minimum(maximum(g, low), high) for g, (high, low) in rows]
@@ -172,7 +173,7 @@ def _squared_norm(leaves: Sequence[Array]) -> Array:
     for x in leaves:
         x = x.astype("float32") if x.dtype.itemsize == 2 else x
         # A real vector's product with itself is one pass of BLAS, and needs no array of squares
-        part = sum(squared_magnitude(x)) if x.dtype.kind == "c" else x.ravel() @ x.ravel()
+        part = sum(squared_magnitude(x)) if is_complex(x.dtype) else x.ravel() @ x.ravel()
         total = part if total is None else total + part
     return asarray(0.0) if total is None else total
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..config import default_dtype
 from ..core import SCALARS, Array, Aval, Tracer
-from ..dtypes import DType
+from ..dtypes import DType, is_complex
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy import asarray
 from ..ops.create import to_inexact
@@ -220,7 +220,7 @@ def beside(leaves: Sequence[Array], *scalars: Array) -> list[list[Array]]:
 
 def real_dtype(dtype: DType) -> DType:
     """The dtype of a complex dtype's parts; a real dtype itself."""
-    return np.finfo(dtype).dtype if dtype.kind == "c" else dtype
+    return np.finfo(dtype).dtype if is_complex(dtype) else dtype
 
 
 def require(condition: Any, transformation: GradientTransformation, field: str, what: str) -> None:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from .. import tree
 from ..core import Array
+from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy import asarray, zeros_like
 from ..ops.elementwise import astype
@@ -250,7 +251,7 @@ def floating_leaves(caller: Any, name: str, value: Any) -> tuple[list[Array], tr
     """
     leaves, structure = tree.flatten(value)
     for x in leaves:
-        if not isinstance(x, Array) or x.dtype.kind not in "fc":
+        if not isinstance(x, Array) or not is_inexact(x.dtype):
             return [_floating(caller, f"{name}{path}", x) for path, x in tree.flatten_with_path(value)[0]], structure
     return leaves, structure
 
@@ -260,7 +261,7 @@ def _floating(caller: Any, place: str, x: Any) -> Array:
         found = asarray(x)
     except DtypeError as error:
         raise DtypeError(f"{_name(caller)}: {place} is no array: {error.message}") from None
-    if found.dtype.kind not in "fc":
+    if not is_inexact(found.dtype):
         raise DtypeError(
             f"{_name(caller)}: {place} is {found.aval}, which no gradient can change: give floats "
             "(x.astype('float32')), or keep what is not trained out of the tree (None holds its place)"

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..config import default_dtype
 from ..core import SCALARS, Array, seen
-from ..dtypes import DType, canonical
+from ..dtypes import DType, canonical, is_complex, is_floating
 from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy import elementwise as fnp
 from ..numpy.creation import asarray, parse_shape
@@ -97,7 +97,7 @@ def normal(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     Array([-0.50859684,  1.312183  ,  0.4567358 ], dtype=float32)
     """
     sizes = parse_shape(shape)
-    if dtype is not None and canonical(dtype).kind == "c":
+    if dtype is not None and is_complex(canonical(dtype)):
         found = canonical(dtype)
         part = _SINGLE if found.itemsize == 8 else _DOUBLE
         parts = sample("normal", ops.normal, key, (*sizes, 2), dtype=part) * math.sqrt(0.5)
@@ -227,7 +227,7 @@ def cauchy(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
 def float_dtype(name: str, dtype: Any) -> DType:
     """The dtype of real samples."""
     found = default_dtype() if dtype is None else canonical(dtype)
-    if found.kind != "f" or found.itemsize > 8:
+    if not is_floating(found) or found.itemsize > 8:
         raise DtypeError(f"{name}: dtype must be float16, float32 or float64, not {found}")
     return found
 
@@ -249,7 +249,7 @@ def parameter(name: str, x: Any, shape: tuple[int, ...], dtype: DType) -> Any:
     if type(x) in SCALARS and type(x) is not complex:
         return x
     found = asarray(x)
-    if found.dtype.kind == "c":
+    if is_complex(found.dtype):
         raise DtypeError(f"{name}: a parameter must be real, not {found.aval}")
     check_broadcast(name, found.shape, shape)
     return astype(found, dtype)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..config import default_dtype
 from ..core import SCALARS, Array
-from ..dtypes import DType, canonical
+from ..dtypes import DType, canonical, finfo, is_floating, is_integer
 from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy import elementwise as fnp
 from ..numpy.creation import asarray, parse_shape
@@ -61,7 +61,7 @@ def bernoulli(key: Key, p: Any = 0.5, shape: Shape | None = None) -> Array:
         return sample("bernoulli", ops.below, key, sizes, width=width, threshold=threshold)
     found = asarray(p)
     sizes = found.shape if shape is None else parse_shape(shape)
-    dtype = np.promote_types(found.dtype, np.float32) if found.dtype.kind == "f" else np.dtype(np.float32)
+    dtype = np.promote_types(found.dtype, np.float32) if is_floating(found.dtype) else np.dtype(np.float32)
     u = sample("bernoulli", ops.uniform, key, sizes, dtype=dtype)
     return fnp.less(u, parameter("bernoulli", found, sizes, dtype))
 
@@ -119,7 +119,7 @@ def randint(key: Key, shape: Shape, minval: Any, maxval: Any, dtype: Any = None)
     Array([3, 5, 6, 3, 5], dtype=int64)
     """
     found, sizes = canonical(_INT64 if dtype is None else dtype), parse_shape(shape)
-    if found.kind not in "iu":
+    if not is_integer(found):
         raise DtypeError(f"randint: dtype must be an integer, not {found}")
     low, high = (_bound(v, found, sizes, i) for i, v in enumerate((minval, maxval)))
     check_below("randint", low, high)
@@ -151,7 +151,7 @@ def _bound(x: Any, dtype: DType, shape: tuple[int, ...], exclusive: int) -> Any:
             raise OptionError(f"randint: {dtype} does not hold the bound {found}; choose another dtype")
         return found
     array = asarray(x)
-    if array.dtype.kind not in "iu":
+    if not is_integer(array.dtype):
         raise DtypeError(f"randint: a bound must be an integer, not {array.aval}")
     check_broadcast("randint", array.shape, shape)
     return array
@@ -245,11 +245,11 @@ def choice(key: Key, a: Any, shape: Shape = (), replace: bool = True, p: Any = N
 
 def _weighted(key: Key, p: Any, n: int, shape: tuple[int, ...], replace: bool) -> Array:
     found = asarray(p)
-    if found.shape != (n,) or found.dtype.kind != "f":
+    if found.shape != (n,) or not is_floating(found.dtype):
         raise ShapeError(f"choice: p must be floats of shape ({n},), one for each element, not {found.aval}")
     if (values := known(found)) is not None:
         total = float(np.sum(values, dtype=_DOUBLE))
-        if not abs(total - 1) <= np.sqrt(np.finfo(values.dtype).eps):
+        if not abs(total - 1) <= np.sqrt(finfo(values.dtype).eps):
             raise OptionError(f"choice: probabilities must sum to 1, and p sums to {total:.6g}; use p / p.sum()")
     return ops.choice(one_key_array("choice", key), found, shape=shape, replace=bool(replace))
 
@@ -277,7 +277,7 @@ def categorical(key: Key, logits: Any, axis: int = -1, shape: Shape | None = Non
     Array([0, 0, 0, 0, 0], dtype=int64)
     """
     scores = asarray(logits)
-    if scores.dtype.kind != "f":
+    if not is_floating(scores.dtype):
         raise DtypeError(f"categorical: logits must be floats, not {scores.aval}")
     along = normalize_axis(axis, scores.ndim, "categorical")
     batch = scores.shape[:along] + scores.shape[along + 1 :]

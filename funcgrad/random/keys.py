@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import tree
 from ..core import Array, Tracer, current_trace, seen
+from ..dtypes import is_integer
 from ..errors import DtypeError, ShapeError
 from ..kernels import philox
 from ..numpy.creation import asarray, parse_shape
@@ -255,7 +256,7 @@ def fold_in(key: Key, data: Any) -> Key:
             return _of_words(philox.fold_in(words, number))
         data = Array(np.asarray(number % 2**64, np.uint64))
     numbers = asarray(data)
-    if numbers.dtype.kind not in "iu":
+    if not is_integer(numbers.dtype):
         raise DtypeError(f"fold_in: data must be integers, not {numbers.aval}")
     keys = _array_of(words)
     return _of_data(ops.fold_in(keys.broadcast_to((*numbers.shape, 2)) if numbers.shape else keys, numbers))

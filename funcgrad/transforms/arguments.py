@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import tree
 from ..core import Array, Aval
-from ..dtypes import is_inexact
+from ..dtypes import is_complex, is_floating, is_inexact
 from ..errors import DtypeError, FuncgradError, NonScalarError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray
 
@@ -160,7 +160,7 @@ def _direction(t: Any, like: Aval, transform: str, value: str, direction: str) -
         )
     if t.shape != like.shape:
         raise ShapeError(f"{transform}: the {direction} of the {value} {like} must have its shape, not {t.shape}")
-    if t.dtype.kind == "c" and like.dtype.kind == "f":
+    if is_complex(t.dtype) and is_floating(like.dtype):
         raise DtypeError(f"{transform}: the {direction} of the {value} {like} must be real, not {t.dtype}")
     return t if t.dtype == like.dtype else t.astype(like.dtype)
 
@@ -202,14 +202,14 @@ def placed(values: Sequence[Any], places: Sequence[int], others: Sequence[Any]) 
 def refuse_reals(arrays: Sequence[Array], transform: str, what: str) -> None:
     """An error for what holomorphic=True has no derivative of."""
     for x in arrays:
-        if x.dtype.kind != "c":
+        if not is_complex(x.dtype):
             raise DtypeError(f"{transform} with holomorphic=True: {what} is {x.aval}, and must be complex")
 
 
 def refuse_complex(arrays: Sequence[Array], transform: str, what: str) -> None:
     """An error for what one derivative an element does not tell all of: a real and an imaginary part have two."""
     for x in arrays:
-        if x.dtype.kind == "c":
+        if is_complex(x.dtype):
             raise DtypeError(
                 f"{transform}: {what} is {x.aval}: say holomorphic=True if the function is, or take real and imaginary "
                 "parts apart; jacfwd takes complex functions of real arguments, jacrev real functions of complex ones"
@@ -236,8 +236,8 @@ def scalar_output(out: Any, holomorphic: bool = False) -> Any:
         )
     if holomorphic:
         refuse_reals([value], "grad", "the value")
-    elif value.dtype.kind != "f":
-        advice = ": take its real part, or say holomorphic=True" if value.dtype.kind == "c" else ""
+    elif not is_floating(value.dtype):
+        advice = ": take its real part, or say holomorphic=True" if is_complex(value.dtype) else ""
         if type(out) in (bool, int):
             advice = f": return {float(out)} on this path, not {out}"
         raise DtypeError(f"grad needs a real floating value; this function returns {value.aval}{advice}")

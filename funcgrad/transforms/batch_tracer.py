@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Array, Aval, Tracer, is_running, use_trace
+from ..dtypes import is_inexact
 from .closure import ValueAsked, noticed, resolve
 from .paths import Ids
 
@@ -72,7 +73,7 @@ class BatchTracer(Tracer):
         return "[" + " ".join(format(_seen(rows, self.dim, i), spec) for i in range(rows.shape[self.dim])) + "]"
 
     def __hash__(self) -> int:  # type: ignore[override]
-        example = "int(i)" if self.dtype.kind in "biu" else "float(x)"
+        example = "int(i)" if not is_inexact(self.dtype) else "float(x)"
         raise TypeError(
             f"unhashable: a batch's {self.aval} is no key of a dict or a set: write {example}, at which examples with "
             "different numbers part"

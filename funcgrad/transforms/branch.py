@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Aval, Call, bind_call, current_trace
+from ..dtypes import is_boolean
 from ..graph.ir import Graph, evaluate
 from ..graph.loops import BranchCall
 from ..numpy.elementwise import where
@@ -80,7 +81,7 @@ class Branch(BranchCall):
         index = given[0]
         columns: list[Any] = []
         for k, case in enumerate(self.cases):
-            mine = (index if k else ~index) if index.dtype.kind == "b" else index == k
+            mine = (index if k else ~index) if is_boolean(index.dtype) else index == k
             run = batched(case, rows, every, size, beside(args))
             call = Branch(chosen_rows(run, rows, size, beside(args)), any_true(mine).aval)
             found = bind_call(current_trace(), call, [any_true(mine), mine, *given[1:]])

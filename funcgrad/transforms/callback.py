@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import tree
 from ..core import Array, Aval, Call, Params, Primitive, Trace, bind, bind_call, current_trace
+from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros
 from ..numpy.manipulation import stack
@@ -159,7 +160,7 @@ class Callback(Call):
         return bind_call(current_trace(), self, primals), lambda cts: [None] * len(primals)
 
     def _refuse(self) -> None:
-        if self.name != "callback" and any(a.dtype.kind in "fc" for a in self.avals):
+        if self.name != "callback" and any(is_inexact(a.dtype) for a in self.avals):
             raise DtypeError(
                 f"{self.name} has no derivative: state one with custom_jvp or custom_vjp around it, or stop_gradient "
                 "its arguments"

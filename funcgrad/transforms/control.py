@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import tree
 from ..core import Array, Aval, Tracer
-from ..dtypes import kind, weak
+from ..dtypes import is_boolean, is_inexact, is_integer, kind, weak
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import arange, asarray
 from ..numpy.elementwise import clip
@@ -57,11 +57,11 @@ def cond(
     operands = _operands(operands, operand, "cond")
     pred = _scalar(pred, "cond: the predicate")
     if is_branch(pred):
-        truth = pred if pred.dtype.kind == "b" else pred != 0
+        truth = pred if is_boolean(pred.dtype) else pred != 0
         with suppress(Exception):  # whatever it is: the branch that is taken raises it again
             return staged_branch(truth, [partial(false_fun, *operands), partial(true_fun, *operands)])
     if deciding_batch(pred):
-        truth = pred if pred.dtype.kind == "b" else pred != 0
+        truth = pred if is_boolean(pred.dtype) else pred != 0
         return choose(truth, [partial(false_fun, *operands), partial(true_fun, *operands)])
     return true_fun(*operands) if pred else false_fun(*operands)
 
@@ -86,7 +86,7 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any, o
     for branch in branches:
         refuse_value(branch, "switch", ": select_n(index, *values) chooses between values")
     index = _scalar(index, "switch: the index")
-    if index.dtype.kind not in "iu":
+    if not is_integer(index.dtype):
         raise DtypeError(f"switch: the index must be an integer, not {index.aval}")
     if is_branch(index):
         with suppress(Exception):
@@ -153,7 +153,7 @@ def fori_loop(
     refuse_value(body_fun, "fori_loop")
     lower, upper = _scalar(lower, "fori_loop: lower"), _scalar(upper, "fori_loop: upper")
     for bound in (lower, upper):
-        if bound.dtype.kind not in "iu":
+        if not is_integer(bound.dtype):
             raise DtypeError(f"fori_loop: the bounds must be integers, not {bound.aval}")
     dynamic = isinstance(lower, Tracer) or isinstance(upper, Tracer)
     if deciding_batch(lower) or deciding_batch(upper) or (dynamic and staging() and is_rolled()):
@@ -244,13 +244,13 @@ class Carry:
         out = []
         for i, (x, (shape, dtype)) in enumerate(zip(leaves, self.forms, strict=True)):
             if not isinstance(x, Array):
-                exact = (type(x) in (bool, int) and dtype.kind in "iufc") or (type(x) is float and dtype.kind in "fc")
+                exact = (type(x) in (bool, int) and not is_boolean(dtype)) or (type(x) is float and is_inexact(dtype))
                 x = asarray(x, dtype if exact else None)
             if x.shape != shape or x.dtype != dtype:
                 path = tree.flatten_with_path(self.init)[0][i][0]
                 first, last = (f"{name} at {path}" if path else name for name in self.names)
                 error = ShapeError if x.shape != shape else DtypeError
-                advice = "; start from a float (0.0, not 0)" if dtype.kind in "iu" and x.dtype.kind in "fc" else ""
+                advice = "; start from a float (0.0, not 0)" if is_integer(dtype) and is_inexact(x.dtype) else ""
                 raise error(
                     f"{self.name}: every step must keep shapes and dtypes, and {first} is {Aval(shape, dtype)}, "
                     f"{last} {x.aval}{advice}{self.takes}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import tree
 from ..core import Array, Aval, Call, Tracer, aval, bind_call, current_trace
-from ..dtypes import DType, is_inexact, promote_types, weak
+from ..dtypes import DType, is_complex, is_floating, is_inexact, promote_types, weak
 from ..errors import DtypeError, LeakedTracerError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros_like
 from ..ops.elementwise import stop_gradient as constant
@@ -136,7 +136,7 @@ def _in_one_precision(leaves: Sequence[Any]) -> list[Any]:
     if not given:
         return list(leaves)
     widest = functools.reduce(promote_types, given)
-    real = widest if widest.kind == "f" else asarray(0, widest).real.dtype
+    real = widest if is_floating(widest) else asarray(0, widest).real.dtype
     return [asarray(x, weak(real, x)) if type(x) in (float, complex) else x for x in leaves]
 
 
@@ -227,7 +227,7 @@ def same_form(found: Sequence[Any], like: Sequence[Any], what: str, rule: str) -
         form = aval(p)
         if t.shape != p.shape:
             raise ShapeError(f"{rule}: {what} {i} must have the shape of what it belongs to, {form}, not {t.aval}")
-        if t.dtype.kind not in "fc" or (t.dtype.kind == "c" and p.dtype.kind == "f"):
+        if not is_inexact(t.dtype) or (is_complex(t.dtype) and is_floating(p.dtype)):
             raise DtypeError(f"{rule}: {what} {i} must have a dtype like that of {form}, not {t.dtype}")
         out.append(t if t.dtype == p.dtype else t.astype(p.dtype))
     return out

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import tree
 from ..core import current_trace
-from ..dtypes import is_inexact
+from ..dtypes import finfo, is_complex, is_inexact
 from ..errors import ConvergenceError, DtypeError, OptionError
 from ..numpy.creation import asarray, zeros
 from ..numpy.elementwise import imag, real
@@ -352,7 +352,7 @@ def distance(x: Leaves, y: Leaves) -> Any:
 
 def joined(leaves: Leaves) -> Any:
     """All real and imaginary parts as one row: a derivative is linear over the reals, if not the complex numbers."""
-    parts = [part for x in leaves for part in ((real(x), imag(x)) if x.dtype.kind == "c" else (x,))]
+    parts = [part for x in leaves for part in ((real(x), imag(x)) if is_complex(x.dtype) else (x,))]
     return concat([part.reshape((1, -1)) for part in parts], axis=1)
 
 
@@ -361,7 +361,7 @@ def parted(vector: Any, pattern: Leaves) -> Leaves:
     found, at = [], 0
     for x in pattern:
         parts = []
-        for _ in range(2 if x.dtype.kind == "c" else 1):
+        for _ in range(2 if is_complex(x.dtype) else 1):
             parts.append(vector[0, at : at + x.size].reshape(x.shape))
             at += x.size
         found.append((parts[0] if len(parts) == 1 else parts[0] + 1j * parts[1]).astype(x.dtype))
@@ -380,4 +380,4 @@ def norm(vector: Any) -> Any:
 
 def precision(leaves: Leaves) -> float:
     """The relative spacing of numbers in the least precise of the arrays."""
-    return max(float(np.finfo(x.dtype).eps) for x in leaves)
+    return max(float(finfo(x.dtype).eps) for x in leaves)

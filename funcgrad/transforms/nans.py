@@ -14,6 +14,7 @@ import numpy as np
 
 from ..config import debug_infs, debug_nans
 from ..core import Array, Call, Params, Primitive, Trace, Tracer, bind, bind_call, current_trace, set_trace
+from ..dtypes import is_complex, is_inexact
 from ..errors import NanError
 from ..placement import device_get
 
@@ -76,7 +77,7 @@ def _lowest(x: Any) -> Any:
 def _values(x: Any) -> Any:
     """The plain values below any tracers, if they are floats; whole batches: to be looked at must part nobody."""
     x = _lowest(x)
-    if not isinstance(x, Array) or x.dtype.kind not in "fc":
+    if not isinstance(x, Array) or not is_inexact(x.dtype):
         return None
     return device_get(x)
 
@@ -87,7 +88,7 @@ def _described(x: Any) -> str:
     if values is None:
         return repr(_lowest(x).aval) if isinstance(x, Array) else repr(x)
     finite = values[np.isfinite(values)]
-    size = np.abs(finite) if values.dtype.kind == "c" else finite
+    size = np.abs(finite) if is_complex(values.dtype) else finite
     span = f" from {size.min():.6g} to {size.max():.6g}" if finite.size else ""
     counts = f", {int(np.isnan(values).sum())} NaN, {int(np.isinf(values).sum())} infinite"
     return f"{values.dtype.name}[{','.join(map(str, values.shape))}]{span}{counts}"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core import SCALARS, Array, Aval, Call, WeakNumber, is_running
-from ..dtypes import DType
+from ..dtypes import DType, is_integer
 from ..errors import LeakedTracerError
 from ..graph.ir import Var
 from ..ops.create import asarray
@@ -72,7 +72,7 @@ class StagedNumber(WeakNumber):
 
     def beside(self, dtype: DType) -> Any:
         self.check()
-        if self.kind is int and dtype.kind in "iu":
+        if self.kind is int and is_integer(dtype):
             bounds = np.iinfo(dtype)
             if not bounds.min <= self.inner <= bounds.max:  # an error of the operation's, but for comparisons
                 return self.concrete()

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Array, Tracer, backend_array, wrap
+from ..dtypes import is_inexact
 from ..errors import PathError
 from ..numpy.creation import asarray
 from ..numpy.indexing import take
@@ -272,7 +273,7 @@ def same(x: Any, y: Any) -> bool:
     if not isinstance(x, Array) or not isinstance(y, Array):
         return type(x) is type(y) and np.array_equal(x, y)
     a, b = device_get([wrap(backend_array(z)) for z in (x, y)])
-    return _dims(x) == _dims(y) and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    return _dims(x) == _dims(y) and np.array_equal(a, b, equal_nan=is_inexact(a.dtype))
 
 
 def _dims(x: Any) -> list[int]:

@@ -16,7 +16,7 @@ from typing import Any
 from .. import numpy as fnp
 from .. import tree
 from ..core import Array
-from ..dtypes import kind
+from ..dtypes import is_boolean, is_integer, kind
 from ..errors import AxisError, DtypeError, ShapeError, TreeError
 from ..functional.windows import Padding, pairs, per_axis, window_counts
 from ..numpy.creation import asarray
@@ -148,7 +148,7 @@ def _operands(operands: Any, init_values: Any, name: str) -> tuple[list[Array], 
         if x0.shape:
             raise ShapeError(f"{name}: an initial value must have no dimensions, not {x0.aval}")
         if kind(x0.dtype) > kind(x.dtype):
-            advice = "; the least integer is funcgrad.numpy.iinfo(x.dtype).min" if x.dtype.kind in "iu" else ""
+            advice = "; the least integer is funcgrad.numpy.iinfo(x.dtype).min" if is_integer(x.dtype) else ""
             raise DtypeError(f"{name}: the initial value {x0.aval} does not fit the operand {x.aval}{advice}")
         starts.append(asarray(x0.astype(x.dtype), device=x.device))
     return arrays, starts, structure
@@ -196,7 +196,7 @@ def _joined(rows: list[Any], init: list[Any], structure: Any, computation: Compu
                 raise ShapeError(f"{name}: the function must return single elements, not arrays of {out.shape[1:]}")
         return [out.reshape(x.shape).astype(x.dtype) for out, x in zip(outs, xs, strict=True)]
 
-    if len(rows) == 1 and rows[0].dtype.kind != "b":
+    if len(rows) == 1 and not is_boolean(rows[0].dtype):
         for names, reduction in _REDUCTIONS:
             if any(computation is f for f in names):
                 return [computation(init[0], reduction(rows[0]))]

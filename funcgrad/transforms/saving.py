@@ -27,6 +27,7 @@ _named = linear(
     impl=lambda xp, x, *, name: x,
     infer=lambda x, *, name: x,
     transpose=lambda g, x, *, name: g,
+    moves=True,
 )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from .. import tree
 from ..core import Array
+from ..dtypes import is_integer
 from ..errors import AxisError, DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros
 from ..numpy.indexing import take
@@ -247,7 +248,7 @@ def _steps(xs: Any, arrays: list[Array], length: int | None) -> int:
         raise ShapeError("scan: give xs, or the number of steps by length")
     if length is not None:
         steps = asarray(length)
-        if steps.shape or steps.dtype.kind not in "iu" or int(steps) < 0:
+        if steps.shape or not is_integer(steps.dtype) or int(steps) < 0:
             raise OptionError(f"scan: length must be an int of at least 0, not {length!r}")
     if sizes and length is not None and int(length) not in sizes:
         raise ShapeError(f"scan: length is {length}, but the arrays of xs have {sizes.pop()} rows")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import SCALARS, Array
-from ..dtypes import weak
+from ..dtypes import is_boolean, is_integer, weak
 from ..errors import DtypeError, ShapeError
 from ..numpy.creation import asarray
 from ..numpy.elementwise import where
@@ -28,7 +28,7 @@ def select(pred: Any, on_true: Any, on_false: Any) -> Array:
 
     Source: jax.lax.select.
     """
-    return _choose(pred, [on_false, on_true], "select", "b")
+    return _choose(pred, [on_false, on_true], "select", True)
 
 
 def select_n(which: Any, *cases: Any) -> Array:
@@ -49,10 +49,10 @@ def select_n(which: Any, *cases: Any) -> Array:
 
     Source: jax.lax.select_n.
     """
-    return _choose(which, list(cases), "select_n", "b" if len(cases) == 2 else "")
+    return _choose(which, list(cases), "select_n", len(cases) == 2)
 
 
-def _choose(which: Any, given: list[Any], name: str, booleans: str) -> Array:
+def _choose(which: Any, given: list[Any], name: str, booleans: bool) -> Array:
     if not given:
         raise ShapeError(f"{name}: there are no cases to choose from")
     like = next((x.dtype for x in given if hasattr(x, "dtype")), None)
@@ -65,10 +65,11 @@ def _choose(which: Any, given: list[Any], name: str, booleans: str) -> Array:
     which = asarray(which)
     if which.shape not in ((), cases[0].shape):
         raise ShapeError(f"{name}: {which.aval} must have no dimensions or the shape of the cases, {listed}")
-    if which.dtype.kind not in ("b" if name == "select" else "iu" + booleans):
+    whole, truth = is_integer(which.dtype), is_boolean(which.dtype)
+    if not (truth if name == "select" else whole or (truth and booleans)):
         wanted = "booleans" if name == "select" else f"the numbers 0 to {len(cases) - 1} of the cases"
         raise DtypeError(f"{name}: the choice must be {wanted}, not {which.aval}")
-    if which.dtype.kind == "b":
+    if is_boolean(which.dtype):
         return where(which, cases[1], cases[0])
     return _between(which, cases, 0)
 

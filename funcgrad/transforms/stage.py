@@ -23,6 +23,7 @@ import numpy as np
 from ..codegen.numpy_program import number
 from ..core import Array, Aval, Call, Params, Primitive, Trace, Tracer, is_running, use_trace
 from ..device import bytes_of
+from ..dtypes import is_boolean, is_floating, is_integer
 from ..errors import TracedConversionError
 from ..graph.ir import Atom, Eqn, Literal, Var, type_of
 from ..numpy.elementwise import copysign
@@ -78,7 +79,7 @@ class StageTracer(Tracer):
         x: Any = self
         first = x[(slice(None),) * dim + (slice(0, 1),)]
         same = (x == first).all()
-        if self.dtype.kind == "f":  # 0.0 == -0.0, and Python may tell them apart
+        if is_floating(self.dtype):  # 0.0 == -0.0, and Python may tell them apart
             same = same & (copysign(1.0, x) == copysign(1.0, first)).all()
         if not same:
             self.trace.abandon("examples of a batch part there")
@@ -274,7 +275,7 @@ class StageTrace(Trace):
             self.abandon(f"Python reads all {x.inner.size} values of {x.aval}, more than {LARGEST_ANSWER}", here())
             return
         one = x.inner.size == 1
-        kind = "bool" if one and x.dtype.kind == "b" else "int" if one and x.dtype.kind in "iu" else "bytes"
+        kind = "bool" if one and is_boolean(x.dtype) else "int" if one and is_integer(x.dtype) else "bytes"
         self.note(x.variable, kind, answer_key(plain(x.inner), kind))
 
     def ask_number(self, x: StagedNumber) -> None:

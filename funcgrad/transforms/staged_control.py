@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import tree
 from ..core import Aval, bind_call, current_trace
+from ..dtypes import is_boolean, is_inexact, is_integer
 from ..graph.ir import Atom, Graph, Literal, Number, Type, Var, type_of
 from ..numpy.creation import asarray
 from .body import Unrollable, staged_body
@@ -70,7 +71,7 @@ def staged_while(cond: Callable[[Any], Any], body: Callable[[Any], Any], carry: 
         flag = asarray(cond(tree.unflatten(carry.structure, leaves)))
         if flag.shape:
             raise Unrollable("its condition has dimensions")
-        return [flag if flag.dtype.kind == "b" else flag != 0]
+        return [flag if is_boolean(flag.dtype) else flag != 0]
 
     def step(leaves: Sequence[Any]) -> list[Any]:
         return tree.leaves(carry.next(body(tree.unflatten(carry.structure, leaves))))
@@ -132,7 +133,7 @@ def alike(atoms: Sequence[Atom]) -> list[Atom]:
     found: list[Atom] = []
     for a in atoms:
         if isinstance(a.type, Number):
-            exact = arrays[0].dtype.kind in ("iufc" if a.type.kind in (bool, int) else "fc")
+            exact = is_inexact(arrays[0].dtype) or (a.type.kind in (bool, int) and is_integer(arrays[0].dtype))
             if isinstance(a, Var) or arrays[0].shape or a.type.kind is complex or not exact:
                 raise Unrollable("its branches return different dtypes")
             a = Literal(asarray(a.value, arrays[0].dtype))

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import tree
 from ..core import Call, bind_call, current_trace
-from ..dtypes import is_inexact
+from ..dtypes import is_complex, is_floating, is_inexact
 from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy.creation import asarray
 from .vmap import vmap
@@ -86,6 +86,6 @@ def replaced(fn: Callable[[Any], Any], ct: Any) -> Any:
     new = asarray(new, ct.dtype if isinstance(new, int | float) else None)
     if new.shape != ct.shape:
         raise ShapeError(f"tap: the function got a cotangent {ct.aval} and returned {new.aval}")
-    if not is_inexact(new.dtype) or (new.dtype.kind == "c" and ct.dtype.kind == "f"):
+    if not is_inexact(new.dtype) or (is_complex(new.dtype) and is_floating(ct.dtype)):
         raise DtypeError(f"tap: the function got a cotangent {ct.aval} and returned {new.aval}")
     return new if new.dtype == ct.dtype else new.astype(ct.dtype)

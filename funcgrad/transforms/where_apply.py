@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import tree
 from ..core import SCALARS, Array, Call, Tracer, bind_call, current_trace, use_trace
-from ..dtypes import is_inexact, promote_types, weak
+from ..dtypes import is_boolean, is_inexact, promote_types, weak
 from ..errors import DtypeError, ShapeError, TreeError
 from ..numpy.creation import asarray, zeros
 from ..numpy.indexing import take
@@ -62,7 +62,7 @@ def where_apply(cond: Any, f: Any, g: Any, *xs: Any) -> Any:
     [0.25, 0.0, 0.0]
     """
     cond = asarray(cond)
-    if cond.dtype.kind != "b":
+    if not is_boolean(cond.dtype):
         raise DtypeError(f"where_apply: the condition must hold booleans, not {cond.aval}")
     operands: list[Any] = [asarray(x) for x in xs]
     forms: list[list[Any]] = [[], []]  # what each branch returned last, as a tree

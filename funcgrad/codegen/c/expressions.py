@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...core import Primitive
-from ...dtypes import DType
+from ...dtypes import DType, is_boolean, is_floating, is_integer
 from ...graph.ir import Eqn, Literal, Number
 from ...rules import common_dtype
 from ..expressions import ATOM, Expr
@@ -96,7 +96,7 @@ def constant(value: Any, dtype: DType) -> Expr | None:
     """A Python number beside arrays of a dtype; None if the dtype does not hold it, where NumPy raises an error."""
     if ctype(dtype) is None:
         return None
-    if dtype.kind == "f":
+    if is_floating(dtype):
         try:
             with np.errstate(over="ignore"):
                 number = np.asarray(value, dtype)[()]
@@ -111,7 +111,7 @@ def constant(value: Any, dtype: DType) -> Expr | None:
         return Expr(text, UNARY if text.startswith("-") else ATOM)
     if not isinstance(value, int):
         return None
-    if dtype.kind == "b":
+    if is_boolean(dtype):
         return Expr(str(int(value))) if isinstance(value, bool) else None
     least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
     if not least <= value <= most:
@@ -134,7 +134,7 @@ _TABLE: dict[tuple[str, str], Speller] = {}
 
 def _narrow(dtype: DType, text: Expr) -> Expr:
     """C computes with ints where the dtype is smaller: back to it, so that the number wraps around."""
-    return Expr(f"({CTYPES[dtype.name]})({text.text})", UNARY) if dtype.kind in "iu" and dtype.itemsize < 4 else text
+    return Expr(f"({CTYPES[dtype.name]})({text.text})", UNARY) if is_integer(dtype) and dtype.itemsize < 4 else text
 
 
 def _infix(sign: str, binds: int) -> Speller:
@@ -270,10 +270,10 @@ def _cast(source: DType, target: DType | None, x: Expr) -> Expr | None:
         return None
     if target == source:
         return x
-    if target.kind == "b":
+    if is_boolean(target):
         return Expr(f"{x.inside(SHIFT)} != 0", COMPARISON)
     to = f"({CTYPES[target.name]})"
-    if source.kind == "f" and target.kind in "iu":
+    if is_floating(source) and is_integer(target):
         if target.name in ("uint32", "uint64"):
             return Expr(f"{target.name}_of_{source.name}({x.text})")
         if target.itemsize < 4:  # by way of int, whose lowest bits remain
@@ -289,7 +289,7 @@ def _power(dtype: DType, x: Expr, exponent: float) -> Expr | None:
         return Expr(f"{name}_{dtype.name}({x.text})")
     if whole == 1 and dtype.kind in "fiu":
         return x
-    if dtype.kind == "f":
+    if is_floating(dtype):
         if whole == -1:
             return _one_over(dtype, [x])
         if exponent == 0.5:  # of minus infinity NaN, as NumPy has it; pow says infinity
@@ -297,4 +297,4 @@ def _power(dtype: DType, x: Expr, exponent: float) -> Expr | None:
         number = constant(exponent, dtype)
         return None if number is None else _library("pow")(dtype, [x, number])
     number = constant(exponent, dtype) if isinstance(exponent, int) and exponent >= 0 else None
-    return None if number is None or dtype.kind == "b" else _prelude("power")(dtype, [x, number])
+    return None if number is None or is_boolean(dtype) else _prelude("power")(dtype, [x, number])

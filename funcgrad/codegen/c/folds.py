@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Aval
+from ...dtypes import is_boolean, is_floating
 from ...graph.ir import Atom, Eqn, Number
 from ..expressions import ATOM
 from .expressions import CTYPES, constant
@@ -33,17 +34,17 @@ def value_type(a: Atom) -> str:
     """The type of one element that is computed with; truth is an int."""
     if isinstance(a.type, Number):
         return "double" if a.type.kind is float else "long long"
-    return "int" if a.type.dtype.kind == "b" else c_type(a)
+    return "int" if is_boolean(a.type.dtype) else c_type(a)
 
 
 def is_float(a: Atom) -> bool:
     """Is it a floating-point number?"""
-    return a.type.kind is float if isinstance(a.type, Number) else a.type.dtype.kind == "f"
+    return a.type.kind is float if isinstance(a.type, Number) else is_floating(a.type.dtype)
 
 
 def is_truth(a: Atom) -> bool:
     """Is it true or false?"""
-    return isinstance(a.type, Aval) and bool(a.type.dtype.kind == "b")
+    return isinstance(a.type, Aval) and bool(is_boolean(a.type.dtype))
 
 
 def typed_number(value: Any, dtype: Any) -> str:
@@ -58,7 +59,7 @@ def typed_number(value: Any, dtype: Any) -> str:
 
 def has_nan(e: Eqn) -> bool:
     """Must NaN be looked for apart? A maximum that is compiled to the machine's own loses it."""
-    return e.op.name in ("max", "min") and e.outs[0].type.dtype.kind == "f"  # type: ignore[union-attr]
+    return e.op.name in ("max", "min") and is_floating(e.outs[0].type.dtype)  # type: ignore[union-attr]
 
 
 def accumulator(e: Eqn) -> tuple[str, str]:
@@ -66,11 +67,11 @@ def accumulator(e: Eqn) -> tuple[str, str]:
     out = e.outs[0]
     dtype = out.type.dtype  # type: ignore[union-attr]
     if e.op.name == "sum":
-        return ("double" if dtype.kind == "f" else c_type(out)), "0"
-    if dtype.kind == "f":
+        return ("double" if is_floating(dtype) else c_type(out)), "0"
+    if is_floating(dtype):
         suffix = "f" if dtype.itemsize == 4 else ""
         return c_type(out), f"{'-' if e.op.name == 'max' else ''}__builtin_inf{suffix}()"
-    if dtype.kind == "b":
+    if is_boolean(dtype):
         return "int", "0" if e.op.name == "max" else "1"
     info = np.iinfo(dtype)
     return c_type(out), typed_number(info.min if e.op.name == "max" else info.max, dtype)
@@ -81,7 +82,7 @@ def onto(e: Eqn, total: str, x: str) -> str:
     if e.op.name == "sum":
         return f"{total} += {x};"
     sign = ">" if e.op.name == "max" else "<"
-    if e.outs[0].type.dtype.kind == "f":  # type: ignore[union-attr]
+    if is_floating(e.outs[0].type.dtype):  # type: ignore[union-attr]
         return f"{total} = ({x} {sign} {total} || {x} != {x}) ? {x} : {total};"
     return f"{total} = {x} {sign} {total} ? {x} : {total};"
 

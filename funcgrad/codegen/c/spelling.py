@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core import Aval, Primitive
+from ...dtypes import is_boolean, is_floating
 from ...graph.ir import Atom, Eqn, Literal, Number, Var
 from ...rules import common_dtype
 from ..expressions import Expr
@@ -30,7 +31,7 @@ def speaks(eqn: Eqn) -> bool:
         return False
     if eqn.op.name in REDUCTIONS:
         dtype = eqn.outs[0].type.dtype  # type: ignore[union-attr]
-        return dtype == eqn.operands[0].type.dtype and (dtype.kind != "b" or eqn.op.name != "sum")  # type: ignore[union-attr]
+        return dtype == eqn.operands[0].type.dtype and (not is_boolean(dtype) or eqn.op.name != "sum")  # type: ignore[union-attr]
     if is_pick(eqn) or is_one_hot(eqn) or eqn.op.name in RANDOM | WINDOWS | BOXES:
         return True
     if not eqn.op.elementwise and eqn.op.name not in ("convert", "cast", "copy"):
@@ -65,7 +66,7 @@ def _operand(a: Atom, text: str, dtype: Any) -> Expr | None:
         return Expr(text)
     if isinstance(a, Literal):
         return expressions.constant(a.value, dtype)
-    if dtype.kind != "f" and (a.type.kind is not int or dtype.name != "int64"):
+    if not is_floating(dtype) and (a.type.kind is not int or dtype.name != "int64"):
         return None  # NumPy raises an error where the number does not fit
     return Expr(f"({CTYPES[dtype.name]}) {text}", UNARY)
 

@@ -6,6 +6,7 @@ b = any[axes=(0,)] a          b = max[axes=(0,)] a
 from __future__ import annotations
 
 from ...core import PRIMITIVES, Primitive
+from ...dtypes import is_boolean
 from ...graph.ir import Eqn, Graph
 from ..memory import size_of
 
@@ -25,6 +26,6 @@ def _reworded(eqn: Eqn) -> Eqn:
     if not isinstance(eqn.op, Primitive) or eqn.op.name not in _EXTREMES:
         return eqn
     (x,) = eqn.operands
-    if x.type.dtype.kind != "b" or not size_of(x):  # type: ignore[union-attr]
+    if not is_boolean(x.type.dtype) or not size_of(x):  # type: ignore[union-attr]
         return eqn
     return Eqn(PRIMITIVES[_EXTREMES[eqn.op.name]], eqn.operands, eqn.params, eqn.outs, eqn.origin)

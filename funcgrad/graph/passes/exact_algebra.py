@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core import Array, Aval, Primitive, wrap
+from ...dtypes import finfo
 from ...rules import broadcast_shapes
 from ..ir import Atom, Eqn, Graph, Literal, Var, used_by
 from .exact_shapes import SHAPE_RULES
@@ -178,7 +179,7 @@ def _inverse_power_of_two(m: Match, atom: Atom) -> Literal | None:
     if not isinstance(atom, Literal) or not isinstance(value, int | float) or not abs(value) < 2**1023:
         return None
     mantissa, exponent = math.frexp(value)
-    if abs(mantissa) != 0.5 or abs(exponent - 1) > -np.finfo(m.out.dtype).minexp:
+    if abs(mantissa) != 0.5 or abs(exponent - 1) > -finfo(m.out.dtype).minexp:
         return None
     if not isinstance(atom.value, Array):
         return Literal(1 / value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core import Aval
-from ...dtypes import DType
+from ...dtypes import DType, kind
 from ..ir import Atom, Eqn
 from .matching import Match, Rule
 
@@ -101,15 +101,15 @@ def convert(m: Match) -> Eqn | Atom | None:
     if inner is None or not isinstance(x.type, Aval) or not isinstance(inner.operands[0].type, Aval):
         return None
     source, between, target = inner.operands[0].type.dtype, x.type.dtype, m.out.dtype
-    if not _holds(between, source) or (source.kind not in "biu" and target.kind != source.kind):
+    if not _holds(between, source) or (kind(source) >= 2 and kind(target) != kind(source)):
         return None  # what a float out of an integer's range becomes, each conversion decides for itself
     return m.becomes(m.eqn.op.name, *inner.operands, dtype=target)
 
 
 def _holds(wide: DType, narrow: DType) -> bool:
     """Has every value of one dtype its exact place in the other? NumPy says so also of int64 in float64."""
-    families = [("f",), ("c",), ("b", "i", "u")]
-    return any(wide.kind in f and narrow.kind in f for f in families) and np.can_cast(narrow, wide, "safe")
+    families = max(kind(wide), 1), max(kind(narrow), 1)  # booleans are whole numbers
+    return families[0] == families[1] and np.can_cast(narrow, wide, "safe")
 
 
 def device_put(m: Match) -> Eqn | Atom | None:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ...core import PRIMITIVES, SCALARS, Aval, Scalar, wrap
+from ...dtypes import is_floating
 from ..ir import Atom, Eqn, Literal, Number, Type, Var
 
 __all__ = ["Match", "Rule", "kind", "negated", "number"]
@@ -65,7 +66,7 @@ Rule: TypeAlias = Callable[[Match], "Eqn | Atom | None"]
 
 def kind(type: Type) -> str:
     """NumPy's letter for an array's kind of dtype; a number has none."""
-    return "" if isinstance(type, Number) else type.dtype.kind
+    return "" if isinstance(type, Number) else "f" if is_floating(type.dtype) else type.dtype.kind
 
 
 def number(atom: Atom) -> Scalar | None:

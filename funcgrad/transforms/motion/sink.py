@@ -17,6 +17,7 @@ import numpy as np
 
 from ...codegen.memory import nbytes
 from ...core import PRIMITIVES, Array, Aval, Primitive
+from ...dtypes import NARROW, is_boolean, is_integer
 from ...graph.ir import Atom, Eqn, Literal, Var, used_by
 from .loop_parts import PRODUCTS, Loop, all_at_once, is_worth_moving
 
@@ -75,8 +76,8 @@ class Total:
     def of_carry(self, carry: Var, after: Atom, start: Atom) -> Atom | None:
         """The last value of a carry that begins with `start`; None if it does more than add up."""
         dtype = carry.type.dtype  # type: ignore[union-attr]
-        self.is_exact = dtype.kind in "iu"
-        if self.uses.get(carry) != 1 or dtype.kind == "b" or dtype == np.float16:
+        self.is_exact = is_integer(dtype)
+        if self.uses.get(carry) != 1 or is_boolean(dtype) or dtype in NARROW:
             return None
         terms = self.terms(carry, after)
         if not terms or terms[0] is not None:
