@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .device import namespace
+from .device import CPU, move, namespace
 from .dtypes import is_boolean, is_integer
-from .errors import DeviceError, DtypeError, ImmutableArrayError, ShapeError
+from .errors import DeviceError, DtypeError, ImmutableArrayError, OptionError, ShapeError
 
 __all__ = ["ArrayProtocols", "index_text"]
 
@@ -94,10 +94,37 @@ class ArrayProtocols:
         view.flags.writeable = False
         return view
 
-    def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
-        """For another library: a copy, since torch writes to read-only memory too; `copy=False` shares this one."""
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """For another library: a copy, since torch writes to read-only memory too; `copy=False` shares this one.
+
+        Args:
+            stream: of the GPU, on which the other library will read.
+            max_version: the newest version of DLPack that the other library knows.
+            dl_device: where it wants the values: (1, 0) is the CPU.
+            copy: whether it wants a copy.
+
+        Raises:
+            BufferError: the values cannot go to that device.
+            OptionError: a ValueError; `copy=False`, and they would have to be copied to that device.
+        """
         data = self.concrete()._data
-        return (data if copy is False else namespace(data).asarray(data, copy=True)).__dlpack__(**kwargs)
+        if dl_device is not None and tuple(map(int, dl_device)) != tuple(map(int, data.__dlpack_device__())):
+            if int(dl_device[0]) != 1:
+                raise BufferError(f"an array on {self.device} goes by DLPack to its own device or to the CPU, (1, 0)")
+            if copy is False:
+                raise OptionError(f"copy=False: an array on {self.device} must be copied to the CPU")
+            data = move(data, CPU)
+        elif copy is not False:
+            data = namespace(data).asarray(data, copy=True)
+        asked = {"stream": stream, "max_version": max_version}
+        return data.__dlpack__(**{name: value for name, value in asked.items() if value is not None})
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.concrete()._data.__dlpack_device__()

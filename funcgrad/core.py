@@ -182,7 +182,7 @@ class Tracer(Array):
         """The value for one of NumPy's own functions; most transforms have none to give."""
         raise self.not_for_numpy(use, advice)
 
-    def __dlpack__(self, *, copy: bool | None = None, **kwargs: Any) -> Any:
+    def __dlpack__(self, **asked: Any) -> Any:
         return self.__array__()  # refused alike
 
     def __bool__(self) -> bool:

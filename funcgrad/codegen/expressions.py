@@ -71,7 +71,6 @@ OPERATORS: dict[str, tuple[str, int]] = {
     "subtract": ("-", SUM),
     "multiply": ("*", PRODUCT),
     "divide": ("/", PRODUCT),
-    "floor_divide": ("//", PRODUCT),
     "remainder": ("%", PRODUCT),
     "bitwise_left_shift": ("<<", SHIFT),
     "bitwise_right_shift": (">>", SHIFT),
@@ -92,11 +91,11 @@ _ON_SCALARS = {"add", "subtract", "multiply", "divide", "negative"} | {
 """Infix on NumPy's float32 and float64 scalars has the function's bits and the function's warnings."""
 
 FUNCTIONS = frozenset({
-    "add", "subtract", "multiply", "divide", "floor_divide", "remainder", "negative", "square", "sqrt",
+    "add", "subtract", "multiply", "divide", "remainder", "negative", "square", "sqrt",
     "reciprocal", "pow", "exp", "expm1", "log", "log1p", "log2", "log10", "logaddexp", "sin", "cos", "tan",
     "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "hypot", "maximum",
-    "minimum", "abs", "copysign", "sign", "floor", "ceil", "trunc", "equal", "not_equal", "less", "less_equal",
-    "greater", "greater_equal", "isnan", "isinf", "isfinite", "signbit", "logical_and", "logical_or",
+    "minimum", "abs", "copysign", "nextafter", "sign", "floor", "ceil", "trunc", "equal", "not_equal", "less",
+    "less_equal", "greater", "greater_equal", "isnan", "isinf", "isfinite", "signbit", "logical_and", "logical_or",
     "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_invert",
     "bitwise_left_shift", "bitwise_right_shift", "conj",
 })  # fmt: skip
@@ -112,7 +111,7 @@ VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "slice", "real", "
 """What gives another look at its operand's memory."""
 
 FRESH = frozenset({
-    *FUNCTIONS, *_UFUNCS, *_REDUCTIONS, "copy", "where", "convert", "cast", "matmul", "gather",
+    *FUNCTIONS, *_UFUNCS, *_REDUCTIONS, "floor_divide", "copy", "where", "convert", "cast", "matmul", "gather",
     "erf", "erfc", "erfinv", "relu6", "sigmoid", "softplus", "multiply_high",
     "conv", "conv_data", "conv_weights",
     "window_argmax", "window_gather", "window_scatter", "window_sum", "window_spread",

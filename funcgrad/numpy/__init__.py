@@ -19,8 +19,10 @@ from ..dtypes import INSTALL as _INSTALL
 from . import (
     constants,
     creation,
+    data_types,
     elementwise,
     indexing,
+    inspection,
     linear_algebra,
     manipulation,
     reductions,
@@ -28,8 +30,10 @@ from . import (
 from .array_object import install as _install
 from .constants import *
 from .creation import *
+from .data_types import *
 from .elementwise import *
 from .indexing import *
+from .inspection import *
 from .linear_algebra import *
 from .manipulation import *
 from .reductions import *
@@ -40,8 +44,10 @@ if _TYPE_CHECKING:
 __all__ = ["Array"]
 __all__ += constants.__all__
 __all__ += creation.__all__
+__all__ += data_types.__all__
 __all__ += elementwise.__all__
 __all__ += indexing.__all__
+__all__ += inspection.__all__
 __all__ += linear_algebra.__all__
 __all__ += manipulation.__all__
 __all__ += reductions.__all__

@@ -13,10 +13,10 @@ import numpy as np
 from .. import tree
 from ..core import Array, Tracer, WeakNumber
 from ..device import Device
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..ops.create import to_device
+from . import data_types, indexing, linear_algebra, manipulation, reductions
 from . import elementwise as e
-from . import indexing, linear_algebra, manipulation, reductions
 
 _OPERANDS = (Array, int, float, bool, complex, np.ndarray, np.generic, list, tuple, WeakNumber)
 
@@ -98,7 +98,7 @@ def _round(self: Array, ndigits: int | None = None) -> Array:
 
 def _astype(self: Array, dtype: Any, copy: bool = True) -> Array:
     """The array in another dtype (see `funcgrad.numpy.astype`)."""
-    return e.astype(self, dtype)
+    return data_types.astype(self, dtype)
 
 
 def _to_device(self: Array, device: str | Device, /, *, stream: Any = None) -> Array:
@@ -185,6 +185,7 @@ def _missing(name: str) -> str:
 
 
 _NUMPY_FUNCTIONS: dict[str, Any] = {}
+_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 
 def install(namespace: dict[str, Any], module: Any) -> None:
@@ -202,4 +203,11 @@ def install(namespace: dict[str, Any], module: Any) -> None:
     _NUMPY_FUNCTIONS.update({k: v for k, v in namespace.items() if callable(v) and not isinstance(v, type)})
     setattr(Array, "__array_ufunc__", _array_ufunc)  # noqa: B010
     setattr(Array, "__array_function__", _array_function)  # noqa: B010
-    setattr(Array, "__array_namespace__", lambda self, *, api_version=None: module)  # noqa: B010
+
+    def array_namespace(self: Array, /, *, api_version: str | None = None) -> Any:
+        """The module whose functions take this array, as the array API standard has it."""
+        if api_version not in (None, *_API_VERSIONS):
+            raise OptionError(f"the array API standard {api_version!r} is not here; {', '.join(_API_VERSIONS)} are")
+        return module
+
+    setattr(Array, "__array_namespace__", array_namespace)  # noqa: B010

@@ -1,4 +1,4 @@
-"""Numbers, dtypes, and what is known about dtypes: NumPy's own objects; `bfloat16` where `ml_dtypes` is installed."""
+"""Numbers and dtypes: NumPy's own objects; `bfloat16` where `ml_dtypes` is installed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from numpy import (
     complex64,
     complex128,
     e,
-    finfo,
     float16,
     float32,
     float64,
-    iinfo,
     inf,
     int8,
     int16,
@@ -27,18 +25,15 @@ from numpy import (
 )
 
 from .. import dtypes
-from ..dtypes import promote_types
 
 __all__ = [
     "bool",
     "complex64",
     "complex128",
     "e",
-    "finfo",
     "float16",
     "float32",
     "float64",
-    "iinfo",
     "inf",
     "int8",
     "int16",
@@ -47,7 +42,6 @@ __all__ = [
     "nan",
     "newaxis",
     "pi",
-    "promote_types",
     "uint8",
     "uint16",
     "uint32",

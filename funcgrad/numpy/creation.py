@@ -5,18 +5,20 @@ Floats are in `config.default_dtype()` and on `default_device()` unless told oth
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core import Array, aval, backend_array, wrap
+from ..core import SCALARS, Array, aval, backend_array, wrap
 from ..device import Device, backend_device, backend_dtype, namespace, namespace_on, target_device
-from ..dtypes import canonical
-from ..errors import DtypeError, ShapeError
+from ..dtypes import canonical, is_integer
+from ..errors import DtypeError, OptionError, ShapeError
 from ..ops import create
-from ..ops.elementwise import astype
+from ..ops.shape import normalize_axis
+from ..rules import move_axis
 
 __all__ = [
     "arange",
@@ -31,6 +33,7 @@ __all__ = [
     "full_like",
     "identity",
     "linspace",
+    "meshgrid",
     "ones",
     "ones_like",
     "zeros",
@@ -52,6 +55,7 @@ def asarray(x: Any, /, dtype: Any = None, *, device: str | Device | None = None,
 
     Raises:
         DtypeError: the value is no array and no number, or a whole number out of the dtype's range.
+        OptionError: a ValueError; `copy=False`, and another dtype or device needs a copy.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.asarray([[1, 2], [3, 4]])
@@ -73,13 +77,25 @@ def copy(x: Any, /) -> Array:
     return create.asarray(x).__copy__()
 
 
-def from_dlpack(x: Any, /) -> Array:
+def from_dlpack(x: Any, /, *, device: str | Device | None = None, copy: bool | None = None) -> Array:
     """The array of another library, by DLPack; its values are copied, since the other library may change them.
 
     Args:
-        x: an object with `__dlpack__`, such as a torch tensor.
+        x: an object with `__dlpack__` and `__dlpack_device__`, such as a torch tensor.
+        device: where the result shall be; by default where x is.
+        copy: `False` shares the memory, on your word that nobody will write to it.
+
+    Raises:
+        OptionError: a ValueError; `copy=False`, and another device needs a copy.
+
+    >>> import numpy as np
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.from_dlpack(np.arange(3))
+    Array([0, 1, 2], dtype=int64)
     """
-    return create.asarray(x)
+    if not hasattr(x, "__dlpack__"):
+        raise AttributeError(f"from_dlpack: an object of {type(x).__module__}.{type(x).__name__} has no __dlpack__")
+    return create.asarray(x, device=device, copy=copy)
 
 
 def full(shape: int | Sequence[int], fill_value: Any, dtype: Any = None, *, device: Any = None) -> Array:
@@ -167,21 +183,34 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, *,
     """
     start, stop = (0, start) if stop is None else (start, stop)
     numbers = [v.item() if isinstance(v, Array | np.generic) else v for v in (start, stop, step)]
+    if numbers[2] == 0:
+        raise OptionError("arange: the step must not be 0")
     if dtype is None and any(isinstance(v, float) for v in numbers):
         dtype = float
     return _make("arange", *numbers, dtype=canonical(np.int64 if dtype is None else dtype), where=device)
 
 
 def linspace(
-    start: Any, stop: Any, /, num: int = 50, dtype: Any = None, *, device: Any = None, endpoint: bool = True
-) -> Array:
+    start: Any,
+    stop: Any,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    axis: int = 0,
+    *,
+    device: Any = None,
+) -> Any:
     """`num` numbers spread evenly from start to stop.
 
     Args:
-        start, stop: numbers, or arrays that broadcast (the new axis is the first).
+        start, stop: numbers, or arrays that broadcast.
         num: how many.
-        dtype, device: of the result; the default float, or the dtype in which given arrays meet.
         endpoint: whether stop is the last of them.
+        retstep: whether to give the distance of neighbours, too, as the second of a pair.
+        dtype, device: of the result; the default float (complex for complex numbers), or the dtype in which given
+            arrays meet.
+        axis: where the new axis goes, if start or stop is an array.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.linspace(0, 1, 5)
@@ -190,17 +219,56 @@ def linspace(
     num = operator.index(num)
     if num < 0:
         raise ShapeError(f"linspace: num must not be negative, got {num}")
-    if isinstance(start, Array) or isinstance(stop, Array):
+    parts = num - 1 if endpoint else num
+    if not isinstance(start, SCALARS) or not isinstance(stop, SCALARS):
         low, high = create.promote_inexact(start, stop)
         beside = low if isinstance(low, Array) else high
-        steps = max(num - 1 if endpoint else num, 1)
-        ramp: Any = arange(num, dtype=beside.dtype, device=beside.device) / steps
-        between = low + (high - low) * ramp.reshape((num,) + (1,) * max(aval(low).ndim, aval(high).ndim))
-        return between if dtype is None else astype(between, dtype)
-    found = canonical(float if dtype is None else dtype)
-    if num == 1 and not endpoint:
-        return full((1,), start, found, device=device)
-    return _make("linspace", start, stop, num, dtype=found, endpoint=endpoint, where=device)
+        ndim = max(aval(low).ndim, aval(high).ndim)
+        ramp: Any = arange(num, device=beside.device).astype(beside.dtype) / max(parts, 1)
+        ramp = ramp.reshape((num,) + (1,) * ndim)
+        between = move_axis(low * (1 - ramp) + high * ramp, 0, normalize_axis(axis, ndim + 1, "linspace"))
+        between = create.asarray(between, dtype, device=device)
+        return (between, (high - low) / parts if parts else low * math.nan) if retstep else between
+    given = complex if isinstance(start, complex) or isinstance(stop, complex) else float
+    found = canonical(given if dtype is None else dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # from -1e308 to 1e308 it is further than a float reaches
+        values = np.linspace(start, stop, num, endpoint)
+    if not np.isfinite(values).all() and np.isfinite([start, stop]).all():
+        values = 2 * np.linspace(start / 2, stop / 2, num, endpoint)
+    values[:1] = start
+    spread = create.asarray(np.floor(values) if is_integer(found) else values, found, device=device)
+    return (spread, create.asarray((stop - start) / parts if parts else math.nan, given)) if retstep else spread
+
+
+def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Array, ...]:
+    """The coordinates of a grid: the i-th array holds the i-th coordinate of each of its points.
+
+    Args:
+        *arrays: the coordinates along each axis, of one dimension (or none).
+        copy: there for NumPy: an array that cannot change needs none.
+        sparse: leave the arrays at size one along the axes on which they do not depend.
+        indexing: "xy" exchanges the first two axes, as pictures have them; "ij" keeps them in their order.
+
+    Returns:
+        As many arrays as were given, each of the shape of the grid.
+
+    >>> from funcgrad import numpy as fnp
+    >>> x, y = fnp.meshgrid(fnp.arange(2), fnp.arange(3))
+    >>> x.tolist(), y.tolist()
+    ([[0, 1], [0, 1], [0, 1]], [[0, 0], [1, 1], [2, 2]])
+    """
+    if indexing not in ("xy", "ij"):
+        raise OptionError(f"meshgrid: indexing is 'xy' or 'ij', not {indexing!r}")
+    found = [create.asarray(x) for x in arrays]
+    for x in found:
+        if x.ndim > 1:
+            raise ShapeError(f"meshgrid takes arrays of one dimension, got the shape {x.shape}")
+    order = list(range(len(found)))
+    if indexing == "xy":
+        order[:2] = order[1::-1]
+    shape = tuple([found[i].size for i in order])
+    alone = [x.reshape(tuple([x.size if axis == i else 1 for axis in order])) for i, x in enumerate(found)]
+    return tuple(alone if sparse else [x.broadcast_to(shape) for x in alone])
 
 
 def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Array:

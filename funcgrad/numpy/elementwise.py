@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import operations
 from ..core import SCALARS, Array
-from ..dtypes import ALL, INEXACT, WEAK, canonical, is_boolean, is_complex, is_inexact, is_integer
+from ..dtypes import ALL, INEXACT, WEAK, is_boolean, is_complex, is_inexact, is_integer
 from ..errors import DtypeError, ShapeError
 from ..operations import Operation
 from ..ops import elementwise as ops
@@ -37,7 +37,6 @@ __all__ = [
     "arctanh",
     "asin",
     "asinh",
-    "astype",
     "atan",
     "atan2",
     "atanh",
@@ -85,6 +84,7 @@ __all__ = [
     "mod",
     "multiply",
     "negative",
+    "nextafter",
     "nonzero",
     "not_equal",
     "positive",
@@ -249,7 +249,14 @@ def power(x: Any, y: Any, /) -> Array:
 # ---- exponentials, logarithms, trigonometry ----------------------------------------------------
 
 exp = _floating(ops.exp, "Exponential e ** x.")
-expm1 = _floating(ops.expm1, "exp(x) - 1, accurate near 0.")
+
+
+def expm1(x: Any, /) -> Array:
+    """exp(x) - 1, accurate near 0; integers are taken as the default float."""
+    x = to_inexact(x)
+    return ops.complex_expm1(x) if is_complex(x.dtype) else ops.expm1(x)
+
+
 log = _floating(ops.log, "Natural logarithm.")
 log1p = _floating(ops.log1p, "log(1 + x), accurate near 0.")
 log2 = _floating(ops.log2, "Logarithm to base 2.")
@@ -275,6 +282,9 @@ floor = _unary(ops.floor, "The largest whole number <= x.")
 ceil = _unary(ops.ceil, "The smallest whole number >= x.")
 trunc = _unary(ops.trunc, "x without its fraction.")
 copysign = _binary(ops.copysign, "|x| with the sign of y.", promote_inexact)
+nextafter = _binary(
+    ops.nextafter, "The next number after x, in the direction of y, that its dtype has.", promote_inexact
+)
 signbit = _unary(ops.signbit, "Is the sign bit set? True for -0.0.")
 
 
@@ -392,20 +402,24 @@ def nonzero(x: Any, /) -> tuple[Array, ...]:
     (Array([1, 3], dtype=int64),)
     """
     from_mask = x if isinstance(x, Array) and is_boolean(x.dtype) else not_equal(x, 0)
+    if not from_mask.ndim:
+        raise ShapeError("nonzero of an array without dimensions, which has no places: write x != 0, or x.reshape(1)")
     return tuple(of_mask(from_mask))
 
 
-def clip(x: Any, /, min: Any = None, max: Any = None) -> Array:
-    """x, but at least min and at most max (the larger bound wins where they cross).
+def clip(x: Any, /, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Array:
+    """x, but at least min and at most max (the larger bound wins where they cross); NaN where one of them is.
 
     Args:
         x: an array or number.
         min, max: bounds that broadcast with x, or None.
+        a_min, a_max: NumPy's older names of the two.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.clip(fnp.asarray([-2.0, 0.5, 3.0]), -1, 1)
     Array([-1. ,  0.5,  1. ], dtype=float32)
     """
+    min, max = a_min if min is None else min, a_max if max is None else max
     x = as_operand(x)
     if isinstance(x, Array) and is_integer(x.dtype):  # a bound that no element can pass need not fit the dtype
         least, most = np.iinfo(x.dtype).min, np.iinfo(x.dtype).max
@@ -415,7 +429,7 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Array:
     return asarray(x) if max is None else minimum(x, max)
 
 
-# ---- complex parts and dtype -------------------------------------------------------------------
+# ---- complex parts ------------------------------------------------------------------------------
 
 
 def real(x: Any, /) -> Array:
@@ -434,15 +448,6 @@ def conj(x: Any, /) -> Array:
     """The complex conjugate; a real array is its own."""
     x = asarray(x)
     return ops.conj(x) if is_complex(x.dtype) else x
-
-
-def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Array:
-    """The array in another dtype.
-
-    Between floating dtypes this is differentiable; to or from integers and booleans it is a constant. From complex to
-    real it takes the real part. `copy` is there for the standard: an immutable array needs none.
-    """
-    return ops.astype(asarray(x), canonical(dtype))
 
 
 arccos, arcsin, arctan, arctan2 = acos, asin, atan, atan2

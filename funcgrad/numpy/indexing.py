@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..array_protocols import index_text
 from ..core import SCALARS, Array, aval
 from ..dtypes import is_inexact, is_integer, kind
-from ..errors import ArrayIndexError, DtypeError, ImmutableArrayError, ShapeError
+from ..errors import ArrayIndexError, DtypeError, ImmutableArrayError, OptionError, ShapeError
 from ..ops import index as ops
 from ..ops.create import asarray
 from ..ops.elementwise import astype
 from ..ops.key import Key, parse
 from ..ops.shape import normalize_axis
 from ..rules import iota
-from .elementwise import divide, maximum, minimum, multiply, power
-from .manipulation import moveaxis, ravel
+from .elementwise import divide, maximum, minimum, multiply, power, remainder
+from .manipulation import moveaxis, ravel, reshape
 
 __all__ = [
     "take",
@@ -26,6 +28,10 @@ __all__ = [
 
 def getitem(x: Array, key: Any) -> Array:
     """x[key], by NumPy's rules; an index out of range is an error."""
+    if not x.shape:
+        (alone,) = key if isinstance(key, tuple) and len(key) == 1 else (key,)
+        if isinstance(alone, bool | np.bool_) or getattr(alone, "dtype", None) == np.bool_:
+            x, key = reshape(x, 1), reshape(alone, 1)  # a mask of the array's shape: its element, or nothing
     return parse(key, x).take(x)
 
 
@@ -158,13 +164,14 @@ for _method in ("set", "add", "subtract", "multiply", "divide", "min", "max", "p
     setattr(At, _method, _without_place(_method))
 
 
-def take(x: Any, indices: Any, /, axis: int | None = None) -> Array:
+def take(x: Any, /, indices: Any, axis: int | None = None, mode: str = "raise") -> Array:
     """The slices of x at these places of an axis.
 
     Args:
         x: an array.
         indices: integers, any shape.
         axis: which axis they index; without one the raveled array.
+        mode: of an index out of range: "raise" an error, "wrap" it around, or "clip" it to the first or the last.
 
     Returns:
         x's shape with that axis replaced by the shape of the indices.
@@ -178,10 +185,15 @@ def take(x: Any, indices: Any, /, axis: int | None = None) -> Array:
     index = asarray(indices, device=None if isinstance(indices, Array) else x.device)
     if not is_integer(index.dtype):
         raise DtypeError(f"take: indices must be integers, not {index.aval}")
+    if mode not in ("raise", "wrap", "clip"):
+        raise OptionError(f"take: the mode is 'raise', 'wrap' or 'clip', not {mode!r}")
+    n = x.shape[found]
+    if mode != "raise" and n:
+        index = remainder(index, n) if mode == "wrap" else minimum(maximum(index, 0), n - 1)
     return x[(slice(None),) * found + (index,)]
 
 
-def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Array:
+def take_along_axis(x: Any, /, indices: Any, axis: int = -1) -> Array:
     """For each line along an axis its own choice of elements: out[i, j] = x[i, indices[i, j]] for the last axis.
 
     Args:

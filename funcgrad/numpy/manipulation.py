@@ -9,16 +9,20 @@ from math import prod
 from typing import Any
 
 from ..core import Array, Aval
+from ..dtypes import is_integer
 from ..errors import AxisError, DtypeError, OptionError, ShapeError
 from ..ops import shape as ops
 from ..ops.create import asarray, promote_all
-from ..ops.elementwise import where
-from ..ops.index import gather
-from ..rules import broadcast_shapes, move_axis, zeros
-from .creation import arange, parse_shape
+from ..ops.elementwise import astype, minimum, where
+from ..ops.index import gather, scatter_add
+from ..ops.reduce import cumulative_sum
+from ..rules import broadcast_shapes as meeting_shape
+from ..rules import move_axis, zeros
+from .creation import arange, ones_like, parse_shape
 
 __all__ = [
     "broadcast_arrays",
+    "broadcast_shapes",
     "broadcast_to",
     "concat",
     "concatenate",
@@ -49,12 +53,14 @@ __all__ = [
 normalize_axis, normalize_axes = ops.normalize_axis, ops.normalize_axes
 
 
-def reshape(x: Any, /, shape: int | Sequence[int]) -> Array:
+def reshape(x: Any, /, shape: int | Sequence[int], order: str = "C", *, copy: bool | None = None) -> Array:
     """The same elements, row by row, in another shape.
 
     Args:
         x: an array.
         shape: the new shape; one size may be -1 and follows from the others.
+        order: "C" reads and fills row by row, "F" column by column.
+        copy: there for the standard: an array that cannot change needs none.
 
     Raises:
         ShapeError: the shape holds another number of elements.
@@ -74,12 +80,16 @@ def reshape(x: Any, /, shape: int | Sequence[int]) -> Array:
             raise ShapeError(f"reshape: {x.aval} has {x.size} elements, which do not fill the shape {tuple(sizes)}")
         sizes[sizes.index(-1)] = x.size // known
     found = tuple(sizes)
+    if order == "F":
+        return permute_dims(ops.reshape(permute_dims(x), shape=found[::-1]))
+    if order not in ("C", "A"):
+        raise OptionError(f"reshape: the order is 'C' or 'F', not {order!r}")
     return x if found == x.shape else ops.reshape(x, shape=found)
 
 
-def ravel(x: Any, /) -> Array:
-    """All elements in one axis, row by row."""
-    return reshape(x, -1)
+def ravel(x: Any, /, order: str = "C") -> Array:
+    """All elements in one axis: row by row, or with order "F" column by column."""
+    return reshape(x, -1, order)
 
 
 def permute_dims(x: Any, /, axes: Sequence[int] | None = None) -> Array:
@@ -96,7 +106,7 @@ def permute_dims(x: Any, /, axes: Sequence[int] | None = None) -> Array:
     return ops.permute_dims(x, axes=order)
 
 
-def swapaxes(x: Any, axis1: int, axis2: int, /) -> Array:
+def swapaxes(x: Any, /, axis1: int, axis2: int) -> Array:
     """The array with two axes exchanged."""
     x = asarray(x)
     order = list(range(x.ndim))
@@ -113,7 +123,7 @@ def matrix_transpose(x: Any, /) -> Array:
     return swapaxes(x, -1, -2)
 
 
-def moveaxis(x: Any, source: Any, destination: Any, /) -> Array:
+def moveaxis(x: Any, /, source: Any, destination: Any) -> Array:
     """Axes taken from `source` and put at `destination`, the others in their order.
 
     Args:
@@ -157,48 +167,62 @@ def broadcast_to(x: Any, /, shape: int | Sequence[int]) -> Array:
     return x if found == x.shape else ops.broadcast_to(x, shape=found)
 
 
-def broadcast_arrays(*arrays: Any) -> list[Array]:
+def broadcast_arrays(*arrays: Any) -> tuple[Array, ...]:
     """Arrays broadcast to the shape they meet in."""
     found = [asarray(x) for x in arrays]
-    shape = broadcast_shapes("broadcast_arrays", *[x.shape for x in found])
-    return [broadcast_to(x, shape) for x in found]
+    shape = meeting_shape("broadcast_arrays", *[x.shape for x in found])
+    return tuple([broadcast_to(x, shape) for x in found])
 
 
-def _meet(arrays: Sequence[Any], axis: Any, name: str) -> list[Array]:
-    """Arrays in one dtype."""
+def broadcast_shapes(*shapes: int | Sequence[int]) -> tuple[int, ...]:
+    """The shape in which arrays of these shapes meet.
+
+    Raises:
+        ShapeError: they do not broadcast.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.broadcast_shapes((3, 1), (4,))
+    (3, 4)
+    """
+    return meeting_shape("broadcast_shapes", *[parse_shape(shape) for shape in shapes])
+
+
+def _meet(arrays: Sequence[Any], axis: Any, name: str, dtype: Any) -> list[Array]:
+    """Arrays in one dtype: that one, or the one in which they meet."""
     if getattr(axis, "shape", ()) or isinstance(axis, list | tuple) or not isinstance(arrays, Iterable):
         raise DtypeError(f"{name} takes a sequence of arrays: {name}([a, b])")
     found = list(arrays)
     if not found:
         raise ShapeError("there must be at least one array to join")
-    return promote_all(found)
+    return promote_all(found) if dtype is None else [asarray(x, dtype) for x in found]
 
 
-def concat(arrays: Sequence[Any], /, axis: int | None = 0) -> Array:
+def concat(arrays: Sequence[Any], /, axis: int | None = 0, *, dtype: Any = None) -> Array:
     """Arrays joined along an axis that they have; with axis=None all of them raveled.
 
     Args:
         arrays: arrays whose shapes are equal elsewhere.
         axis: where to join.
+        dtype: of the result; by default the one in which they meet.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.concat([fnp.zeros((1, 2)), fnp.ones((2, 2))]).shape
     (3, 2)
     """
-    found = _meet(arrays, axis, "concat")
+    found = _meet(arrays, axis, "concat", dtype)
     if axis is None:
         found, axis = [ravel(x) for x in found], 0
     return ops.concat(*found, axis=normalize_axis(axis, found[0].ndim, "concat"))
 
 
-def stack(arrays: Sequence[Any], /, axis: int = 0) -> Array:
-    """Arrays of one shape side by side along a new axis.
+def stack(arrays: Sequence[Any], /, axis: int = 0, *, dtype: Any = None) -> Array:
+    """Arrays of one shape side by side along a new axis, in the dtype asked for or that in which they meet.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.stack([fnp.arange(2), fnp.arange(2)], axis=1).tolist()
     [[0, 0], [1, 1]]
     """
-    found = _meet(arrays, axis, "stack")
+    found = _meet(arrays, axis, "stack", dtype)
     return ops.stack(found, normalize_axis(axis, found[0].ndim + 1, "stack"))
 
 
@@ -219,7 +243,7 @@ def vstack(arrays: Sequence[Any], /) -> Array:
     return concat([x if x.ndim > 1 else reshape(x, (1, -1)) for x in map(asarray, arrays)], axis=0)
 
 
-def split(x: Any, indices_or_sections: int | Sequence[int], /, axis: int = 0) -> list[Array]:
+def split(x: Any, /, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Array]:
     """The array cut along an axis.
 
     Args:
@@ -264,10 +288,10 @@ def roll(x: Any, /, shift: int | Sequence[int], axis: int | Sequence[int] | None
     return x
 
 
-def tile(x: Any, repetitions: int | Sequence[int], /) -> Array:
+def tile(x: Any, /, reps: int | Sequence[int]) -> Array:
     """The array repeated as a whole, so many times along each axis (counted from the last)."""
     x = asarray(x)
-    counts = parse_shape(repetitions)
+    counts = parse_shape(reps)
     ndim = max(x.ndim, len(counts))
     shape = (1,) * (ndim - x.ndim) + x.shape
     counts = (1,) * (ndim - len(counts)) + counts
@@ -276,16 +300,35 @@ def tile(x: Any, repetitions: int | Sequence[int], /) -> Array:
     return reshape(repeated, tuple(c * n for c, n in zip(counts, shape, strict=True)))
 
 
-def repeat(x: Any, repeats: int, /, axis: int | None = None) -> Array:
-    """Each element repeated along an axis (of the raveled array where none is given)."""
+def repeat(x: Any, /, repeats: Any, axis: int | None = None, *, total_repeat_length: int | None = None) -> Array:
+    """Each element repeated along an axis (of the raveled array where none is given).
+
+    Args:
+        x: an array.
+        repeats: how often: an int, or integers, one for each element (or one for all).
+        axis: along which.
+        total_repeat_length: the sum of `repeats` if you know it: under `vmap` and `jit` it need not be asked for then.
+
+    Raises:
+        ShapeError: there are not as many `repeats` as elements, or one is negative.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.repeat(fnp.asarray([5, 7]), fnp.asarray([1, 3])).tolist()
+    [5, 7, 7, 7]
+    """
     x = ravel(x) if axis is None else asarray(x)
     axis = normalize_axis(0 if axis is None else axis, x.ndim, "repeat")
-    n, count = x.shape[axis], operator.index(repeats)
+    n = x.shape[axis]
+    if not hasattr(repeats, "__index__") or getattr(repeats, "shape", ()):
+        return _repeat_each(x, asarray(repeats, device=x.device), axis, total_repeat_length)
+    count = operator.index(repeats)
+    if count < 0:
+        raise ShapeError(f"repeat: {count} times is less than none")
     wide = broadcast_to(expand_dims(x, axis + 1), (*x.shape[: axis + 1], count, *x.shape[axis + 1 :]))
     return reshape(wide, (*x.shape[:axis], n * count, *x.shape[axis + 1 :]))
 
 
-def pad(x: Any, pad_width: Any, /, mode: str = "constant", *, constant_values: Any = 0) -> Array:
+def pad(x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Array:
     """The array with a border of a constant.
 
     Args:
@@ -330,6 +373,22 @@ def tril(x: Any, /, k: int = 0) -> Array:
 def triu(x: Any, /, k: int = 0) -> Array:
     """The matrix with zeros below its k-th diagonal."""
     return _triangle(x, lambda row, column: column >= row + k)
+
+
+def _repeat_each(x: Any, repeats: Any, axis: int, total: int | None) -> Array:
+    """Each element along an axis so often as the integer beside it says."""
+    n = x.shape[axis]
+    if not is_integer(repeats.dtype) or repeats.ndim > 1 or repeats.size not in (1, n):
+        raise ShapeError(f"repeat: {repeats.aval} does not say how often to repeat each of {n} elements")
+    counts = broadcast_to(astype(repeats, "int64"), (n,))
+    if bool((counts < 0).any()):
+        raise ShapeError("repeat: less than no times")
+    length = int(counts.sum()) if total is None else total
+    # the i-th of the result is the element before which fewer than i + 1 are: count the ends that have come by
+    ends: Any = cumulative_sum(counts, axis=0, reverse=False)
+    passed = scatter_add(zeros(Aval((length + 1,), counts.dtype), x), ones_like(ends), minimum(ends, length))
+    index: Any = cumulative_sum(passed, axis=0, reverse=False)[:length]
+    return move_axis(gather(move_axis(x, axis, 0), minimum(index, n - 1)), 0, axis)
 
 
 def _triangle(x: Any, inside: Any) -> Array:

@@ -5,6 +5,7 @@ Immutability is real: a NumPy array that somebody can still write to is copied o
 
 from __future__ import annotations
 
+import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ from ..dtypes import (
     promote_types,
     weak,
 )
-from ..errors import DeviceError, DtypeError
+from ..errors import DeviceError, DtypeError, OptionError
 from .elementwise import astype, device_put
 from .shape import stack
 
@@ -46,20 +47,38 @@ def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None 
     """See `funcgrad.numpy.asarray`."""
     if isinstance(x, Array):
         found = x if dtype is None else astype(x, dtype)
-        return found if device is None else to_device(found, device)
+        found = found if device is None else to_device(found, device)
+        return found if copy is not False else _uncopied(x, found)
     if isinstance(x, WeakNumber):
         return x.as_array(_of_kind(x.kind) if dtype is None else canonical(dtype))
+    if isinstance(x, memoryview | array.array):
+        x = np.asarray(x)
     if isinstance(x, np.ndarray | np.generic):
         data = _frozen(x, copy)
+        if copy is False:
+            return _uncopied(x, _placed(wrap(data), dtype, device))
     elif hasattr(x, "__array_namespace__") or hasattr(x, "__cuda_array_interface__"):
         return _placed(from_backend(x, copy), dtype, device_of(x) if device is None else device)
     elif hasattr(x, "__dlpack__"):
-        data = np.from_dlpack(x).copy()
+        shared = np.from_dlpack(x)
+        if copy is False:
+            return _uncopied(shared, _placed(wrap(shared), dtype, device))
+        data = shared.copy()
     else:
         if isinstance(x, list | tuple) and _holds_arrays(x):
             return _stack(x, dtype, device)
         data = _of_python(x, dtype)
     return _placed(wrap(data), dtype, device)
+
+
+def _uncopied(given: Any, found: Array) -> Array:
+    """The result of `copy=False`, or an error if it had to be copied."""
+    if found.dtype != given.dtype or (isinstance(given, Array) and found.device != given.device):
+        raise OptionError(
+            f"copy=False: {given.dtype} as {found.dtype} on {found.device} needs a copy: leave the argument out, or "
+            "convert first"
+        )
+    return found
 
 
 def from_backend(x: Raw, copy: bool | None = None) -> Array:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy
 
 from ..core import SCALARS, Array, Aval
-from ..device import backend_dtype, move
-from ..dtypes import canonical, is_boolean, is_complex, is_inexact
+from ..device import backend_dtype, dtype_of, move
+from ..dtypes import canonical, is_boolean, is_complex, is_floating, is_inexact
 from ..kernels import error_function
 from ..rules import elementwise, general, linear
 
@@ -42,13 +42,41 @@ def _power_in_base(g: Any, x: Any, y: Any) -> Any:
 
 
 pow = elementwise("pow(x, y)", x=_power_in_base, y=lambda g, x, out: g * (out * log(where(equal(x, 0), 1, x))))
-floor_divide = elementwise("floor_divide(x, y)")
+
+
+def _floor_divide(xp: Any, x: Any, y: Any) -> Any:
+    """NumPy's, but for infinities, where the array API standard wants floor(x / y): inf // 2 is inf, 1 // -inf -0."""
+    with numpy.errstate(invalid="ignore"):
+        quotient = xp.floor_divide(x, y)
+    if not is_floating(dtype_of(quotient)):
+        return quotient
+    x_infinite, y_infinite = (math.isinf(a) if isinstance(a, SCALARS) else xp.isinf(a) for a in (x, y))
+    return xp.where(x_infinite | y_infinite, xp.divide(x, y), quotient)
+
+
+floor_divide = elementwise("floor_divide(x, y)", impl=_floor_divide)
 remainder = elementwise("remainder(x, y)", x=lambda g: g, y=lambda g, x, y: -g * floor_divide(x, y))
 
 # ---- exponentials and logarithms ---------------------------------------------------------------
 
 exp = elementwise("exp(x)", x=lambda g, out: g * out)
 expm1 = elementwise("expm1(x)", x=lambda g, out: g * (out + 1))
+
+
+def _complex_expm1(xp: Any, x: Any) -> Any:
+    """exp(x) - 1 by parts: e^a cos b - 1 = (e^a - 1) cos b - 2 sin(b/2)^2, where it would cancel.
+
+    Elsewhere by exp, which knows of infinities; NumPy's own function says NaN of inf + 0j.
+    """
+    a, b = xp.real(x), xp.imag(x)
+    near = (xp.abs(a) < 1) & xp.isfinite(b)
+    a, b = xp.where(near, a, 0.0), xp.where(near, b, 0.0)
+    half = xp.sin(b / 2)
+    small = xp.expm1(a) * xp.cos(b) - 2 * half * half + xp.astype(xp.exp(a) * xp.sin(b), x.dtype) * 1j
+    return xp.where(near, small, xp.exp(x) - 1)
+
+
+complex_expm1 = elementwise("complex_expm1(x)", impl=_complex_expm1, x=lambda g, out: g * (out + 1))
 log = elementwise("log(x)", x=lambda g, x: g / x)
 log1p = elementwise("log1p(x)", x=lambda g, x: g / (x + 1))
 log2 = elementwise("log2(x)", x=lambda g, x: g / (x * math.log(2)))
@@ -106,6 +134,7 @@ where = elementwise(
 )
 abs = elementwise("abs(x)", x=lambda g, x: g * sign(x))
 copysign = elementwise("copysign(x, y)", x=lambda g, x, y: g * copysign(sign(x), y) * sign(x))
+nextafter = elementwise("nextafter(x, y)", x=lambda g: g)
 
 # ---- constant to a derivative ------------------------------------------------------------------
 

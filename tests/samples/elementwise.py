@@ -67,7 +67,6 @@ _COMPLEX: dict[str, Callable[[Any], Any]] = {
     "negative": operator.neg,
     "square": lambda v: v * v,
     "reciprocal": lambda v: 1 / v,
-    "expm1": lambda v: cmath.exp(v) - 1,
     "log1p": lambda v: cmath.log(1 + v),
     "log2": lambda v: cmath.log(v) / math.log(2),
     "sign": lambda v: v / abs(v),
@@ -125,6 +124,7 @@ _BINARY: dict[str, tuple[Callable[[Any, Any], Any], tuple[float, float], tuple[f
     "maximum": (max, (-2, 2), (-2, 2)),
     "minimum": (min, (-2, 2), (-2, 2)),
     "copysign": (math.copysign, (-2, 2), (-2, 2)),
+    "nextafter": (math.nextafter, (-2, 2), (-2, 2)),
 }
 SAMPLES += [
     Sample(
@@ -280,4 +280,6 @@ SAMPLES += [
     Sample("conj", (complexes(2, 3),), by_element(lambda v: complex(v.real, -v.imag))),
     Sample("complex_abs", (complexes(2, 3),), by_element(abs, "float64")),
     Sample("complex_abs", (complexes(),), by_element(abs, "float64")),
+    Sample("complex_expm1", (complexes(2, 3),), by_element(lambda v: cmath.exp(v) - 1), rtol=1e-11),
+    Sample("complex_expm1", (2 * complexes(4),), by_element(lambda v: cmath.exp(v) - 1), rtol=1e-11),
 ]

@@ -19,8 +19,10 @@ from .toolchain import VECTOR_FUNCTIONS
 
 __all__ = ["prelude"]
 
-_TWO_OPERANDS = frozenset({"atan2", "hypot", "pow", "copysign", "fmod"})
-_DECLARED = frozenset({*VECTOR_FUNCTIONS, "sqrt", "fabs", "floor", "ceil", "trunc", "rint", "copysign", "fmod"})
+_TWO_OPERANDS = frozenset({"atan2", "hypot", "pow", "copysign", "nextafter", "fmod"})
+_DECLARED = frozenset(
+    {*VECTOR_FUNCTIONS, "sqrt", "fabs", "floor", "ceil", "trunc", "rint", "copysign", "nextafter", "fmod"}
+)
 
 
 def prelude(text: str, vector_functions: Container[str] = ()) -> str:
@@ -216,7 +218,8 @@ $T floor_divide_$D($T x, $T y)
     $T below = floor$F(whole);
     $T nearest = below + (whole - below > 0.5 ? 1.0 : 0.0); /* it is whole but for rounding */
     $T signed_zero = copysign$F(0.0, quotient);
-    return y == 0 ? quotient : whole == 0 ? signed_zero : nearest;
+    int infinite = (fabs$F(x) == __builtin_inf$F()) | (fabs$F(y) == __builtin_inf$F());
+    return (y == 0) | infinite ? quotient : whole == 0 ? signed_zero : nearest;
 }""",
     "multiply_add": """
 $T multiply_add_$D($T x, $T y, $T z)
