@@ -101,7 +101,11 @@ FUNCTIONS = frozenset({
 })  # fmt: skip
 """The operations that are the array module's function of the same name, in NumPy a ufunc."""
 
-_UFUNCS: dict[str, tuple[str, tuple[str, ...]]] = {"relu": ("maximum", ("0",)), "complex_abs": ("abs", ())}
+_UFUNCS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "relu": ("maximum", ("0",)),
+    "complex_abs": ("abs", ()),
+    **{name: (name, ()) for name in ("cbrt", "exp2", "logaddexp2", "fmod", "gcd", "lcm")},
+}
 """Other operations that are one ufunc: its name, and operands behind the operation's own."""
 
 _REDUCTIONS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}

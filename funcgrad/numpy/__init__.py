@@ -17,40 +17,70 @@ from ..core import Array
 from ..dtypes import BFLOAT16 as _BFLOAT16
 from ..dtypes import INSTALL as _INSTALL
 from . import (
+    averages,
+    calculus,
+    comparisons,
     constants,
     creation,
+    cumulative,
     data_types,
     elementwise,
+    filtering,
+    floats,
     indexing,
     inspection,
+    integers,
     linear_algebra,
     manipulation,
+    nan_reductions,
+    quantiles,
     reductions,
+    sorting,
 )
 from .array_object import install as _install
+from .averages import *
+from .calculus import *
+from .comparisons import *
 from .constants import *
 from .creation import *
+from .cumulative import *
 from .data_types import *
 from .elementwise import *
+from .filtering import *
+from .floats import *
 from .indexing import *
 from .inspection import *
+from .integers import *
 from .linear_algebra import *
 from .manipulation import *
+from .nan_reductions import *
+from .quantiles import *
 from .reductions import *
+from .sorting import *
 
 if _TYPE_CHECKING:
     from ..transforms.vectorize import vectorize
 
 __all__ = ["Array"]
+__all__ += averages.__all__
+__all__ += calculus.__all__
+__all__ += comparisons.__all__
 __all__ += constants.__all__
 __all__ += creation.__all__
 __all__ += data_types.__all__
+__all__ += cumulative.__all__
 __all__ += elementwise.__all__
+__all__ += filtering.__all__
+__all__ += floats.__all__
 __all__ += indexing.__all__
 __all__ += inspection.__all__
+__all__ += integers.__all__
 __all__ += linear_algebra.__all__
 __all__ += manipulation.__all__
+__all__ += nan_reductions.__all__
+__all__ += quantiles.__all__
 __all__ += reductions.__all__
+__all__ += sorting.__all__
 
 _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])
 

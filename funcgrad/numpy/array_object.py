@@ -15,7 +15,7 @@ from ..core import Array, Tracer, WeakNumber
 from ..device import Device
 from ..errors import OptionError, ShapeError
 from ..ops.create import to_device
-from . import data_types, indexing, linear_algebra, manipulation, reductions
+from . import averages, data_types, indexing, linear_algebra, manipulation, reductions
 from . import elementwise as e
 
 _OPERANDS = (Array, int, float, bool, complex, np.ndarray, np.generic, list, tuple, WeakNumber)
@@ -119,9 +119,10 @@ _METHODS: dict[str, Any] = {
         for module, names in {
             manipulation: ("ravel", "swapaxes", "squeeze", "broadcast_to", "repeat"),
             reductions: (
-                *("sum", "prod", "max", "min", "any", "all", "argmax", "argmin", "mean", "var", "std"),
+                *("sum", "prod", "max", "min", "any", "all", "argmax", "argmin"),
                 "cumsum",
             ),
+            averages: ("mean", "var", "std"),
             linear_algebra: ("dot",),
             indexing: ("take",),
             e: ("clip", "round", "conj", "nonzero"),

@@ -6,43 +6,67 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..core import Array
-from ..dtypes import canonical, inexact, is_boolean, is_complex, is_inexact
-from ..errors import ShapeError
+from ..dtypes import DType, is_boolean, is_inexact, is_integer
+from ..errors import DtypeError, ImmutableArrayError, OptionError, ShapeError
 from ..operations import Operation
 from ..ops import reduce as ops
-from ..ops.create import asarray, promote, to_inexact
-from ..ops.elementwise import astype, complex_abs, equal, stop_gradient, where
+from ..ops.create import asarray, to_inexact
+from ..ops.elementwise import astype, equal, stop_gradient
 from ..ops.elementwise import exp as _exp
 from ..ops.elementwise import isfinite as _isfinite
 from ..ops.elementwise import log as _log
+from ..ops.elementwise import where as _where
 from ..ops.precision import widened
 from ..ops.shape import normalize_axes, normalize_axis
+from ..rules import broadcast_shapes
+from .elementwise import maximum, minimum
 from .manipulation import pad, ravel
 
 __all__ = [
     "all",
-    "allclose",
     "amax",
     "amin",
     "any",
     "argmax",
     "argmin",
-    "array_equal",
     "count_nonzero",
     "cumsum",
     "cumulative_sum",
     "logsumexp",
     "max",
-    "mean",
     "min",
     "prod",
-    "std",
+    "ptp",
     "sum",
-    "var",
 ]
 
 Axis = int | Sequence[int] | None
+
+
+def refuse_out(name: str, out: Any) -> None:
+    """NumPy's `out=` is an error: arrays never change."""
+    if out is not None:
+        raise ImmutableArrayError(f"{name}: out= is not taken, since arrays do not change: write y = {name}(...)")
+
+
+def masked(name: str, x: Array, where: Any, neutral: Any) -> Array:
+    """The array with a number that changes no result where `where=` leaves elements out."""
+    if where is None or where is True:
+        return x
+    return _where(mask_of(name, x, where), x, neutral)
+
+
+def mask_of(name: str, x: Array, where: Any) -> Array:
+    """`where=` as booleans that broadcast to the array's shape."""
+    mask = asarray(where, device=None if isinstance(where, Array) else x.device)
+    if not is_boolean(mask.dtype):
+        raise DtypeError(f"{name}: where= must be booleans, not {mask.aval}")
+    if broadcast_shapes(name, mask.shape, x.shape) != x.shape:
+        raise ShapeError(f"{name}: where= of shape {mask.shape} does not broadcast to the array's shape {x.shape}")
+    return mask
 
 
 def _reduce(primitive: Operation, x: Array, axis: Axis, keepdims: bool) -> Array:
@@ -58,175 +82,208 @@ def _whole(x: Array) -> Array:
     return astype(x, "uint64" if x.dtype.kind == "u" else "int64")
 
 
-def sum(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
+def sum(
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = None,
+) -> Array:
     """The sum of the elements.
 
     Args:
-        x: an array.
+        a: an array.
         axis: which axes to sum over; all where None.
         dtype: to sum in; booleans and small integers are summed as int64, unsigned ones as uint64.
+        out: not taken, arrays do not change.
         keepdims: whether the axes stay, at size one.
+        initial: a number or array to begin with.
+        where: booleans that broadcast to a's shape: the elements to sum.
 
     Returns:
         An array without those axes.
 
     Raises:
         AxisError: no such axis, or one named twice.
+        ShapeError: `where` does not broadcast to a's shape.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.sum(fnp.asarray([[1, 2], [3, 4]]), axis=0)
     Array([4, 6], dtype=int64)
     """
-    x = _whole(asarray(x)) if dtype is None else astype(asarray(x), dtype)
-    return _reduce(ops.sum, x, axis, keepdims)
+    refuse_out("sum", out)
+    x = _whole(asarray(a)) if dtype is None else astype(asarray(a), dtype)
+    total: Any = _reduce(ops.sum, masked("sum", x, where, 0), axis, keepdims)
+    return total if initial is None else total + initial
 
 
-def prod(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
+def prod(
+    a: Any,
+    axis: Axis = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = None,
+) -> Array:
     """The product of the elements; arguments as for `sum`. Zeros do not spoil its derivative.
 
     >>> import funcgrad as fg
     >>> fg.grad(fg.numpy.prod)(fg.asarray([0.0, 2.0, 3.0]))
     Array([6., 0., 0.], dtype=float32)
     """
-    x = _whole(asarray(x)) if dtype is None else astype(asarray(x), dtype)
-    return _reduce(ops.prod, x, axis, keepdims)
+    refuse_out("prod", out)
+    x = _whole(asarray(a)) if dtype is None else astype(asarray(a), dtype)
+    total: Any = _reduce(ops.prod, masked("prod", x, where, 1), axis, keepdims)
+    return total if initial is None else total * initial
 
 
-def max(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def max(
+    a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = None
+) -> Array:
     """The largest element, NaN if there is one; elements that tie share the derivative equally.
 
     Args:
-        x: an array with elements.
+        a: an array with elements.
         axis: which axes to look along; all where None.
+        out: not taken, arrays do not change.
         keepdims: whether the axes stay, at size one.
+        initial: the least that the result can be, also where there are no elements.
+        where: booleans that broadcast to a's shape: the elements to look at. It needs `initial`.
 
     Raises:
         AxisError: no such axis, or one named twice.
         ShapeError: there are no elements to choose from.
+        OptionError: `where` without `initial`.
 
     >>> import funcgrad as fg
     >>> fg.grad(fg.numpy.max)(fg.asarray([1.0, 3.0, 3.0]))
     Array([0. , 0.5, 0.5], dtype=float32)
     """
-    return _reduce(ops.max, asarray(x), axis, keepdims)
+    refuse_out("max", out)
+    if initial is None and where is None:
+        return _reduce(ops.max, asarray(a), axis, keepdims)
+    return _bounded_extreme(ops.max, maximum, asarray(a), axis, keepdims, initial, where)
 
 
-def min(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
+def min(
+    a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, initial: Any = None, where: Any = None
+) -> Array:
     """The smallest element, NaN if there is one; elements that tie share the derivative equally.
 
-    Args, Raises: as for `max`.
+    Args, Raises: as for `max`; the result is at most `initial`.
 
     >>> import funcgrad as fg
     >>> fg.grad(fg.numpy.min)(fg.asarray([1.0, 3.0, 3.0]))
     Array([1., 0., 0.], dtype=float32)
     """
-    return _reduce(ops.min, asarray(x), axis, keepdims)
+    refuse_out("min", out)
+    if initial is None and where is None:
+        return _reduce(ops.min, asarray(a), axis, keepdims)
+    return _bounded_extreme(ops.min, minimum, asarray(a), axis, keepdims, initial, where)
 
 
-def any(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Is any element true (not zero)?"""
-    return _reduce(ops.any, astype(asarray(x), bool), axis, keepdims)
+def _bounded_extreme(
+    primitive: Operation, meet: Any, x: Array, axis: Axis, keepdims: bool, initial: Any, where: Any
+) -> Array:
+    """The extreme of the elements that `where` selects and of `initial`."""
+    name = primitive.__name__
+    if initial is None:
+        if where is True:
+            return _reduce(primitive, x, axis, keepdims)
+        raise OptionError(f"{name}: where= needs initial=, the result where no element is selected")
+    lowest, highest = bounds(x.dtype)
+    x = masked(name, x, where, lowest if name == "max" else highest)
+    axes = normalize_axes(axis, x.ndim, name)
+    if 0 in [x.shape[a] for a in axes]:
+        shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+        start = asarray(initial, x.dtype, device=None if isinstance(initial, Array) else x.device)
+        found = start.broadcast_to(shape)
+        return ops.kept(found, x, axes) if keepdims else found
+    return meet(_reduce(primitive, x, axes, keepdims), initial)
 
 
-def all(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Are all elements true (not zero)?"""
-    return _reduce(ops.all, astype(asarray(x), bool), axis, keepdims)
+def bounds(dtype: DType) -> tuple[Any, Any]:
+    """The least and the greatest value of a dtype: of floats the infinities."""
+    if is_boolean(dtype):
+        return False, True
+    if is_integer(dtype):
+        return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    return -math.inf, math.inf
 
 
-def count_nonzero(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
-    """How many elements are not zero."""
-    return sum(astype(asarray(x), bool), axis, keepdims=keepdims)
+def ptp(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
+    """From peak to peak: the largest element minus the smallest.
+
+    Args, Raises: as for `max`.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.ptp(fnp.asarray([[1.0, 4.0], [7.0, 5.0]]), axis=1)
+    Array([3., 2.], dtype=float32)
+    """
+    refuse_out("ptp", out)
+    x = asarray(a)
+    return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)  # type: ignore[operator]
 
 
-def _position(primitive: Operation, x: Any, axis: int | None, keepdims: bool) -> Array:
+def any(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: Any = None) -> Array:
+    """Is any element true (not zero)?
+
+    Args:
+        a: an array.
+        axis: which axes to look along; all where None.
+        out: not taken, arrays do not change.
+        keepdims: whether the axes stay, at size one.
+        where: booleans that broadcast to a's shape: the elements to look at.
+    """
+    refuse_out("any", out)
+    return _reduce(ops.any, masked("any", astype(asarray(a), bool), where, False), axis, keepdims)
+
+
+def all(a: Any, axis: Axis = None, out: None = None, keepdims: bool = False, *, where: Any = None) -> Array:
+    """Are all elements true (not zero)? Arguments as for `any`."""
+    refuse_out("all", out)
+    return _reduce(ops.all, masked("all", astype(asarray(a), bool), where, True), axis, keepdims)
+
+
+def count_nonzero(a: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """How many elements are not zero.
+
+    Args:
+        a: an array.
+        axis: which axes to count over; all where None.
+        keepdims: whether the axes stay, at size one.
+    """
+    return sum(astype(asarray(a), bool), axis, keepdims=keepdims)
+
+
+def position(primitive: Operation, x: Any, axis: int | None, out: None, keepdims: bool) -> Array:
+    """The result of `argmax` or `argmin`: a place along an axis, or in the raveled array."""
+    refuse_out(primitive.__name__, out)
     x = asarray(x)
     if axis is None:
-        out = primitive(ravel(x), axis=0)
-        return out.reshape((1,) * x.ndim) if keepdims else out
-    found = normalize_axis(axis, x.ndim, primitive.__name__)
-    out = primitive(x, axis=found)
-    return ops.kept(out, x, (found,)) if keepdims else out
+        found = primitive(ravel(x), axis=0)
+        return found.reshape((1,) * x.ndim) if keepdims else found
+    along = normalize_axis(axis, x.ndim, primitive.__name__)
+    found = primitive(x, axis=along)
+    return ops.kept(found, x, (along,)) if keepdims else found
 
 
-def argmax(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmax(a: Any, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Array:
     """Where the largest element is, the first of equals; an index into the raveled array without an axis.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.argmax(fnp.asarray([[1, 5], [7, 2]]), axis=1)
     Array([1, 0], dtype=int64)
     """
-    return _position(ops.argmax, x, axis, keepdims)
+    return position(ops.argmax, a, axis, out, keepdims)
 
 
-def argmin(x: Any, /, axis: int | None = None, keepdims: bool = False) -> Array:
+def argmin(a: Any, axis: int | None = None, out: None = None, *, keepdims: bool = False) -> Array:
     """Where the smallest element is, the first of equals."""
-    return _position(ops.argmin, x, axis, keepdims)
-
-
-@widened
-def mean(x: Any, /, axis: Axis = None, dtype: Any = None, keepdims: bool = False) -> Array:
-    """The arithmetic mean, sum(x) / n; of integers too a float.
-
-    Args:
-        x: an array.
-        axis: which axes to average over; all where None.
-        dtype: to compute in; by default x's own, and the default float for integers.
-        keepdims: whether the axes stay, at size one.
-
-    Returns:
-        An array without those axes; NaN where they have no elements.
-
-    >>> from funcgrad import numpy as fnp
-    >>> fnp.mean(fnp.asarray([[1, 2], [3, 6]]), axis=0)
-    Array([2., 4.], dtype=float32)
-    """
-    x = asarray(x)
-    x = astype(x, inexact(x.dtype) if dtype is None else canonical(dtype))
-    return sum(x, axis, keepdims=keepdims) / _count(x, axis)
-
-
-def _count(x: Array, axis: Axis) -> int:
-    n = 1
-    for a in normalize_axes(axis, x.ndim, "mean"):
-        n *= x.shape[a]
-    return n
-
-
-@widened
-def var(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: float = 0, ddof: float = 0) -> Array:
-    """The variance: the mean of |x - mean(x)|^2.
-
-    Args:
-        x: an array.
-        axis, keepdims: as for `sum`.
-        correction: divide by n - correction instead of n: 0 for the variance of these numbers, 1 for an unbiased
-            estimate of the variance they were drawn from. `ddof` is NumPy's name for it.
-
-    >>> from funcgrad import numpy as fnp
-    >>> float(fnp.var(fnp.asarray([1.0, 2.0, 3.0, 4.0]), correction=1))
-    1.6666666269302368
-    """
-    x = to_inexact(x)
-    count = _count(x, axis)
-    n = count - (correction or ddof)
-    if n < 0:
-        raise ShapeError(f"var: {count} elements are fewer than the correction {correction or ddof}")
-    middle: Any = mean(x, axis, keepdims=True)
-    if is_complex(x.dtype):
-        return sum(complex_abs(x - middle) ** 2, axis, keepdims=keepdims) / n  # type: ignore[operator]
-    # sum((x - mean)^2) is sum((x - c)^2) - count (mean - c)^2 for every c. With a constant that happens to be the mean
-    # the derivative is (x - mean) at once, and not that minus its own mean, which is another walk through the array.
-    fixed: Any = stop_gradient(middle)
-    deviation, drift = x - fixed, where(_isfinite(fixed), middle - fixed, 0)
-    total: Any = sum(deviation * deviation, axis, keepdims=keepdims)
-    shift = drift * drift * (count / n if n else count)  # 0; by no number that float16 does not have
-    return total / n - (shift if keepdims else shift.reshape(total.shape))
-
-
-@widened
-def std(x: Any, /, axis: Axis = None, keepdims: bool = False, *, correction: float = 0, ddof: float = 0) -> Array:
-    """The standard deviation, sqrt(var)."""
-    return var(x, axis, keepdims, correction=correction, ddof=ddof) ** 0.5
+    return position(ops.argmin, a, axis, out, keepdims)
 
 
 @widened
@@ -249,9 +306,9 @@ def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
         return x
     peak: Any = stop_gradient(ops.max(x, axes=axes))
     nothing = equal(peak, -math.inf)  # log(0), which NumPy warns of and whose derivative is NaN
-    shift: Any = where(_isfinite(peak), peak, 0)
+    shift: Any = _where(_isfinite(peak), peak, 0)
     total: Any = ops.sum(_exp(x - ops.kept(shift, x, axes)), axes=axes)
-    out: Any = where(nothing, -math.inf, _log(where(nothing, 1, total)) + shift)
+    out: Any = _where(nothing, -math.inf, _log(_where(nothing, 1, total)) + shift)
     return ops.kept(out, x, axes) if keepdims else out
 
 
@@ -279,30 +336,6 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
 def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Array:
     """Running sums along an axis; of the raveled array without one, as NumPy."""
     return cumulative_sum(ravel(x) if axis is None else x, axis=0 if axis is None else axis, dtype=dtype)
-
-
-def _both(x: Any, y: Any) -> tuple[Any, Any]:
-    """Two arrays of one dtype, a Python number beside an array in the array's."""
-    x, y = promote(x, y)
-    dtype = (x if isinstance(x, Array) else y).dtype
-    return asarray(x, dtype), asarray(y, dtype)
-
-
-def array_equal(x: Any, y: Any, /) -> bool:
-    """Have two arrays one shape and equal elements?"""
-    x, y = _both(x, y)
-    return x.shape == y.shape and bool(all(equal(x, y)))
-
-
-def allclose(x: Any, y: Any, /, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Is |x - y| <= atol + rtol |y| everywhere?"""
-    x, y = _both(x, y)
-    if is_boolean(x.dtype):
-        return bool(all(equal(x, y)))
-    near: Any = (x == y) | (abs(x - y) <= atol + rtol * abs(y))
-    if equal_nan:
-        near = near | ((x != x) & (y != y))
-    return bool(all(near))
 
 
 amax, amin = max, min

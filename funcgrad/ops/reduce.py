@@ -144,6 +144,33 @@ def _position(name: str) -> Operation:
 argmax = _position("argmax")
 argmin = _position("argmin")
 
+
+def _position_of_number(name: str, extreme: str) -> Operation:
+    """The place of the first extreme element that is not NaN; NaN alone is an error."""
+
+    def impl(xp: Any, x: Raw, *, axis: int) -> Raw:
+        nan = xp.isnan(x)
+        if bool(xp.any(xp.all(nan, axis=axis))):
+            raise ShapeError(f"{name}: there is nothing but NaN along axis {axis}")
+        # NaN as the worst number would come first where that number is the best one there is
+        numbers = xp.where(nan, xp.asarray(worst, dtype=x.dtype, device=x.device), x)
+        found = getattr(xp, extreme)(numbers, axis=axis, keepdims=True)
+        return xp.argmax(xp.astype((x == found) & ~nan, xp.int8), axis=axis)
+
+    worst = -math.inf if extreme == "max" else math.inf
+    primitive = general(
+        f"{name}(x)",
+        impl=impl,
+        infer=lambda x, *, axis: Aval(_infer_extreme(x, axes=(axis,)).shape, np.dtype(np.int64)),
+        batch=lambda size, xs, dims, *, axis: (primitive(move_axis(xs[0], dims[0], 0), axis=axis + 1), 0),
+    )
+    primitive.primitive.checks = True
+    return primitive
+
+
+nanargmax = _position_of_number("nanargmax", "max")
+nanargmin = _position_of_number("nanargmin", "min")
+
 # ---- running -----------------------------------------------------------------------------------
 
 

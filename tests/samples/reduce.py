@@ -106,3 +106,12 @@ SAMPLES += [
     ]
     for reverse in (False, True)
 ]
+_holes = np.where(booleans(3, 4), np.nan, uniform(3, 4)) + np.where(
+    np.arange(4) == 2, np.array([[1.0], [-2.0], [0.5]]), 0
+)
+_holes[:, 1] = uniform(3, seed=1)
+SAMPLES += [
+    Sample(name, (_holes,), lambda x, *, axis, f=f: f(x, axis), {"axis": axis})
+    for name, f in {"nanargmax": np.nanargmax, "nanargmin": np.nanargmin}.items()
+    for axis in (0, 1)
+]
