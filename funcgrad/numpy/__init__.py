@@ -35,6 +35,8 @@ from . import (
     nan_reductions,
     quantiles,
     reductions,
+    searching,
+    sets,
     sorting,
 )
 from .array_object import install as _install
@@ -56,6 +58,8 @@ from .manipulation import *
 from .nan_reductions import *
 from .quantiles import *
 from .reductions import *
+from .searching import *
+from .sets import *
 from .sorting import *
 
 if _TYPE_CHECKING:
@@ -80,6 +84,8 @@ __all__ += manipulation.__all__
 __all__ += nan_reductions.__all__
 __all__ += quantiles.__all__
 __all__ += reductions.__all__
+__all__ += searching.__all__
+__all__ += sets.__all__
 __all__ += sorting.__all__
 
 _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])

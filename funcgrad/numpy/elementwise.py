@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..operations import Operation
 from ..ops import elementwise as ops
 from ..ops.create import as_operand, asarray, promote, promote_inexact, to_inexact
 from ..ops.key import of_mask
+from ..ops.sort import first_places
 from ..rules import zeros
 
 __all__ = [
@@ -394,17 +396,36 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
     return asarray(out)
 
 
-def nonzero(x: Any, /) -> tuple[Array, ...]:
+def nonzero(x: Any, /, *, size: int | None = None, fill_value: Any = None) -> tuple[Array, ...]:
     """The indices of the elements that are not zero, one array an axis; how many there are depends on the values.
+
+    Args:
+        x: an array of at least one dimension.
+        size: how many to return: the first ones, and `fill_value` where there are fewer. Then the shape does not depend
+            on the values, and a batch stays together.
+        fill_value: an integer, or one an axis; 0 where None.
+
+    Raises:
+        ShapeError: x has no dimensions, or there are more fill values than axes.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.nonzero(fnp.asarray([0, 3, 0, 4]))
     (Array([1, 3], dtype=int64),)
     """
-    from_mask = x if isinstance(x, Array) and is_boolean(x.dtype) else not_equal(x, 0)
-    if not from_mask.ndim:
-        raise ShapeError("nonzero of an array without dimensions, which has no places: write x != 0, or x.reshape(1)")
-    return tuple(of_mask(from_mask))
+    mask = x if isinstance(x, Array) and is_boolean(x.dtype) else not_equal(x, 0)
+    if not mask.shape:
+        raise ShapeError("nonzero: an array without dimensions has no places: write x[None]")
+    if size is None:
+        return tuple(of_mask(mask))
+    fills = tuple(fill_value) if isinstance(fill_value, tuple | list) else (fill_value or 0,) * mask.ndim
+    if len(fills) != mask.ndim:
+        raise ShapeError(f"nonzero: {len(fills)} fill values for the {mask.ndim} axes of {mask.aval}")
+    places, there = first_places(mask.reshape(mask.size), index(size))
+    indices: list[Array] = []
+    for n, fill in zip(reversed(mask.shape), reversed(fills), strict=True):
+        indices.insert(0, ops.where(there, remainder(places, n or 1), fill))
+        places = floor_divide(places, n or 1)
+    return tuple(indices)
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None, *, a_min: Any = None, a_max: Any = None) -> Array:

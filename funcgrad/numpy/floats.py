@@ -12,7 +12,7 @@ from ..ops import bessel
 from ..ops import elementwise as basic
 from ..ops import floats as ops
 from ..ops.create import asarray, promote, promote_inexact, to_inexact
-from .constants import finfo
+from .data_types import finfo
 from .creation import ones_like
 from .elementwise import (
     _binary,

@@ -319,7 +319,7 @@ def repeat(x: Any, /, repeats: Any, axis: int | None = None, *, total_repeat_len
     x = ravel(x) if axis is None else asarray(x)
     axis = normalize_axis(0 if axis is None else axis, x.ndim, "repeat")
     n = x.shape[axis]
-    if not hasattr(repeats, "__index__") or getattr(repeats, "shape", ()):
+    if not hasattr(repeats, "__index__") or len(getattr(repeats, "shape", ())) > 0:
         return _repeat_each(x, asarray(repeats, device=x.device), axis, total_repeat_length)
     count = operator.index(repeats)
     if count < 0:

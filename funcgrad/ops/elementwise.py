@@ -50,7 +50,7 @@ def _floor_divide(xp: Any, x: Any, y: Any) -> Any:
         quotient = xp.floor_divide(x, y)
     if not is_floating(dtype_of(quotient)):
         return quotient
-    x_infinite, y_infinite = (math.isinf(a) if isinstance(a, SCALARS) else xp.isinf(a) for a in (x, y))
+    x_infinite, y_infinite = (math.isinf(a) if isinstance(a, float | int) else xp.isinf(a) for a in (x, y))
     return xp.where(x_infinite | y_infinite, xp.divide(x, y), quotient)
 
 

@@ -13,7 +13,10 @@ import numpy as np
 from ..core import Aval
 from ..device import Raw
 from ..rules import batch_to_front, general, iota, move_axis, zeros
+from .elementwise import cast, less, logical_not
 from .index import gather, scatter_add
+from .reduce import sum as sum_
+from .shape import pad
 
 _INT64 = np.dtype(np.int64)
 
@@ -123,3 +126,17 @@ searchsorted = general(  # x (n,) and values of any shape, or x (*batch, n) and 
     infer=lambda x, values, *, side: Aval(values.shape, _INT64),
     batch=_batch_searchsorted,
 )
+
+# ---- a given number of places ------------------------------------------------------------------
+
+
+def first_places(mask: Any, size: int) -> tuple[Any, Any]:
+    """The places of the first `size` true elements of a mask (n,), and which of them there are.
+
+    The shapes do not depend on the values, so a batch stays together and a program needs to ask nothing.
+    """
+    order = argsort(cast(logical_not(mask), dtype=np.dtype(np.int8)), axis=0, descending=False)
+    n = order.shape[0]
+    order = order[:size] if size <= n else pad(order, widths=((0, size - n),))
+    count = sum_(cast(mask, dtype=_INT64), axes=(0,))
+    return order, less(iota(size, mask), count)
