@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import tree
-from ..core import Array, Tracer, WeakNumber
+from ..core import Array, WeakNumber
 from ..device import Device
 from ..errors import OptionError, ShapeError
 from ..ops.create import to_device
 from . import averages, data_types, indexing, linear_algebra, manipulation, reductions
 from . import elementwise as e
+from .dispatch import install as install_dispatch
 
 _OPERANDS = (Array, int, float, bool, complex, np.ndarray, np.generic, list, tuple, WeakNumber)
 
@@ -137,55 +137,6 @@ _METHODS: dict[str, Any] = {
 }
 
 
-def _array_ufunc(self: Array, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-    """`np.sin(x)` is `funcgrad.numpy.sin(x)`; one that we do not have (`scipy.special.gammaln`) sees NumPy arrays."""
-    function = _NUMPY_FUNCTIONS.get(ufunc.__name__)
-    if method == "__call__" and not options and function is not None:
-        return function(*inputs)
-    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-    if options and name in _NUMPY_FUNCTIONS:
-        advice = f"call it without {', '.join(options)}"
-    else:
-        advice = _missing(name)
-    known = getattr(np, ufunc.__name__, None) is ufunc
-    return getattr(ufunc, method)(*_as_numpy(inputs, f"np.{name}" if known else name, advice), **options)
-
-
-def _array_function(self: Array, function: Any, types: Any, args: Any, options: Any) -> Any:
-    """`np.sum(x)` is `funcgrad.numpy.sum(x)`; a function that we do not have sees NumPy arrays (`np.linalg.solve`).
-
-    SciPy asks for many of those (`np.atleast_1d` of a gradient), and `np.savez` is how parameters are saved.
-    """
-    name = function.__name__
-    if name in _NUMPY_FUNCTIONS and function is getattr(np, name, None):  # not np.linalg.trace, which has other axes
-        return _NUMPY_FUNCTIONS[name](*args, **options)
-    name = f"{function.__module__}.{name}".removeprefix("numpy.")  # linalg.solve
-    both = _as_numpy([list(args), options], f"np.{name}", _missing(name))
-    return function(*both[0], **both[1])
-
-
-def _as_numpy(arguments: Any, name: str, advice: str) -> Any:
-    """Arguments with NumPy's read-only views of the arrays in them; a tracer that may not be looked at raises.
-
-    Args:
-        arguments: a tree.
-        name, advice: what that message calls the function, and what it says to write.
-    """
-
-    def view(x: Any) -> Any:
-        if isinstance(x, Tracer):
-            return x.for_numpy(name, advice)
-        return np.asarray(x) if isinstance(x, Array) else x
-
-    return tree.map(view, arguments)
-
-
-def _missing(name: str) -> str:
-    """What to write where `funcgrad.numpy` has no function of that name."""
-    return f"funcgrad.numpy has no {name}: call this one by fg.pure_callback, with a derivative by fg.custom_jvp"
-
-
-_NUMPY_FUNCTIONS: dict[str, Any] = {}
 _API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 
@@ -201,9 +152,7 @@ def install(namespace: dict[str, Any], module: Any) -> None:
     for name, method in _METHODS.items():
         setattr(Array, name, method)
     Array.__hash__ = None  # setting __eq__ does not unset it
-    _NUMPY_FUNCTIONS.update({k: v for k, v in namespace.items() if callable(v) and not isinstance(v, type)})
-    setattr(Array, "__array_ufunc__", _array_ufunc)  # noqa: B010
-    setattr(Array, "__array_function__", _array_function)  # noqa: B010
+    install_dispatch(namespace)
 
     def array_namespace(self: Array, /, *, api_version: str | None = None) -> Any:
         """The module whose functions take this array, as the array API standard has it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -189,7 +190,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     return found
 
 
-_KINDS = {
+_KINDS: dict[str, Callable[[DType], builtins.bool]] = {
     "bool": is_boolean,
     "signed integer": lambda dtype: is_integer(dtype) and dtype.kind == "i",
     "unsigned integer": lambda dtype: is_integer(dtype) and dtype.kind == "u",

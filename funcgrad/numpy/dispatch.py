@@ -1,0 +1,289 @@
+"""NumPy's own functions on our arrays: `np.sin(x)` is `funcgrad.numpy.sin(x)`, by NumPy's two protocols.
+
+Both look ours up by the function object itself, in a table that is filled as functions are first called. So
+`np.linalg.trace`, whose axes are others than those of `np.trace`, is `funcgrad.numpy.linalg.trace`, and a ufunc of
+`scipy.special` is the function of that name in `funcgrad.scipy.special`, which is imported then and not before.
+
+A function that we do not have sees NumPy's read-only views of the values, and a value under a transform is refused
+there: it would lose its derivative.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import tree
+from ..core import Array, Tracer
+from ..errors import ImmutableArrayError
+from . import ufuncs
+
+__all__ = ["as_numpy", "install", "written"]
+
+_NAMESPACES = {
+    "numpy": "funcgrad.numpy",
+    "numpy.linalg": "funcgrad.numpy.linalg",
+    "numpy.fft": "funcgrad.numpy.fft",
+    "scipy.special": "funcgrad.scipy.special",
+}
+"""Whose functions are ours where the names are the same."""
+
+_IN_PLACE = {
+    np.copyto: "x = x.at[...].set(values)",
+    np.fill_diagonal: "i = np.arange(n); x = x.at[i, i].set(values)",
+    np.place: "x = np.where(mask, values, x), or x = x.at[mask].set(values)",
+    np.put: "x = x.ravel().at[indices].set(values).reshape(x.shape)",
+    np.put_along_axis: "x = x.at[indices].set(values)",
+    np.putmask: "x = np.where(mask, values, x)",
+}
+"""Functions that change their first argument, and what to write instead."""
+
+_MEANINGLESS: dict[str, tuple[Any, ...]] = {
+    "casting": ("same_kind",),
+    "initial": (np._NoValue,),
+    "keepdims": (np._NoValue,),
+    "like": (None,),
+    "order": ("C", "K", "A", None),
+    "out": (None,),
+    "subok": (True, False),
+    "where": (True, np._NoValue),
+}
+"""Values of NumPy's keywords that ask for nothing."""
+
+_RENAMED = {"a_min": "min", "a_max": "max"}
+
+_ATTRIBUTES: dict[Any, Callable[..., Any]] = {
+    np.ndim: lambda a: a.ndim,
+    np.shape: lambda a: a.shape,
+    np.size: lambda a, axis=None: a.size if axis is None else a.shape[axis],
+}
+
+
+class _Ours:
+    """Our function in the place of NumPy's.
+
+    Attributes:
+        call: the function.
+        count: how many arguments mean the same by position in both.
+        shared: the keywords that both have.
+        theirs: the names of NumPy's arguments, in order.
+        positional: how many of ours have no name.
+        names: the names that ours can be given by.
+    """
+
+    __slots__ = ("call", "count", "names", "positional", "shared", "theirs")
+
+    def __init__(self, function: Any, call: Any):
+        self.call = call
+        self.theirs: tuple[str, ...] = ()
+        ours, theirs = _parameters(call), _parameters(function)
+        if ours is None or theirs is None or any(p.kind is p.VAR_POSITIONAL for p in (*ours, *theirs)):
+            self.count, self.positional = sys.maxsize, 0
+        else:
+            self.theirs = tuple(p.name for p in theirs if p.kind is not p.KEYWORD_ONLY)
+            by_place = [p for p in ours if p.kind is not p.KEYWORD_ONLY]
+            self.positional = sum(p.kind is p.POSITIONAL_ONLY for p in ours)
+            same = [
+                p.kind is p.POSITIONAL_ONLY or p.name == _RENAMED.get(name, name)
+                for p, name in zip(by_place, self.theirs, strict=False)
+            ]
+            self.count = same.index(False) if False in same else len(same)
+        self.names = frozenset(p.name for p in ours or () if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD))
+        self.shared = self.names - {"out", "order"}  # looked at first: some of ours have them to say why not
+
+
+class _Table(dict[Any, "_Ours | None"]):
+    """By each of NumPy's functions ours; None where there is none."""
+
+    __slots__ = ()
+
+    def __missing__(self, function: Any) -> _Ours | None:
+        call = _find(function)
+        found = None if call is None else _Ours(function, call)
+        if found is not None:  # functions come and go that are nobody's, such as those of np.frompyfunc
+            self[function] = found
+        return found
+
+
+def _find(function: Any) -> Any:
+    """Our function of the same name in the same namespace."""
+    for theirs, ours in _NAMESPACES.items():
+        names = getattr(sys.modules.get(theirs), "__dict__", {})
+        namespace: Any = _module(ours) if names.get(function.__name__) is function else None
+        if namespace is not None:
+            aliases = (function.__name__, *(name for name, x in names.items() if x is function))
+            found = (getattr(namespace, name, None) for name in aliases if name in namespace.__all__)
+            return next((f for f in found if callable(f)), _ATTRIBUTES.get(function))
+    return None
+
+
+@functools.cache
+def _module(name: str) -> Any:
+    """One of our modules, if there is one of that name."""
+    parent = name.rpartition(".")[0]
+    known = name in sys.modules or (importlib.util.find_spec(parent) and importlib.util.find_spec(name))
+    return importlib.import_module(name) if known else None
+
+
+def _parameters(function: Any) -> list[inspect.Parameter] | None:
+    if isinstance(function, np.ufunc):
+        return None
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except ValueError:  # before NumPy 2.4 those written in C do not say
+        return None
+
+
+_OURS = _Table()
+
+
+def _array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    """`np.sin(x)` is `funcgrad.numpy.sin(x)`; one that we do not have (`np.spacing`) sees NumPy arrays."""
+    ours = _OURS[ufunc]
+    if ours is not None:
+        if method == "__call__" and not options:
+            return ours.call(*inputs)
+        return _with_out(ufunc, method, ours.call, inputs, options)
+    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+    _refuse_arrays(options.get("out", ()), f"np.{name}")
+    known = getattr(np, ufunc.__name__, None) is ufunc
+    return getattr(ufunc, method)(*as_numpy(inputs, f"np.{name}" if known else name, _missing(name)), **options)
+
+
+def _with_out(ufunc: Any, method: str, call: Any, inputs: Any, options: dict[str, Any]) -> Any:
+    """A ufunc with keywords, or one of its methods; what has a place to go to is written there."""
+    name = f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}"
+    targets = options.pop("out", ())
+    _refuse_arrays(targets, name)
+    where = options.get("where", True) if method == "__call__" else True
+    if method == "at":
+        return ufuncs.at(ufunc, inputs, as_numpy)
+    options = {k: v for k, v in options.items() if k not in ("order", "subok")}
+    out = getattr(ufuncs, method.strip("_"))(ufunc, call, *inputs, **options)
+    results = out if isinstance(out, tuple) else (out,)
+    found = [
+        r if t is None else written(t, r, name, where, options.get("casting", "same_kind"))
+        for r, t in zip(results, targets or (None,) * len(results), strict=True)
+    ]
+    return tuple(found) if isinstance(out, tuple) else found[0]
+
+
+def written(target: Any, value: Any, name: str, where: Any = True, casting: Any = "same_kind") -> Any:
+    """The array `out=`, with a result in it.
+
+    Args:
+        target: NumPy's array.
+        value: what was computed.
+        name: the function's, for a message.
+        where: which elements are written.
+        casting: what may become of the dtype.
+    """
+    if hasattr(target, "freeze"):  # our mutable view
+        target[...] = value if where is True else ufuncs.chosen(where, value, target)
+        return target
+    both = as_numpy([value, where], name, "call it without out=, or let out be fg.mutable(array)")
+    np.copyto(target, both[0], casting, both[1])
+    return target
+
+
+def _refuse_arrays(targets: Any, name: str) -> None:
+    for x in targets if isinstance(targets, tuple) else (targets,):
+        if isinstance(x, Array):
+            raise ImmutableArrayError(
+                f"{name}: out= is an array {x.aval} of ours, which does not change in place: write "
+                f"`x = {name}(...)` without out=, with np.where(mask, result, x) for where=mask, or let out be "
+                "fg.mutable(x)"
+            )
+
+
+def _array_function(self: Any, function: Any, types: Any, args: Any, options: Any) -> Any:
+    """`np.sum(x)` is `funcgrad.numpy.sum(x)`; a function that we do not have sees NumPy arrays (`np.savez`).
+
+    SciPy asks for many of those, and `np.savez` is how parameters are saved.
+    """
+    if function in _IN_PLACE:
+        return _in_place(function, args, options)
+    ours = _OURS[function]
+    if ours is None:
+        name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")  # linalg.solve
+        return _on_values(function, args, options, _missing(name))
+    if len(args) <= ours.count and (not options or ours.shared.issuperset(options)):
+        return ours.call(*args, **options)
+    return _translated(function, ours, list(args), dict(options))
+
+
+def _translated(function: Any, ours: _Ours, args: list[Any], options: dict[str, Any]) -> Any:
+    """A call with what only NumPy has, or in another order: keywords that ask for nothing, `out`, `a=x`."""
+    given = list(args), dict(options)
+    for name, value in zip(ours.theirs[ours.count :], args[ours.count :], strict=False):
+        options[name] = value
+    del args[ours.count :]
+    for name in ours.theirs[len(args) : ours.positional]:
+        if name in options:
+            args.append(options.pop(name))
+    target = options.pop("out", None)
+    _refuse_arrays(target, f"np.{function.__name__}")
+    for name in list(options):
+        known = name in ours.names
+        if name in _MEANINGLESS and any(options[name] is v or options[name] == v for v in _MEANINGLESS[name]):
+            if not known or options[name] is np._NoValue:
+                del options[name]
+        elif not known and _RENAMED.get(name) in ours.names:
+            options[_RENAMED[name]] = options.pop(name)
+    if unknown := [name for name in options if name not in ours.names]:
+        return _on_values(function, *given, f"funcgrad.numpy has it without {', '.join(unknown)}")
+    out = ours.call(*args, **options)
+    return out if target is None else written(target, out, f"np.{function.__name__}")
+
+
+def _in_place(function: Any, args: Any, options: Any) -> Any:
+    """Functions that write to their first argument, which may be NumPy's."""
+    target = args[0] if args else next(iter(options.values()))
+    name = f"np.{function.__name__}"
+    if isinstance(target, Array):
+        raise ImmutableArrayError(
+            f"{name}: arrays do not change in place; instead of `{name}(x, ...)` write `{_IN_PLACE[function]}`, or "
+            f"let x be fg.mutable(x); here x has shape {target.shape}"
+        )
+    return _on_values(function, args, options, "let its first argument be fg.mutable(array)")
+
+
+def _on_values(function: Any, args: Any, options: Any, advice: str) -> Any:
+    """NumPy's function of NumPy's arrays."""
+    name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")
+    both = as_numpy([list(args), options], f"np.{name}", advice)
+    return function(*both[0], **both[1])
+
+
+def as_numpy(arguments: Any, name: str, advice: str) -> Any:
+    """Arguments with NumPy's read-only views of the arrays in them; a tracer that may not be looked at raises.
+
+    Args:
+        arguments: a tree.
+        name, advice: what that message calls the function, and what it says to write.
+    """
+
+    def view(x: Any) -> Any:
+        if isinstance(x, Tracer):
+            return x.for_numpy(name, advice)
+        return np.asarray(x) if isinstance(x, Array) else x
+
+    return tree.map(view, arguments)
+
+
+def _missing(name: str) -> str:
+    """What to write where `funcgrad.numpy` has no function of that name."""
+    return f"funcgrad.numpy has no {name}: call this one by fg.pure_callback, with a derivative by fg.custom_jvp"
+
+
+def install(namespace: dict[str, Any]) -> None:
+    """Make NumPy's functions of our arrays ours."""
+    setattr(Array, "__array_ufunc__", _array_ufunc)  # noqa: B010
+    setattr(Array, "__array_function__", _array_function)  # noqa: B010
