@@ -25,6 +25,7 @@ from . import (
     cumulative,
     data_types,
     elementwise,
+    fft,
     filtering,
     floats,
     indexing,
@@ -90,6 +91,7 @@ __all__ += sorting.__all__
 
 _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])
 
+__all__ += ["fft"]  # a package of its own, as in NumPy
 __all__ += ["vectorize"]  # a transform: the top of the package sets it here
 
 

@@ -8,12 +8,12 @@ from typing import Any
 from ..core import Array
 from ..dtypes import is_boolean, is_complex, is_inexact
 from ..errors import DtypeError
-from ..ops import bessel
 from ..ops import elementwise as basic
 from ..ops import floats as ops
+from ..ops import special
 from ..ops.create import asarray, promote, promote_inexact, to_inexact
-from .data_types import finfo
 from .creation import ones_like
+from .data_types import finfo
 from .elementwise import (
     _binary,
     _floating,
@@ -73,7 +73,7 @@ def i0(x: Any, /) -> Array:
     >>> fnp.i0(fnp.asarray([0.0, 1.0]))
     Array([1.       , 1.2660658], dtype=float32)
     """
-    return bessel.i0(_real("i0", x))
+    return special.i0(_real("i0", x))
 
 
 def _real(name: str, x: Any) -> Array:

@@ -1,0 +1,85 @@
+"""The normal distribution function with its logarithm and its inverse, and the scaled error function behind them.
+
+    erfcx(x) = exp(x^2) erfc(x);    ndtr(x) = erfc(-x / sqrt(2)) / 2
+
+Far out erfc is exp(-x^2) times a slow function, which `error_function` has a fit of; here the two are kept apart, so
+that logarithms do not underflow. Beyond the fit is the asymptotic series. Squares are split before they are
+exponentiated, as rounding x^2 would cost x^2 roundings.
+
+The inverse is that of the error function; where that one's fit ends, Newton's method on log(ndtr), which is concave.
+Largest errors found: 8 ulp.
+
+Source: NIST Digital Library of Mathematical Functions, 7.12.1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .error_function import erfc, erfinv, fits_of
+from .in_double import Raw, in_double, polynomial
+
+_FITS = fits_of(np.dtype(np.float64))
+_ASYMPTOTIC = tuple((-1.0) ** n * math.prod(range(1, 2 * n, 2)) for n in range(8, -1, -1))
+"""erfcx(x) = 1 / (sqrt(pi) x) * the sum over n of these times (2 x^2)^-n."""
+
+
+def _exp_of_square(xp: Any, x: Raw, factor: float) -> Raw:
+    """exp(factor x^2), by the part of x whose square is exact, and the rest."""
+    scaled = x * _FITS.splitter
+    high = scaled - (scaled - x)
+    return xp.exp(factor * (high * high)) * xp.exp(factor * ((x - high) * (x + high)))
+
+
+def _scaled_erfc(xp: Any, x: Raw) -> Raw:
+    t = xp.clip(x, 1.0, _FITS.erfc_end)
+    k = _FITS.erfc_middle
+    middle = polynomial((t - k) / (t + k), _FITS.erfc_tail) / (1 + 2 * t)
+    w = xp.where(x < _FITS.erfc_end, xp.full_like(x, _FITS.erfc_end), x)
+    far = polynomial(0.5 / w / w, _ASYMPTOTIC) / w / math.sqrt(math.pi)
+    c = xp.where(x < 1, x, xp.ones_like(x))
+    near = _exp_of_square(xp, xp.clip(c, -1e3, 1.0), 1.0) * erfc(xp, c)
+    return xp.where(x < 1, near, xp.where(x < _FITS.erfc_end, middle, far))
+
+
+_ROOT_HALF = math.sqrt(0.5)
+
+
+def _normal(xp: Any, x: Raw) -> Raw:
+    z = -x * _ROOT_HALF
+    tail = _exp_of_square(xp, xp.clip(x, -40.0, 0.0), -0.5) * (0.5 * _scaled_erfc(xp, xp.clip(z, 0.0, math.inf)))
+    return xp.where(x < -1, tail, 0.5 * erfc(xp, z))
+
+
+def _log_normal(xp: Any, x: Raw) -> Raw:
+    z = -x * _ROOT_HALF
+    tail = xp.log(0.5 * _scaled_erfc(xp, xp.clip(z, 0.5, math.inf))) - 0.5 * (x * x)
+    return xp.where(x < -1, tail, xp.log1p(-_normal(xp, -x)))
+
+
+def _quantile(xp: Any, p: Raw) -> Raw:
+    upper = p > 0.5
+    q = xp.where(upper, 1 - p, p)  # exact where it is taken
+    centre = math.sqrt(2) * erfinv(xp, 2 * xp.clip(q, 0.0625, 0.5) - 1)
+    # the fit of erfinv's tail, in 1 - |y| = 2 q itself
+    gap = xp.clip(2 * q, _FITS.least_gap, 0.25)
+    r = xp.sqrt(-xp.log(gap))
+    numerator, denominator = _FITS.inverse_tail
+    tail = -math.sqrt(2) * (r - polynomial(r, numerator) / polynomial(r, denominator))
+    # below it: from the first two terms of the expansion, log(ndtr(x)) ~ -x^2 / 2 - log(-x) - log(2 pi) / 2
+    level = xp.log(xp.clip(q, 5e-324, 1e-15))
+    far = -xp.sqrt(-2 * level - xp.log(-4 * math.pi * level))
+    for _ in range(3):
+        scaled = _scaled_erfc(xp, -far * _ROOT_HALF)
+        far = far - (xp.log(0.5 * scaled) - 0.5 * far * far - level) * scaled * math.sqrt(math.pi / 2)
+    out = xp.where(q > 0.125, centre, xp.where(2 * q > _FITS.least_gap, tail, far))
+    out = xp.where(q == 0, xp.full_like(p, -math.inf), out)
+    out = xp.where(upper, -out, out)
+    return xp.where((p >= 0) & (p <= 1), out, xp.full_like(p, math.nan))
+
+
+erfcx, ndtr = in_double(_scaled_erfc), in_double(_normal)
+log_ndtr, ndtri = in_double(_log_normal), in_double(_quantile)
