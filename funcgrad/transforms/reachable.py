@@ -223,8 +223,8 @@ class Walk:
         cls = type(x)
         if _is_ours(cls):
             if callable(getattr(x, "__wrapped__", None)):  # jit, custom_jvp, ...: what counts is the functions inside
-                inside = [name for name, value in vars(x).items() if _is_code(value)]
-                return Itself(x), *[(name, self.entry(vars(x), name)) for name in inside]
+                own = getattr(x, "__dict__", {})  # a kernel's wrapper has slots, and nothing of the user's in them
+                return Itself(x), *[(name, self.entry(own, name)) for name, value in own.items() if _is_code(value)]
             if not tree.structure(x).is_leaf():  # random keys
                 leaves, structure = tree.flatten(x)
                 return cls, structure, self.parts(leaves)
