@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .device import CPU, move, namespace
+from .device import CPU, bytes_of, move, namespace
 from .dtypes import is_boolean, is_integer
 from .errors import DeviceError, DtypeError, ImmutableArrayError, OptionError, ShapeError
 
@@ -22,6 +22,7 @@ class ArrayProtocols:
 
     __slots__ = ()
     __getitem__: Any
+    reshape: Any
     _data: Any
     aval: Any
     concrete: Any
@@ -40,8 +41,15 @@ class ArrayProtocols:
             raise DtypeError("iteration over an array without dimensions")
         return (self[i] for i in range(self.shape[0]))
 
-    def item(self) -> Any:
-        """The only element, as a Python scalar."""
+    def tobytes(self) -> bytes:
+        """The bytes of the elements, row by row."""
+        return bytes_of(self.concrete()._data)
+
+    def item(self, *index: int) -> Any:
+        """The only element as a Python scalar, or the one at an index, `x.item(1, 2)`, or at a place in `x.ravel()`."""
+        if index:
+            one = index[0] if len(index) == 1 and isinstance(index[0], tuple) else index
+            return (self.reshape(-1)[one] if len(one) == 1 else self[one]).item()
         value = self.concrete()._data
         if self.size != 1:
             raise ShapeError(f"item(): the array has {self.size} elements, shape {self.shape}; index one first")

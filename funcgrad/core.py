@@ -102,6 +102,7 @@ class Array(ArrayProtocols, ArrayMethods):
     shape: Any = property(attrgetter("_data.shape"))
     ndim: Any = property(lambda self: len(self.shape))
     size: Any = property(lambda self: prod(self.shape))
+    itemsize: Any = property(lambda self: self.dtype.itemsize)
     nbytes: Any = property(lambda self: self.size * self.dtype.itemsize)
 
     @property

@@ -442,3 +442,41 @@ def test_what_torch_gets_by_dlpack_is_its_own() -> None:
     assert np.shares_memory(np.from_dlpack(x, copy=False), np.asarray(x))
     with pytest.raises(fg.errors.TracedConversionError, match="derivative"):
         fg.grad(lambda x: torch.from_dlpack(x).sum())(x)
+
+
+def test_methods_that_numpy_users_call() -> None:
+    x = numbers(3, 4)
+    a = fg.asarray(x)
+    for method, args in [
+        *[(m, ()) for m in ("argsort", "sort", "copy", "conjugate", "cumprod", "diagonal", "flatten", "ravel")],
+        *[("argsort", (0,)), ("sort", (0,)), ("cumprod", (1,)), ("diagonal", (1,))],
+        *[("flatten", ("F",)), ("ravel", ("F",)), ("compress", ([True, False, True], 0)), ("searchsorted", ())],
+        *[("repeat", ([1, 2, 0], 0)), ("take", ([1, 9], None))],
+    ]:
+        if method == "searchsorted":
+            assert_same(fg.asarray(np.sort(x[0])).searchsorted(x[1]), np.sort(x[0]).searchsorted(x[1]))
+        elif method == "sort":
+            assert_same(a.sort(*args), np.sort(x, *args))
+        else:
+            assert_same(getattr(a, method)(*args), getattr(x, method)(*args))
+    assert_same(a.partition(2).sort(), np.sort(x))
+    assert_same(fnp.take_along_axis(a, a.argpartition(2), -1).sort(), np.sort(x))
+    assert_same(a.reshape(6, 2, order="F"), x.reshape(6, 2, order="F"))
+    assert_same(a.take([7, -1], 1, "clip"), x.take([7, -1], 1, mode="clip"))
+    assert (a.itemsize, a.tobytes(), a.T.tobytes()) == (8, x.tobytes(), x.T.tobytes())
+    assert (a.item(1, 2), a.item((1, 2)), a.item(5)) == (x[1, 2], x[1, 2], x[1, 1])
+    assert x[1, 2] in a
+    assert 7 not in a
+
+
+def test_methods_of_traced_arrays() -> None:
+    x = fg.asarray(numbers(4))
+    for run in (fg.jit, fg.vmap):
+        out = run(lambda x: (x.sort(), x.argsort(), x.cumprod(), x.copy(), x.conjugate()))
+        given = x if run is fg.jit else x[None]
+        for _ in range(3):
+            found = out(given)
+        plain = (x.sort(), x.argsort(), x.cumprod(), x.copy(), x.conjugate())
+        for a, b in zip(found, plain, strict=True):
+            assert_same(a if run is fg.jit else a[0], np.asarray(b))
+    assert fg.grad(lambda x: x.sort()[0])(x).tolist() == [float(v == x.min()) for v in x]

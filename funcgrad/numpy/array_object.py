@@ -14,7 +14,18 @@ from ..core import Array, WeakNumber
 from ..device import Device
 from ..errors import OptionError, ShapeError
 from ..ops.create import to_device
-from . import averages, data_types, indexing, linear_algebra, manipulation, reductions
+from . import (
+    averages,
+    creation,
+    cumulative,
+    data_types,
+    indexing,
+    linear_algebra,
+    manipulation,
+    reductions,
+    searching,
+    sorting,
+)
 from . import elementwise as e
 from .dispatch import install as install_dispatch
 
@@ -75,9 +86,9 @@ def _variadic(x: Array, given: tuple[Any, ...], name: str) -> Any:
     return given
 
 
-def _reshape(self: Array, *shape: Any) -> Array:
+def _reshape(self: Array, *shape: Any, order: str = "C", copy: bool | None = None) -> Array:
     """The same elements, row by row, in another shape: `x.reshape(2, -1)` or `x.reshape((2, -1))`."""
-    return manipulation.reshape(self, _variadic(self, shape, "reshape"))
+    return manipulation.reshape(self, _variadic(self, shape, "reshape"), order, copy=copy)
 
 
 def _transpose(self: Array, *axes: Any) -> Array:
@@ -86,9 +97,19 @@ def _transpose(self: Array, *axes: Any) -> Array:
     return manipulation.permute_dims(self, None if order in ((), (None,)) else order)
 
 
-def _flatten(self: Array) -> Array:
-    """All elements in one axis."""
-    return manipulation.ravel(self)
+def _flatten(self: Array, order: str = "C") -> Array:
+    """All elements in one axis (see `funcgrad.numpy.ravel`)."""
+    return manipulation.ravel(self, order)
+
+
+def _compress(self: Array, condition: Any, axis: int | None = None) -> Array:
+    """The slices along an axis for which the condition is true (see `funcgrad.numpy.compress`)."""
+    return searching.compress(condition, self, axis)
+
+
+def _contains(self: Array, value: Any) -> bool:
+    """`value in x`: is any element equal to it?"""
+    return bool(reductions.any(e.equal(self, value)))
 
 
 def _round(self: Array, ndigits: int | None = None) -> Array:
@@ -96,9 +117,9 @@ def _round(self: Array, ndigits: int | None = None) -> Array:
     return e.round(self, ndigits or 0)
 
 
-def _astype(self: Array, dtype: Any, copy: bool = True) -> Array:
+def _astype(self: Array, dtype: Any, copy: bool = True, *, device: str | Device | None = None) -> Array:
     """The array in another dtype (see `funcgrad.numpy.astype`)."""
-    return data_types.astype(self, dtype)
+    return data_types.astype(self, dtype, device=device)
 
 
 def _to_device(self: Array, device: str | Device, /, *, stream: Any = None) -> Array:
@@ -108,16 +129,21 @@ def _to_device(self: Array, device: str | Device, /, *, stream: Any = None) -> A
 
 _METHODS: dict[str, Any] = {
     "__getitem__": indexing.getitem,
+    "__contains__": _contains,
     "__round__": _round,
     "reshape": _reshape,
     "transpose": _transpose,
     "flatten": _flatten,
     "astype": _astype,
+    "compress": _compress,
     "to_device": _to_device,
     **{
         name: getattr(module, name)
         for module, names in {
-            manipulation: ("ravel", "swapaxes", "squeeze", "broadcast_to", "repeat"),
+            creation: ("copy",),
+            manipulation: ("ravel", "swapaxes", "squeeze", "broadcast_to", "repeat", "diagonal"),
+            sorting: ("sort", "argsort", "partition", "argpartition", "searchsorted"),
+            cumulative: ("cumprod",),
             reductions: (
                 *("sum", "prod", "max", "min", "any", "all", "argmax", "argmin"),
                 "cumsum",
@@ -125,7 +151,7 @@ _METHODS: dict[str, Any] = {
             averages: ("mean", "var", "std"),
             linear_algebra: ("dot",),
             indexing: ("take",),
-            e: ("clip", "round", "conj", "nonzero"),
+            e: ("clip", "round", "conj", "conjugate", "nonzero"),
         }.items()
         for name in names
     },

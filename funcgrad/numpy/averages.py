@@ -13,7 +13,6 @@ from ..ops.elementwise import astype, complex_abs, isfinite, real_part, stop_gra
 from ..ops.elementwise import where as select
 from ..ops.precision import widened
 from ..ops.shape import normalize_axes
-from .elementwise import maximum
 from .manipulation import broadcast_to, reshape
 from .reductions import Axis, mask_of, refuse_out, sum
 
@@ -79,7 +78,7 @@ def var(
     *,
     where: Any = None,
     mean: Any = None,
-    correction: float | None = None,
+    correction: float = 0.0,
 ) -> Array:
     """The variance: the mean of |x - mean(x)|^2.
 
@@ -94,7 +93,7 @@ def var(
         mean: the mean, if it is known, with the axes kept at size one.
 
     Returns:
-        A real array without those axes.
+        A real array without those axes; NaN where there are no more elements than the correction.
 
     >>> from funcgrad import numpy as fnp
     >>> float(fnp.var(fnp.asarray([1.0, 2.0, 3.0, 4.0]), correction=1))
@@ -102,12 +101,14 @@ def var(
     """
     refuse_out("var", out)
     x = to_inexact(a) if dtype is None else astype(asarray(a), dtype)
-    less = ddof if correction is None else correction
+    less = correction or ddof
     plain = where is None or where is True
     count = _count("var", x, axis, where, keepdims)
-    n = count - less if plain else maximum(count - less, 0)
-    if plain and n < 0:
-        raise ShapeError(f"var: {count} elements are fewer than the correction {less}")
+    n = count - less
+    if not plain:
+        n = select(n > 0, n, math.nan)
+    elif n <= 0:
+        n = math.nan  # so few numbers tell nothing of it
     middle: Any = _mean(x, axis, keepdims=True, where=where) if mean is None else mean
     if is_complex(x.dtype):
         deviation: Any = complex_abs(x - middle)
@@ -120,7 +121,7 @@ def var(
     fixed: Any = stop_gradient(middle)
     deviation, drift = x - fixed, select(isfinite(fixed), middle - fixed, 0)
     total: Any = sum(deviation * deviation, axis, keepdims=keepdims)
-    shift = drift * drift * (count / n if n else count)  # 0; by no number that float16 does not have
+    shift = drift * drift * (count / n)  # 0; by no number that float16 does not have
     return total / n - (shift if keepdims else shift.reshape(total.shape))
 
 
@@ -135,7 +136,7 @@ def std(
     *,
     where: Any = None,
     mean: Any = None,
-    correction: float | None = None,
+    correction: float = 0.0,
 ) -> Array:
     """The standard deviation, sqrt(var); arguments as for `var`."""
     refuse_out("std", out)

@@ -165,7 +165,7 @@ def _one(n: int | None) -> tuple[int | None]:
 # ---- complex signals ---------------------------------------------------------------------------
 
 
-def fft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Array:
+def fft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = "backward", out: None = None) -> Array:
     """The discrete Fourier transform along an axis.
 
         fft(a)[k] = sum over j of a[j] exp(-2 pi i j k / n)
@@ -193,7 +193,7 @@ def fft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, o
     return _c2c("fft", a, _one(n), axis, _norm("fft", norm, out), False)
 
 
-def ifft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Array:
+def ifft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = "backward", out: None = None) -> Array:
     """The inverse of `fft`: 1/n sum over k of a[k] exp(2 pi i j k / n).
 
     Args, Raises: as for `fft`; by "backward" the scale is 1/n here, by "forward" there is none.
@@ -208,7 +208,9 @@ def ifft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, 
     return _c2c("ifft", a, _one(n), axis, _norm("ifft", norm, out), True)
 
 
-def fftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = None, out: None = None) -> Array:
+def fftn(
+    a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = "backward", out: None = None
+) -> Array:
     """`fft` along several axes.
 
     Args:
@@ -235,7 +237,7 @@ def fftn(a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | 
 
 
 def ifftn(
-    a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = None, out: None = None
+    a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = "backward", out: None = None
 ) -> Array:
     """`ifft` along several axes; arguments as for `fftn`.
 
@@ -247,7 +249,7 @@ def ifftn(
 
 
 def fft2(
-    a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = None, out: None = None
+    a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = "backward", out: None = None
 ) -> Array:
     """`fft` along two axes, the last ones where not given; arguments as for `fftn`.
 
@@ -259,7 +261,7 @@ def fft2(
 
 
 def ifft2(
-    a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = None, out: None = None
+    a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = "backward", out: None = None
 ) -> Array:
     """`ifft` along two axes, the last ones where not given; arguments as for `fftn`.
 
@@ -273,7 +275,7 @@ def ifft2(
 # ---- real signals ------------------------------------------------------------------------------
 
 
-def rfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Array:
+def rfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = "backward", out: None = None) -> Array:
     """The half of the spectrum of real numbers that tells the other: fft(a)[k] for k = 0, ..., n // 2.
 
     Args:
@@ -294,7 +296,7 @@ def rfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, 
     return _r2c("rfft", a, _one(n), axis, _norm("rfft", norm, out), "fft")
 
 
-def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Array:
+def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = "backward", out: None = None) -> Array:
     """The inverse of `rfft`: real numbers from half of their spectrum.
 
     Args:
@@ -317,7 +319,7 @@ def irfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None,
 
 
 def rfftn(
-    a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = None, out: None = None
+    a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = "backward", out: None = None
 ) -> Array:
     """`rfft` along the last of several axes, and `fft` along the others.
 
@@ -341,7 +343,7 @@ def rfftn(
 
 
 def irfftn(
-    a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = None, out: None = None
+    a: Any, s: Sequence[int] | None = None, axes: Axes = None, norm: str | None = "backward", out: None = None
 ) -> Array:
     """The inverse of `rfftn`.
 
@@ -362,7 +364,7 @@ def irfftn(
 
 
 def rfft2(
-    a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = None, out: None = None
+    a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = "backward", out: None = None
 ) -> Array:
     """`rfftn` along two axes, the last ones where not given; arguments as for `rfftn`.
 
@@ -374,7 +376,7 @@ def rfft2(
 
 
 def irfft2(
-    a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = None, out: None = None
+    a: Any, s: Sequence[int] | None = None, axes: Axes = (-2, -1), norm: str | None = "backward", out: None = None
 ) -> Array:
     """`irfftn` along two axes, the last ones where not given; arguments as for `irfftn`.
 
@@ -388,7 +390,7 @@ def irfft2(
 # ---- signals with a real spectrum --------------------------------------------------------------
 
 
-def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Array:
+def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = "backward", out: None = None) -> Array:
     """The real spectrum of a signal whose second half is the conjugate of the first, which is given.
 
     Args:
@@ -407,7 +409,7 @@ def hfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, 
     return _c2r("hfft", conj(_complex(a)), _one(n), axis, opposite)
 
 
-def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = None, out: None = None) -> Array:
+def ihfft(a: Any, n: int | None = None, axis: int = -1, norm: str | None = "backward", out: None = None) -> Array:
     """The inverse of `hfft`: half of the signal that has a real spectrum.
 
     Args:

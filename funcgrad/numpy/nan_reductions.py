@@ -164,7 +164,7 @@ def nanvar(
     *,
     where: Any = None,
     mean: Any = None,
-    correction: float | None = None,
+    correction: float = 0.0,
 ) -> Array:
     """The variance of the elements that are not NaN, NaN where there are too few; arguments as for `var`.
 
@@ -188,7 +188,7 @@ def nanstd(
     *,
     where: Any = None,
     mean: Any = None,
-    correction: float | None = None,
+    correction: float = 0.0,
 ) -> Array:
     """The standard deviation of the elements that are not NaN; arguments as for `var`."""
     refuse_out("nanstd", out)
