@@ -12,7 +12,7 @@ Control flow      Python's own, and scan map while_loop fori_loop cond switch as
 Rules of yours    custom_jvp custom_vjp custom_vmap custom_root custom_linear_solve pure_callback
 Memory            checkpoint checkpoint_policies, grad(f, memory="1GB")
 Looking inside    check tap checking_leaks saved_residuals config.debug_nans debug.print
-Packages          numpy functional layers optim random data tree graph errors testing
+Packages          numpy scipy lax functional layers optim random data tree graph errors testing
 
 `docs/conventions.md` has dtypes, trees, and tables for those who come from JAX, PyTorch or optax.
 """
@@ -28,6 +28,7 @@ from .core import Array
 from .device import Device, default_device, device, devices, synchronize
 from .numpy.creation import asarray
 from .placement import device_get, device_put
+from .transforms import along_axis as _along_axis
 from .transforms import nans as _nans  # noqa: F401  # its switches are config.debug_nans and config.debug_infs
 from .transforms import reuse as _reuse  # noqa: F401  # and its switch is config.debug_key_reuse
 from .transforms.callback import ShapeDtypeStruct, io_callback, pure_callback
@@ -72,7 +73,7 @@ from .transforms.vmap import vmap
 from .transforms.where_apply import where_apply
 
 if TYPE_CHECKING:
-    from . import data, debug, functional, graph, layers, optim, random, testing
+    from . import data, debug, functional, graph, lax, layers, optim, random, scipy, testing
 
 __version__ = "0.1.0"
 
@@ -130,6 +131,7 @@ __all__ = [
     "jacrev",
     "jit",
     "jvp",
+    "lax",
     "layers",
     "linear_transpose",
     "linearize",
@@ -154,6 +156,7 @@ __all__ = [
     "remat",
     "saved_residuals",
     "scan",
+    "scipy",
     "select",
     "select_n",
     "sequential_vmap",
@@ -170,9 +173,11 @@ __all__ = [
     "while_loop",
 ]
 
-numpy.vectorize = vectorize  # a transform, which the namespace, from further left, cannot import
+numpy.vectorize = vectorize  # transforms, which the namespace, from further left, cannot import
+for _name in _along_axis.__all__:
+    setattr(numpy, _name, getattr(_along_axis, _name))
 
-_ON_DEMAND = frozenset(["data", "debug", "functional", "graph", "layers", "optim", "random", "testing"])
+_ON_DEMAND = frozenset(["data", "debug", "functional", "graph", "lax", "layers", "optim", "random", "scipy", "testing"])
 
 
 def __getattr__(name: str) -> Any:

@@ -31,6 +31,7 @@ from .activations import (
 )
 from .attention import scaled_dot_product_attention
 from .convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from .indexing import gather, index_add, index_select, masked_fill, masked_select, scatter, scatter_add, scatter_reduce
 from .linear import linear
 from .losses import (
     binary_cross_entropy_with_logits,
@@ -43,8 +44,10 @@ from .losses import (
     smooth_l1_loss,
 )
 from .normalization import batch_norm, layer_norm
+from .patches import fold, unfold
 from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
 from .regularization import dropout
+from .segments import segment_max, segment_min, segment_prod, segment_sum
 
 __all__ = [
     "avg_pool1d",
@@ -61,9 +64,13 @@ __all__ = [
     "cross_entropy",
     "dropout",
     "elu",
+    "fold",
+    "gather",
     "gelu",
     "glu",
     "huber_loss",
+    "index_add",
+    "index_select",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -72,6 +79,8 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "masked_fill",
+    "masked_select",
     "max_pool1d",
     "max_pool2d",
     "max_pool3d",
@@ -81,6 +90,13 @@ __all__ = [
     "relu",
     "relu6",
     "scaled_dot_product_attention",
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "segment_max",
+    "segment_min",
+    "segment_prod",
+    "segment_sum",
     "sigmoid",
     "silu",
     "smooth_l1_loss",
@@ -88,4 +104,5 @@ __all__ = [
     "softplus",
     "swish",
     "tanh",
+    "unfold",
 ]

@@ -18,81 +18,119 @@ from ..dtypes import BFLOAT16 as _BFLOAT16
 from ..dtypes import INSTALL as _INSTALL
 from . import (
     averages,
+    bits,
     calculus,
     comparisons,
     constants,
     creation,
     cumulative,
     data_types,
+    diagonals,
+    editing,
     elementwise,
     fft,
+    files,
     filtering,
     floats,
+    grids,
     indexing,
     inspection,
     integers,
+    joining,
     linear_algebra,
     manipulation,
+    matrices,
     nan_reductions,
+    padding,
+    placing,
     quantiles,
+    queries,
     reductions,
     searching,
     sets,
     sorting,
+    splitting,
+    turning,
 )
 from .array_object import install as _install
 from .averages import *
+from .bits import *
 from .calculus import *
 from .comparisons import *
 from .constants import *
 from .creation import *
 from .cumulative import *
 from .data_types import *
+from .diagonals import *
+from .editing import *
 from .elementwise import *
+from .files import *
 from .filtering import *
 from .floats import *
+from .grids import *
 from .indexing import *
 from .inspection import *
 from .integers import *
+from .joining import *
 from .linear_algebra import *
 from .manipulation import *
+from .matrices import *
 from .nan_reductions import *
+from .padding import *
+from .placing import *
 from .quantiles import *
+from .queries import *
 from .reductions import *
 from .searching import *
 from .sets import *
 from .sorting import *
+from .splitting import *
+from .turning import *
 
 if _TYPE_CHECKING:
+    from ..transforms.along_axis import apply_along_axis, apply_over_axes, piecewise
     from ..transforms.vectorize import vectorize
 
 __all__ = ["Array"]
 __all__ += averages.__all__
+__all__ += bits.__all__
 __all__ += calculus.__all__
 __all__ += comparisons.__all__
 __all__ += constants.__all__
 __all__ += creation.__all__
 __all__ += data_types.__all__
 __all__ += cumulative.__all__
+__all__ += diagonals.__all__
+__all__ += editing.__all__
 __all__ += elementwise.__all__
+__all__ += files.__all__
 __all__ += filtering.__all__
 __all__ += floats.__all__
+__all__ += grids.__all__
 __all__ += indexing.__all__
 __all__ += inspection.__all__
 __all__ += integers.__all__
+__all__ += joining.__all__
 __all__ += linear_algebra.__all__
 __all__ += manipulation.__all__
+__all__ += matrices.__all__
 __all__ += nan_reductions.__all__
+__all__ += padding.__all__
+__all__ += placing.__all__
 __all__ += quantiles.__all__
+__all__ += queries.__all__
 __all__ += reductions.__all__
 __all__ += searching.__all__
 __all__ += sets.__all__
 __all__ += sorting.__all__
+__all__ += splitting.__all__
+__all__ += turning.__all__
 
 _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])
 
 __all__ += ["fft"]  # a package of its own, as in NumPy
-__all__ += ["vectorize"]  # a transform: the top of the package sets it here
+# transforms: the top of the package sets them here
+__all__ += ["apply_along_axis", "apply_over_axes", "piecewise", "vectorize"]
 
 
 if _BFLOAT16 is None:  # only then: Python looks names up more slowly in a module that has one

@@ -12,6 +12,7 @@ from ..core import SCALARS, Array, aval
 from ..dtypes import is_inexact, is_integer, kind
 from ..errors import ArrayIndexError, DtypeError, ImmutableArrayError, OptionError, ShapeError
 from ..ops import index as ops
+from ..ops.bounds import checked_mode
 from ..ops.create import asarray
 from ..ops.elementwise import astype
 from ..ops.key import Key, parse
@@ -44,10 +45,25 @@ class At:
         self._x = x
 
     def __getitem__(self, key: Any) -> Update:
-        return Update(self._x, parse(key, self._x), key)
+        return Update(self._x, key)
 
     def __setitem__(self, key: Any, values: Any) -> None:
         raise _in_place(self._x, key, "=", "set")
+
+
+def fitting(x: Array, values: Any) -> Any:
+    """The values in x's dtype; what x cannot hold is an error, not a silent 1.5 -> 1."""
+    found = values
+    if type(values) not in SCALARS:
+        found = asarray(values, device=None if isinstance(values, Array) else x.device)
+    like = aval(found)
+    if kind(like.dtype) > max(kind(x.dtype), 1) and like.size:  # [] is an array of floats
+        raise DtypeError(
+            f"x.at[...]: {x.aval} cannot hold values of {like}: write x.astype('{like.dtype}') first, or "
+            f"values.astype('{x.dtype}') to cut them"
+        )
+    # numbers anew from Python: by way of the default float32 they would lose digits
+    return astype(values, x.dtype) if isinstance(values, Array) else asarray(values, x.dtype, device=x.device)
 
 
 class Update:
@@ -57,79 +73,111 @@ class Update:
     all of them one after the other. Values that x cannot hold, floats for integers and complex numbers for real ones,
     are a DtypeError.
 
+    All methods take what those of JAX take:
+
+    - `mode` says what becomes of an index out of range. By default, and for "promise_in_bounds", it is an error; "clip"
+      takes the nearest place; with "drop" or "fill" nothing happens there, and `get` returns `fill_value` (where None:
+      NaN, the least integer, the largest unsigned one, or True).
+    - `indices_are_sorted` and `unique_indices` are promises that nothing here needs.
+
     >>> from funcgrad import numpy as fnp
     >>> x = fnp.zeros(3)
     >>> x.at[fnp.asarray([0, 0, 2])].add(1.0)
     Array([2., 0., 1.], dtype=float32)
+    >>> x.at[fnp.asarray([1, 7])].set(5.0, mode="drop")
+    Array([0., 5., 0.], dtype=float32)
     """
 
-    __slots__ = ("_given", "_key", "_x")
+    __slots__ = ("_given", "_x")
 
-    def __init__(self, x: Array, key: Key, given: Any):
-        self._x, self._key, self._given = x, key, given
+    def __init__(self, x: Array, given: Any):
+        self._x, self._given = x, given
 
-    def _values(self, values: Any) -> Any:
-        """The values in x's dtype; what x cannot hold is an error, not a silent 1.5 -> 1."""
-        x, found = self._x, values
-        if type(values) not in SCALARS:
-            found = asarray(values, device=None if isinstance(values, Array) else x.device)
-        like = aval(found)
-        if kind(like.dtype) > max(kind(x.dtype), 1) and like.size:  # [] is an array of floats
-            raise DtypeError(
-                f"x.at[...]: {x.aval} cannot hold values of {like}: write x.astype('{like.dtype}') first, or "
-                f"values.astype('{x.dtype}') to cut them"
-            )
-        # numbers anew from Python: by way of the default float32 they would lose digits
-        return astype(values, x.dtype) if isinstance(values, Array) else asarray(values, x.dtype, device=x.device)
+    def _key(self, mode: str | None) -> Key:
+        return parse(self._given, self._x, strict=mode is None)
 
-    def _apply(self, values: Any, at_arrays: Any, at_slice: Callable[[Any, Any], Any]) -> Array:
+    def _apply(self, values: Any, at_arrays: Any, at_slice: Callable[[Any, Any], Any], mode: Any) -> Array:
         """By a scatter where arrays index, by a function of the slice where each element occurs once."""
-        scatter = at_arrays if self._key.indices else at_slice
-        return self._key.put(self._x, self._values(values), scatter)
+        mode = checked_mode(mode, "x.at[...]")
+        key = self._key(mode)
+        scatter = at_arrays if key.indices else at_slice
+        return key.put(self._x, fitting(self._x, values), scatter, mode)
 
-    def get(self) -> Array:
+    def get(
+        self,
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+        fill_value: Any = None,
+    ) -> Array:
         """x[key]"""
-        return self._key.take(self._x)
+        mode = checked_mode(mode, "x.at[...]")
+        filling = None if fill_value is None or mode is None else fitting(self._x, fill_value)
+        return self._key(mode).take(self._x, mode, filling)
 
-    def set(self, values: Any) -> Array:
+    def set(
+        self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with x[key] = values."""
-        return self._apply(values, ops.scatter_set, lambda old, new: new)
+        return self._apply(values, ops.scatter_set, lambda old, new: new, mode)
 
-    def add(self, values: Any) -> Array:
+    def add(
+        self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with x[key] += values."""
-        return self._apply(values, ops.scatter_add, lambda old, new: old + new)
+        return self._apply(values, ops.scatter_add, lambda old, new: old + new, mode)
 
-    def subtract(self, values: Any) -> Array:
+    def subtract(
+        self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with x[key] -= values."""
-        return self.add(-self._values(values))
+        return self.add(-fitting(self._x, values), mode=mode)
 
-    def multiply(self, values: Any) -> Array:
+    def multiply(
+        self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with x[key] *= values."""
-        return self._apply(values, ops.scatter_multiply, multiply)
+        return self._apply(values, ops.scatter_multiply, multiply, mode)
 
     mul = multiply
 
-    def divide(self, values: Any) -> Array:
+    def divide(
+        self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with x[key] /= values."""
         if not is_inexact(self._x.dtype):
             raise DtypeError(f"x.at[...].divide: {self._x.aval} cannot hold quotients; use x.astype('float32') first")
-        return self.multiply(divide(1, self._values(values)))
+        return self.multiply(divide(1, fitting(self._x, values)), mode=mode)
 
-    def min(self, values: Any) -> Array:
+    def min(
+        self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with x[key] = minimum(x[key], values)."""
-        return self._apply(values, ops.scatter_min, minimum)
+        return self._apply(values, ops.scatter_min, minimum, mode)
 
-    def max(self, values: Any) -> Array:
+    def max(
+        self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with x[key] = maximum(x[key], values)."""
-        return self._apply(values, ops.scatter_max, maximum)
+        return self._apply(values, ops.scatter_max, maximum, mode)
 
-    def power(self, values: Any) -> Array:
+    def power(
+        self, values: Any, *, indices_are_sorted: bool = False, unique_indices: bool = False, mode: Any = None
+    ) -> Array:
         """x with x[key] **= values; a place that is indexed twice is raised once, as in NumPy."""
-        return self.set(power(self.get(), self._values(values)))
+        return self.set(power(self.get(mode=mode, fill_value=1), fitting(self._x, values)), mode=mode)
 
-    def apply(self, function: Callable[[Array], Any]) -> Array:
+    def apply(
+        self,
+        function: Callable[[Array], Any],
+        *,
+        indices_are_sorted: bool = False,
+        unique_indices: bool = False,
+        mode: Any = None,
+    ) -> Array:
         """x with x[key] = function(x[key])."""
-        return self.set(function(self.get()))
+        return self.set(function(self.get(mode=mode, fill_value=1)), mode=mode)
 
     def __iadd__(self, values: Any) -> Update:
         raise _in_place(self._x, self._given, "+=", "add")

@@ -32,7 +32,6 @@ __all__ = [
     "hstack",
     "matrix_transpose",
     "moveaxis",
-    "pad",
     "permute_dims",
     "ravel",
     "repeat",
@@ -328,21 +327,14 @@ def repeat(x: Any, /, repeats: Any, axis: int | None = None, *, total_repeat_len
     return reshape(wide, (*x.shape[:axis], n * count, *x.shape[axis + 1 :]))
 
 
-def pad(x: Any, /, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Array:
-    """The array with a border of a constant.
+def pad(x: Any, pad_width: Any, /, *, constant_values: Any = 0) -> Array:
+    """The array with a border of a constant; `padding.pad`, which users see, has the other modes.
 
     Args:
         x: an array.
         pad_width: an int for all sides, a pair (before, after) for all axes, or one pair an axis.
-        mode: "constant", the only one there is.
         constant_values: what the border holds.
-
-    >>> from funcgrad import numpy as fnp
-    >>> fnp.pad(fnp.ones(2), (1, 2)).tolist()
-    [0.0, 1.0, 1.0, 0.0, 0.0]
     """
-    if mode != "constant":
-        raise OptionError(f"pad: mode {mode!r} is not here; 'constant' is")
     x = asarray(x)
     widths = _widths(pad_width, x.ndim)
     padded = ops.pad(x, widths=widths)

@@ -17,6 +17,7 @@ from ..device import namespace
 from ..dtypes import is_boolean, is_integer
 from ..errors import ArrayIndexError, DtypeError, ShapeError
 from ..rules import broadcast_shapes
+from .bounds import scatter_by, take
 from .create import asarray
 from .elementwise import cast, floor_divide, remainder
 from .index import flatnonzero, gather
@@ -40,15 +41,16 @@ class Key:
     indices: tuple[Any, ...]
     place: int
 
-    def take(self, x: Any) -> Any:
-        """x[key]"""
+    def take(self, x: Any, mode: str | None = None, fill_value: Any = None) -> Any:
+        """x[key]; the mode says what becomes of an index out of range (`bounds.py`), None that it is an error."""
         if not self.indices:
             return slice_(x, key=self.basic)
-        found = gather(permute_dims(slice_(x, key=self.basic), axes=self.order), *self.indices)
+        turned = permute_dims(slice_(x, key=self.basic), axes=self.order)
+        found = gather(turned, *self.indices) if mode is None else take(turned, self.indices, mode, fill_value)
         return permute_dims(found, axes=self._out_order(found.ndim))
 
-    def put(self, x: Any, updates: Any, scatter: Any) -> Any:
-        """x with the result of `scatter(part, updates, *indices)` at the key's place."""
+    def put(self, x: Any, updates: Any, scatter: Any, mode: str | None = None) -> Any:
+        """x with the result of `scatter(part, updates, *indices)` at the key's place; the mode as for `take`."""
         part = slice_(x, key=self.basic)
         shape = self.result_shape(part.shape)
         if broadcast_shapes("x.at[...]", updates.shape, shape) != shape:
@@ -57,7 +59,8 @@ class Key:
         if self.indices:
             turned = permute_dims(part, axes=self.order)
             turned_updates = permute_dims(updates, axes=inverse(self._out_order(updates.ndim)))
-            changed = permute_dims(scatter(turned, turned_updates, *self.indices), axes=inverse(self.order))
+            scattered = scatter_by(scatter, turned, turned_updates, self.indices, mode)
+            changed = permute_dims(scattered, axes=inverse(self.order))
         else:
             changed = scatter(part, updates)
         return set_slice(x, changed, key=self.basic)
@@ -76,15 +79,15 @@ class Key:
         return (*rest[: self.place], *range(k), *rest[self.place :])
 
 
-def parse(key: Any, x: Array) -> Key:
-    """The index of that array, taken apart."""
-    entries, dots = _expand(key if isinstance(key, tuple) else (key,), x)
+def parse(key: Any, x: Array, strict: bool = True) -> Key:
+    """The index of that array, taken apart; not strict, ints out of range are left to the mode of `take` and `put`."""
+    entries, dots = _expand(key if isinstance(key, tuple) else (key,), x, strict)
     if not any(isinstance(e, Array) for e in entries):
         return Key(tuple(entries), (), (), 0)
     return _advanced(entries, dots, x)
 
 
-def _expand(key: tuple[Any, ...], x: Array) -> tuple[list[Any], int]:
+def _expand(key: tuple[Any, ...], x: Array, strict: bool) -> tuple[list[Any], int]:
     """One entry an axis, and None for new axes: no Ellipsis, no mask, as many axes as the array has.
 
     And before which entry the ellipsis stood.
@@ -111,7 +114,9 @@ def _expand(key: tuple[Any, ...], x: Array) -> tuple[list[Any], int]:
                 )
             entries += of_mask(entry)
         elif isinstance(entry, int) and not -shape[axis] <= entry < shape[axis]:
-            raise ArrayIndexError(f"index {entry} is out of range for axis {axis} of size {shape[axis]}")
+            if strict:
+                raise ArrayIndexError(f"index {entry} is out of range for axis {axis} of size {shape[axis]}")
+            entries.append(asarray(entry, device=x.device))
         else:
             entries.append(entry)
     return entries, place

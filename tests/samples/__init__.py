@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 import funcgrad.functional
-import funcgrad.random  # noqa: F401  # the two register operations of their own
+import funcgrad.lax
+import funcgrad.random  # noqa: F401  # these register operations of their own
 
 
 @dataclass(frozen=True)
