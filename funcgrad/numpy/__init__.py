@@ -33,6 +33,7 @@ from . import (
     filtering,
     floats,
     grids,
+    histograms,
     indexing,
     inspection,
     integers,
@@ -43,13 +44,16 @@ from . import (
     nan_reductions,
     padding,
     placing,
+    polynomials,
     quantiles,
     queries,
     reductions,
+    scales,
     searching,
     sets,
     sorting,
     splitting,
+    statistics,
     turning,
 )
 from .array_object import install as _install
@@ -68,6 +72,7 @@ from .files import *
 from .filtering import *
 from .floats import *
 from .grids import *
+from .histograms import *
 from .indexing import *
 from .inspection import *
 from .integers import *
@@ -78,13 +83,16 @@ from .matrices import *
 from .nan_reductions import *
 from .padding import *
 from .placing import *
+from .polynomials import *
 from .quantiles import *
 from .queries import *
 from .reductions import *
+from .scales import *
 from .searching import *
 from .sets import *
 from .sorting import *
 from .splitting import *
+from .statistics import *
 from .turning import *
 
 if _TYPE_CHECKING:
@@ -98,8 +106,8 @@ __all__ += calculus.__all__
 __all__ += comparisons.__all__
 __all__ += constants.__all__
 __all__ += creation.__all__
-__all__ += data_types.__all__
 __all__ += cumulative.__all__
+__all__ += data_types.__all__
 __all__ += diagonals.__all__
 __all__ += editing.__all__
 __all__ += elementwise.__all__
@@ -107,6 +115,7 @@ __all__ += files.__all__
 __all__ += filtering.__all__
 __all__ += floats.__all__
 __all__ += grids.__all__
+__all__ += histograms.__all__
 __all__ += indexing.__all__
 __all__ += inspection.__all__
 __all__ += integers.__all__
@@ -117,13 +126,16 @@ __all__ += matrices.__all__
 __all__ += nan_reductions.__all__
 __all__ += padding.__all__
 __all__ += placing.__all__
+__all__ += polynomials.__all__
 __all__ += quantiles.__all__
 __all__ += queries.__all__
 __all__ += reductions.__all__
+__all__ += scales.__all__
 __all__ += searching.__all__
 __all__ += sets.__all__
 __all__ += sorting.__all__
 __all__ += splitting.__all__
+__all__ += statistics.__all__
 __all__ += turning.__all__
 
 _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])

@@ -14,7 +14,7 @@ from ..ops.elementwise import where as select
 from ..ops.precision import widened
 from ..ops.shape import normalize_axes
 from .manipulation import broadcast_to, reshape
-from .reductions import Axis, mask_of, refuse_out, sum
+from .reductions import Axis, mask_of, masked, refuse_out, sum
 
 __all__ = [
     "average",
@@ -110,12 +110,11 @@ def var(
     elif n <= 0:
         n = math.nan  # so few numbers tell nothing of it
     middle: Any = _mean(x, axis, keepdims=True, where=where) if mean is None else mean
-    if is_complex(x.dtype):
-        deviation: Any = complex_abs(x - middle)
-        return sum(deviation**2, axis, keepdims=keepdims, where=where) / n  # type: ignore[operator]
-    if not plain or mean is not None:
-        deviation = x - middle
-        return sum(deviation * deviation, axis, keepdims=keepdims, where=where) / n  # type: ignore[operator]
+    if not plain or mean is not None or is_complex(x.dtype):
+        deviation: Any = masked("var", x - middle, where, 0)  # before the square, whose derivative would be NaN of NaN
+        if is_complex(x.dtype):
+            deviation = complex_abs(deviation)
+        return sum(deviation * deviation, axis, keepdims=keepdims) / n  # type: ignore[operator]
     # sum((x - mean)^2) is sum((x - c)^2) - count (mean - c)^2 for every c. With a constant that happens to be the mean
     # the derivative is (x - mean) at once, and not that minus its own mean, which is another walk through the array.
     fixed: Any = stop_gradient(middle)

@@ -13,7 +13,7 @@ from ..ops import einsum as _einsum
 from ..ops.create import asarray, promote, promote_all
 from ..ops.shape import normalize_axis, permute_dims
 from .elementwise import conj, multiply
-from .manipulation import diagonal, moveaxis, reshape
+from .manipulation import diagonal, moveaxis, ravel, reshape
 from .reductions import sum
 
 __all__ = [
@@ -21,10 +21,13 @@ __all__ = [
     "einsum",
     "inner",
     "matmul",
+    "matvec",
     "outer",
     "tensordot",
     "trace",
+    "vdot",
     "vecdot",
+    "vecmat",
 ]
 
 
@@ -146,6 +149,65 @@ def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Array:
     """The inner product sum(conj(x) * y) along an axis."""
     x, y = promote_all((x, y))
     return sum(moveaxis(conj(x), axis, -1) * moveaxis(y, axis, -1), -1, dtype=x.dtype)  # as the other products do
+
+
+def vdot(a: Any, b: Any, /) -> Array:
+    """The inner product sum(conj(a) * b) of all elements, in their order.
+
+    Args:
+        a, b: arrays of one size.
+
+    Raises:
+        ShapeError: their sizes differ.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.vdot(fnp.asarray([[1, 2], [3, 4]]), fnp.asarray([1, 1, 1, 1]))
+    Array(10, dtype=int64)
+    """
+    x, y = (ravel(v) for v in promote_all((a, b)))
+    if x.shape != y.shape:
+        raise ShapeError(f"vdot: {x.shape[0]} and {y.shape[0]} elements: the sizes must be equal")
+    return matmul(conj(x), y)
+
+
+def matvec(x: Any, y: Any, /) -> Array:
+    """The products of matrices and vectors, x @ y for each pair.
+
+    Args:
+        x: shape (..., m, n).
+        y: shape (..., n); leading axes broadcast.
+
+    Returns:
+        Shape (..., m).
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.matvec(fnp.ones((2, 3)), fnp.ones((4, 3))).shape
+    (4, 2)
+    """
+    x, y = asarray(x), asarray(y)
+    if x.ndim < 2 or not y.ndim:
+        raise ShapeError(f"matvec: {x.aval} must have two dimensions at least, and {y.aval} one")
+    return matmul(x, reshape(y, (*y.shape, 1)))[..., 0]
+
+
+def vecmat(x: Any, y: Any, /) -> Array:
+    """The products of vectors and matrices, conj(x) @ y for each pair.
+
+    Args:
+        x: shape (..., n).
+        y: shape (..., n, m); leading axes broadcast.
+
+    Returns:
+        Shape (..., m).
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.vecmat(fnp.ones((4, 2)), fnp.ones((2, 3))).shape
+    (4, 3)
+    """
+    x, y = asarray(x), asarray(y)
+    if y.ndim < 2 or not x.ndim:
+        raise ShapeError(f"vecmat: {x.aval} must have one dimension at least, and {y.aval} two")
+    return matmul(reshape(conj(x), (*x.shape[:-1], 1, x.shape[-1])), y)[..., 0, :]
 
 
 def inner(x: Any, y: Any, /) -> Array:

@@ -65,7 +65,7 @@ USES = [
     Use("numpy.iscomplexobj", (X,), order=0, vmap=False, jit=False, why="a Python bool, by the dtype"),
     *[
         Use(f"numpy.{name}", (X, X * (1 + 1e-9)), {}, order=0, vmap=False, jit=False, why="a Python bool", jax=False)
-        for name in ("allclose", "array_equal", "array_equiv")
+        for name in ("allclose", "array_equal")
     ],
     Use("numpy.deg2rad", (math.pi,), order=0, jax=False),
 ]
