@@ -10,6 +10,7 @@ Batches           vmap vectorize (in funcgrad.numpy), psum and the other collect
 Programs          jit explain make_graph eval_shape clear_caches config.disable_jit
 Control flow      Python's own, and scan map while_loop fori_loop cond switch associative_scan
 Rules of yours    custom_jvp custom_vjp custom_vmap custom_root custom_linear_solve pure_callback
+Assignment        mutable: y[i] = v in a transformed function
 Memory            checkpoint checkpoint_policies, grad(f, memory="1GB")
 Looking inside    check tap checking_leaks saved_residuals config.debug_nans debug.print
 Packages          numpy scipy lax functional layers optim random data tree graph errors testing
@@ -27,6 +28,7 @@ from .checking import check
 from .core import Array
 from .device import Device, default_device, device, devices, synchronize
 from .numpy.creation import asarray
+from .numpy.mutable import mutable
 from .placement import device_get, device_put
 from .transforms import along_axis as _along_axis
 from .transforms import nans as _nans  # noqa: F401  # its switches are config.debug_nans and config.debug_infs
@@ -137,6 +139,7 @@ __all__ = [
     "linearize",
     "make_graph",
     "map",
+    "mutable",
     "numpy",
     "optim",
     "pbroadcast",

@@ -5,12 +5,14 @@ All of it looks at values, by `concrete()`, so it works on a tracer as on an arr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .device import CPU, bytes_of, move, namespace
+from .dlpack import exported
 from .dtypes import is_boolean, is_integer
 from .errors import DeviceError, DtypeError, ImmutableArrayError, OptionError, ShapeError
 
@@ -50,6 +52,10 @@ class ArrayProtocols:
         if index:
             one = index[0] if len(index) == 1 and isinstance(index[0], tuple) else index
             return (self.reshape(-1)[one] if len(one) == 1 else self[one]).item()
+        return self._item()
+
+    def _item(self) -> Any:
+        """The only element, for what Python asks by itself, to decide or to show."""
         value = self.concrete()._data
         if self.size != 1:
             raise ShapeError(f"item(): the array has {self.size} elements, shape {self.shape}; index one first")
@@ -66,21 +72,30 @@ class ArrayProtocols:
                 "one truth value in `if`, `while`, `and`, `or`, `not`, `a < b < c`), or for one an element & | ~ in "
                 "place of and, or, not: (a < b) & (b < c)"
             )
-        return bool(self.item())
+        return bool(self._item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._item())
+
+    def __trunc__(self) -> int:
+        return math.trunc(self._item())
+
+    def __floor__(self) -> int:
+        return math.floor(self._item())
+
+    def __ceil__(self) -> int:
+        return math.ceil(self._item())
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._item())
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._item())
 
     def __index__(self) -> int:
         if not is_integer(self.dtype) or self.shape:
             raise DtypeError(f"only an integer array without dimensions can be used as an index, not {self.aval}")
-        return int(self.item())
+        return int(self._item())
 
     def __setitem__(self, key: Any, value: Any) -> None:
         shown = index_text(key)
@@ -132,7 +147,7 @@ class ArrayProtocols:
         elif copy is not False:
             data = namespace(data).asarray(data, copy=True)
         asked = {"stream": stream, "max_version": max_version}
-        return data.__dlpack__(**{name: value for name, value in asked.items() if value is not None})
+        return exported(data, **{name: value for name, value in asked.items() if value is not None})
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self.concrete()._data.__dlpack_device__()
@@ -146,7 +161,7 @@ class ArrayProtocols:
     def __format__(self, spec: str) -> str:
         if spec and self.size != 1:
             raise ShapeError(f"the format {spec!r} is for one number, not for {self.aval}: format one element of it")
-        return format(self.item(), spec) if spec else str(self)
+        return format(self._item(), spec) if spec else str(self)
 
     def __str__(self) -> str:
         return str(self._data)

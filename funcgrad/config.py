@@ -12,6 +12,7 @@ debug_infs         the same for infinities
 debug_key_reuse    warn where one random key is drawn from at two places
 disable_jit        run jitted functions as they are, for a debugger
 jit_warmup         how many calls run as they are before jit records
+numpy_dtype_promotion  whether two dtypes may meet without an astype
 onednn             whether oneDNN computes what it can, where the extra `fast` is installed
 threads            how many threads a convolution, a product or a compiled loop takes
 winograd           whether compiled programs convolve by 3x3 windows with fewer multiplications
@@ -36,6 +37,7 @@ __all__ = [
     "disable_jit",
     "jit_warmup",
     "last_change",
+    "numpy_dtype_promotion",
     "onednn",
     "threads",
     "winograd",
@@ -156,6 +158,13 @@ debug_key_reuse: Switch[bool] = Switch(
     False,
     bool,
     "Warn where a random key is drawn from at two places of the program, or beside the keys of its split.",
+)
+numpy_dtype_promotion: Switch[str] = Switch(
+    "numpy_dtype_promotion",
+    "standard",
+    _one_of("standard", "strict"),
+    "Whether arrays of two dtypes may meet: 'standard' promotes them, 'strict' raises an error that says to write an "
+    "astype. Python's numbers stay weak, unless they would change the array's dtype. JAX has the name.",
 )
 onednn: Switch[bool] = Switch(
     "onednn",

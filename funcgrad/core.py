@@ -16,9 +16,12 @@ trace needs (a tangent, a tape node, a batch axis).
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextvars import ContextVar
 from math import prod
+from opcode import opmap
 from operator import attrgetter
 from typing import Any, ClassVar, TypeAlias
 
@@ -27,14 +30,15 @@ import numpy as np
 from .array_methods import ArrayMethods
 from .array_protocols import ArrayProtocols
 from .device import Device, Raw, device_of, dtype_of, namespace
-from .dtypes import DType, is_boolean, weak
-from .errors import LeakedTracerError, TracedConversionError
-from .provenance import Origin, describe, here
+from .dtypes import DType, is_boolean, is_inexact, weak
+from .errors import LeakedTracerError, LostDerivativeWarning, TracedConversionError
+from .provenance import Origin, describe, here, location, running
 
 __all__ = [
     "PRIMITIVES",
     "SCALARS",
     "Array",
+    "ArrayHolder",
     "Aval",
     "Call",
     "Params",
@@ -190,7 +194,53 @@ class Tracer(Array):
         # of a number Python asks whether it is zero, and not which one it is
         if is_boolean(self.dtype) or self.size != 1:
             return super().__bool__()
-        return bool((self != 0).item())
+        return bool((self != 0)._item())
+
+    def item(self, *index: int) -> Any:
+        self.warn_of_loss("x.item()", "fg.stop_gradient(x).item()")
+        return super().item(*index)
+
+    def tolist(self) -> Any:
+        self.warn_of_loss("x.tolist()", "fg.stop_gradient(x).tolist()")
+        return super().tolist()
+
+    def __float__(self) -> float:
+        self.warn_of_number("float")
+        return super().__float__()
+
+    def __complex__(self) -> complex:
+        self.warn_of_number("complex")
+        return super().__complex__()
+
+    def warn_of_number(self, kind: str) -> None:
+        """As below, unless "%.3f" % x asks, to show the number."""
+        asking = sys._getframe(2)
+        if asking.f_code.co_code[asking.f_lasti] != opmap["BINARY_OP"]:
+            use = f"{kind}(x), or a function of {'math' if kind == 'float' else 'cmath'},"
+            self.warn_of_loss(use, f"{kind}(fg.stop_gradient(x))")
+
+    def warn_of_loss(self, use: str, constant: str) -> None:
+        """Warn, once for each line of the user's, where a value that is being differentiated becomes a constant.
+
+        Args:
+            use: what makes it one.
+            constant: what to write where one is meant.
+        """
+        x: Any = self
+        while isinstance(x, Tracer) and not x.trace.differentiates:
+            x = x.inner
+        if not isinstance(x, Tracer) or not is_inexact(self.dtype) or not is_running(x.trace):
+            return
+        frame = running()
+        origin = frame.f_code, frame.f_lasti
+        warnings.warn_explicit(
+            f"{use} of a value under {x.trace.name} ({self.aval}) gives a constant, which has no {x.trace.carries}: "
+            f"compute with x itself (np.sin(x) for math.sin(x)), or write {constant} where a constant is meant\n"
+            f"  at {describe(origin)}",
+            LostDerivativeWarning,
+            *location(origin),
+            registry=frame.f_globals.setdefault("__warningregistry__", {}),  # where Python notes what it has shown
+        )
 
     # by what is inside, not by `concrete`: to look at a batch must not ask it for one value
     def __repr__(self) -> str:
@@ -201,6 +251,20 @@ class Tracer(Array):
 
     def __format__(self, spec: str) -> str:
         return format(self.inner, spec)
+
+
+class ArrayHolder:
+    """Something that holds an array and counts as that array where one is asked for."""
+
+    __slots__ = ()
+
+    def freeze(self) -> Array:
+        """The array."""
+        raise NotImplementedError
+
+    def parts(self) -> tuple[Any, ...]:
+        """All that what is done with it later can depend on."""
+        raise NotImplementedError
 
 
 class WeakNumber:
@@ -291,7 +355,7 @@ class Primitive:
         self.elementwise = elementwise
         self.checks = False
         self.narrow: frozenset[DType] = getattr(kernel, "dtypes", frozenset())
-        code = getattr(getattr(kernel, "__wrapped__", kernel), "__code__", None)
+        code = getattr(getattr(kernel, "plain", kernel), "__code__", None)
         self.writes = code is not None and "out" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     def __call__(self, *args: Any, **params: Any) -> Any:
@@ -399,6 +463,8 @@ class Trace:
     name: ClassVar[str]
     carries: ClassVar[str]
     """What its tracers carry beside the value, for messages."""
+    differentiates: ClassVar[bool] = False
+    """Do its tracers carry a derivative that they lose as Python numbers?"""
     instead: ClassVar[str] = "; for the value as a constant, stop_gradient(x) first"
     """What else to write where a tracer cannot become a NumPy array."""
 

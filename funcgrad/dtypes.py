@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .config import default_dtype
+from .config import default_dtype, numpy_dtype_promotion
 from .errors import DtypeError
 
 try:
@@ -157,6 +157,8 @@ def promote_types(a: Any, b: Any) -> DType:
     a, b = canonical(a), canonical(b)
     if a is b:
         return a
+    if numpy_dtype_promotion() == "strict":
+        raise _strict(f"{a} and {b}", "x.astype(y.dtype)")
     kind_a, kind_b = kind(a), kind(b)
     if kind_a >= 2 > kind_b:
         return a
@@ -176,6 +178,14 @@ def weak(dtype: DType, scalar: bool | int | float | complex) -> DType:
     level = _WEAK[type(scalar)] if type(scalar) in _WEAK else _WEAK[scalar.kind]  # type: ignore[union-attr]
     if level <= kind(dtype):
         return dtype
+    if numpy_dtype_promotion() == "strict" and not is_boolean(dtype):
+        raise _strict(f"{dtype} and the number {scalar!r}", "x.astype('float32')")
     if level == 3:
         return np.promote_types(dtype, np.complex64) if is_floating(dtype) else default_complex()
     return default_dtype() if level == 2 else np.dtype(np.int64)
+
+
+def _strict(operands: str, advice: str) -> DtypeError:
+    return DtypeError(
+        f"{operands} would be promoted, and config.numpy_dtype_promotion() is 'strict': write {advice} for one of them"
+    )

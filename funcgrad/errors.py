@@ -1,11 +1,13 @@
 """Every exception that funcgrad raises; each docstring is its help page: cause, failing code, fixed code.
 
 All derive from `FuncgradError` and from the built-in exception that NumPy would raise in its place, so that
-`except ValueError` written for NumPy still catches a wrong shape. Every message ends with the user's line. One is a
-warning.
+`except ValueError` written for NumPy still catches a wrong shape. Every message ends with the user's line. Those named
+warnings are none: the program goes on.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from .provenance import Origin, describe, here
 
@@ -21,10 +23,13 @@ __all__ = [
     "DtypeError",
     "FuncgradError",
     "ImmutableArrayError",
+    "IntegerRangeError",
     "JitWarning",
     "KeyReuseWarning",
     "LayerError",
     "LeakedTracerError",
+    "LinearAlgebraError",
+    "LostDerivativeWarning",
     "MemoryBudgetError",
     "NanError",
     "NonScalarError",
@@ -76,6 +81,19 @@ class DtypeError(FuncgradError, TypeError):
     Works::
 
         fg.grad(lambda x: x * x)(3.0)
+    """
+
+
+class IntegerRangeError(DtypeError, OverflowError):
+    """A Python integer that the dtype it meets cannot hold. Integers of arrays wrap around, as in NumPy.
+
+    Fails::
+
+        fnp.asarray([1, 2], "uint8") + 300       # a Python number takes the array's dtype, which ends at 255
+
+    Works::
+
+        fnp.asarray([1, 2], "uint8").astype("int64") + 300
     """
 
 
@@ -298,6 +316,48 @@ class LeakedTracerError(FuncgradError, RuntimeError):
 
         g, x = fg.grad(lambda x: (x * x, x), has_aux=True)(3.0)
         x + 1.0
+    """
+
+
+class LinearAlgebraError(FuncgradError, np.linalg.LinAlgError):
+    """A matrix that has not what was asked for: a singular one has no inverse, an indefinite one no Cholesky factor.
+
+    Where the matrix may be singular, `lstsq` and `pinv` have an answer still; a small multiple of the identity added
+    to a covariance that rounding has made indefinite keeps it positive.
+
+    Fails::
+
+        fnp.linalg.inv(fnp.ones((2, 2)))
+
+    Fails::
+
+        fnp.linalg.cholesky(fnp.ones((2, 2)) - 2.0)
+
+    Works::
+
+        fnp.linalg.pinv(fnp.ones((2, 2)))
+        fnp.linalg.cholesky(fnp.ones((2, 2)) + 1e-3 * fnp.eye(2))
+    """
+
+
+class LostDerivativeWarning(UserWarning):
+    """A value that is being differentiated, turned into a Python number: to the derivative that is a constant.
+
+    It is shown once for each line. What Python decides or shows (`if x > 0`, `int(x)`, `round`, `print`, formats) is a
+    constant by its nature, and quiet.
+
+    Fails::
+
+        fg.grad(lambda x: x * math.sin(x))(1.0)          # math.sin calls float: its factor has no derivative
+
+    Fails::
+
+        fg.grad(lambda x: x * x.item())(1.0)
+
+    Works::
+
+        fg.grad(lambda x: x * np.sin(x))(1.0)
+        fg.grad(lambda x: x * float(fg.stop_gradient(x)))(1.0)           # where a constant is meant
     """
 
 

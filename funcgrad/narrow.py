@@ -26,27 +26,30 @@ class Narrow:
         dtypes: those that are widened.
     """
 
-    __slots__ = ("__wrapped__", "dtypes", "infer")
+    __slots__ = ("dtypes", "infer", "plain")
 
     def __init__(self, kernel: Callable[..., Raw], infer: Callable[..., Aval], dtypes: frozenset[DType] = NARROW):
-        self.__wrapped__, self.infer, self.dtypes = kernel, infer, dtypes
+        self.plain, self.infer, self.dtypes = kernel, infer, dtypes
 
     def __call__(self, xp: Any, *raws: Raw, **params: Any) -> Raw:
         if xp is np:
             for x in raws:
                 if type(x) not in SCALARS and x.dtype in self.dtypes:
                     return self._widened(x.dtype, raws, params)
-        return self.__wrapped__(xp, *raws, **params)
+        return self.plain(xp, *raws, **params)
 
     def _widened(self, narrow: DType, raws: Sequence[Raw], params: dict[str, Any]) -> Raw:
         out = params.pop("out", None)
-        wide = [
-            np.asarray(x, narrow).astype(WIDE) if type(x) in SCALARS else x.astype(WIDE) if x.dtype == narrow else x
-            for x in raws
-        ]
-        found = self.__wrapped__(np, *wide, **params)
+        wide = [self._wide(x, narrow) for x in raws]
+        found = self.plain(np, *wide, **params)
         dtype = self.infer(*[x if type(x) in SCALARS else Aval(x.shape, x.dtype) for x in raws], **params).dtype
         if out is None:
             return found if found.dtype == dtype else found.astype(dtype)
         np.copyto(out, found, casting="unsafe")
         return out
+
+    @staticmethod
+    def _wide(x: Raw, narrow: DType) -> Raw:
+        if type(x) is float:  # rounded as it would be beside an array of the dtype; integers in operands may be counts
+            return np.asarray(x, narrow).astype(WIDE)
+        return x if type(x) in SCALARS or x.dtype != narrow else x.astype(WIDE)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
 from .core import Array, Params, Primitive, Tracer, aval, current_trace, is_running
-from .dtypes import DType
-from .errors import ArrayIndexError, DeviceError, FuncgradError, LeakedTracerError
+from .dtypes import DType, is_integer
+from .errors import ArrayIndexError, DeviceError, DtypeError, FuncgradError, IntegerRangeError, LeakedTracerError
 from .provenance import describe, here
 
 __all__ = ["Operation", "binary", "operation", "unary"]
@@ -140,11 +140,20 @@ def _diagnose(primitive: Primitive, args: Sequence[Any], params: Params, error: 
             )
     if isinstance(error, IndexError):
         return ArrayIndexError(f"{primitive.name}: {error}")
+    if isinstance(error, OverflowError) and (numbers := [x for x in args if type(x) is int]) and arrays:
+        dtype = arrays[0].dtype
+        wider = "int64" if is_integer(dtype) and dtype.itemsize < 8 else "float64"
+        return IntegerRangeError(
+            f"{primitive.name}: {numbers[0]!r:.60} is out of the range of {dtype}, which it has beside "
+            f"{arrays[0].aval}; write a number that fits, or x.astype({wider!r}) for the array"
+        )
     try:
         primitive.infer_of(args, params)
     except FuncgradError as better:
         return better
+    operands = ", ".join(repr(aval(a)) if isinstance(a, Array) else repr(a) for a in args)
+    if isinstance(error, TypeError) and "not supported for the input types" in str(error):  # NumPy lists its own
+        return DtypeError(f"{primitive.name}: there is no such operation on {operands}; convert with x.astype(...)")
     if not hasattr(error, "__notes__"):
-        operands = ", ".join(repr(aval(a)) if isinstance(a, Array) else repr(a) for a in args)
         error.add_note(f"in {primitive.name}({operands})\n  at {describe(here())}")
     return error

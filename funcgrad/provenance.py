@@ -13,7 +13,7 @@ import sys
 from types import CodeType, FrameType
 from typing import TypeAlias
 
-__all__ = ["Origin", "describe", "here", "innermost", "is_foreign", "is_internal"]
+__all__ = ["Origin", "describe", "here", "innermost", "is_foreign", "is_internal", "location", "running"]
 
 Origin: TypeAlias = tuple[CodeType, int]
 
@@ -57,13 +57,18 @@ def here(inside: int = 1, libraries: bool = False) -> Origin:
             its look-up.
         libraries: whether a library's instruction counts as the user's.
     """
+    frame = running(inside + 1, libraries)
+    return frame.f_code, frame.f_lasti
+
+
+def running(inside: int = 1, libraries: bool = False) -> FrameType:
+    """The frame of that instruction; arguments as for `here`."""
     foreign: dict[str, bool] = is_internal if libraries else is_foreign
     start = sys._getframe(inside)
     frame: FrameType | None = start
     while frame is not None and (foreign[frame.f_code.co_filename] or _is_generated(frame.f_code)):
         frame = frame.f_back
-    frame = innermost(start) if frame is None else frame
-    return frame.f_code, frame.f_lasti
+    return innermost(start) if frame is None else frame
 
 
 def innermost(frame: FrameType) -> FrameType:

@@ -20,6 +20,7 @@ float16 and bfloat16 are for storage: on the CPU a kernel that computes gets flo
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -47,6 +48,7 @@ def elementwise(
     *,
     impl: Callable[..., Raw] | None = None,
     dtype: Callable[[DType], DType] | None = None,
+    widens: bool = True,
     **partials: Rule,
 ) -> Operation:
     """An operation on each element by itself, with NumPy's broadcasting.
@@ -55,6 +57,7 @@ def elementwise(
         signature: "name(operand, ...)"; unless `impl` is given the array module's function of that name runs.
         impl: (xp, *raw operands) -> raw result.
         dtype: the result's dtype from the operands' common one; the same where not given.
+        widens: whether floats of 16 bits may go in as float32: not where the value depends on the dtype.
         **partials: for an operand, (g, *values it reads) -> g times the derivative in that operand.
     """
     name, operands, _ = _parse(signature)
@@ -72,7 +75,7 @@ def elementwise(
         return Aval(broadcast_shapes(name, *[aval(a).shape for a in avals]), common if dtype is None else dtype(common))
 
     # NumPy's own functions compute float16 in float32, one element after the other
-    kernel = Narrow(run, infer, NARROW if impl is not None else NARROW - {FLOAT16})
+    kernel = Narrow(run, infer, (NARROW if impl is not None else NARROW - {FLOAT16}) if widens else frozenset())
     evaluate = _on_backend(kernel)
 
     # the same where NumPy has the function, on the path of every eager operation
@@ -291,21 +294,36 @@ def general(
         signature: "name(x, ...; constant, ...)"; a last name with a star takes any number.
         impl, infer, batch, moves: as for `linear`.
         jvp: (primals, tangents, out, **params) -> tangent; a None tangent is zero.
-        pull: (g, out, *operands, *constants, **params) -> the cotangents of all operands; or instead of it
+        pull: (g, *values it reads, **params) -> the cotangents of all operands, by names as in `**pulls`; with a
+            starred parameter it reads (g, out, *operands, *constants). Keyword-only parameters `wanted` and `shapes`
+            tell it which operands need a cotangent, and their shapes. Or instead of it
         **pulls: for an operand, (g, *values it reads, **params) -> its cotangent; params are keyword-only.
     """
-    name, operands, _ = _parse(signature)
+    name, operands, constants = _parse(signature)
     rules = [pulls.pop(operand, None) for operand in operands]
     _refuse_unknown(name, pulls)
-    reads = [_reads(rule, operands) for rule in rules]
+    rules += [None] * len(constants)
+    reads = [_reads(rule, [*operands, *constants]) for rule in rules]
 
     def run_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any, params: Any) -> Any:
         assert jvp is not None
         return jvp(primals, tangents, out, **params)
 
+    shared: tuple[int, ...] | None = None
+    asks = {"wanted", "shapes"} & set(_keywords(pull))
+    if pull is not None and not pull.__code__.co_flags & inspect.CO_VARARGS:
+        shared = _reads(pull, [*operands, *constants])
+        reads = [shared] * len(rules)
+
     def pull_all(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[Any]) -> list[Any]:
         assert pull is not None
-        cts = list(pull(ct, out, *args, **params))
+        values = (out, *args) if shared is None else [out if k < 0 else args[k] for k in shared]
+        told: dict[str, Any] = {}
+        if "wanted" in asks:
+            told["wanted"] = [w is not None for w in wanted]
+        if "shapes" in asks:
+            told["shapes"] = [x.shape for x in args]
+        cts = list(pull(ct, *values, **params, **told))
         return cts + [None] * (len(args) - len(cts))
 
     def pull_each(ct: Any, out: Any, args: Sequence[Any], params: Any, wanted: Sequence[Any]) -> list[Any]:
@@ -324,7 +342,9 @@ def general(
         _batching(batch),
         jvp=run_jvp if jvp is not None else None,
         pull=pull_all if pull is not None else pull_each if any(rules) else None,
-        saves=(lambda wanted: (True,) * (len(wanted) + 1)) if pull is not None else _saves(reads, len(operands)),
+        saves=(lambda wanted: (True,) * (len(wanted) + 1))
+        if pull is not None and shared is None
+        else _saves(reads, len(rules)),
         kernel=kernel,
     )
     primitive.batch = primitive.batch or _blind(primitive, signature)
@@ -394,6 +414,14 @@ def _reads(rule: Rule | None, operands: Sequence[str]) -> tuple[int, ...]:
     return tuple(-1 if n == "out" else operands.index(n) for n in names)
 
 
+def _keywords(rule: Rule | None) -> tuple[str, ...]:
+    """The keyword-only parameters of a rule."""
+    if rule is None:
+        return ()
+    code = rule.__code__
+    return code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+
+
 def _term(rule: Rule, read: tuple[int, ...]) -> Rule:
     """A rule that picks what it reads out of (g, out, operands); one or no value without a loop."""
     if not read:
@@ -434,7 +462,7 @@ def _on_backend(impl: Callable[..., Raw]) -> Rule:
 
     if not isinstance(impl, Narrow):
         return move
-    plain, narrow = impl.__wrapped__, impl.dtypes
+    plain, narrow = impl.plain, impl.dtypes
 
     def evaluate(*args: Any, **params: Any) -> Array:
         raws = [raw(a) for a in args]

@@ -388,7 +388,7 @@ def test_numpys_functions_differentiate() -> None:
 
 def test_numpys_functions_that_are_not_here_see_values_and_cut_no_derivative() -> None:
     x = fnp.ones(3)
-    for function in [lambda x: np.sin(x, out=np.ones(3)), np.add.reduce, np.fix, np.real_if_close]:
+    for function in [lambda x: np.sin(x, out=np.ones(3, np.float32)), np.fix, np.real_if_close]:
         found = function(x)
         assert not isinstance(found, fg.Array)
         np.testing.assert_array_equal(found, function(np.ones(3, np.float32)))

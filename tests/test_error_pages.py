@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +34,7 @@ def names() -> dict[str, Any]:
     """What the pages take for granted: the imports that users type, and a few values."""
     model = layers.Sequential(layers.BatchNorm2d(3), layers.Dropout(0.5))
     params, state = model.init(random.key(0))
-    given = {"np": np, "fg": fg, "fnp": fnp, "F": F, "data": data, "layers": layers, "random": random}
+    given = {"math": math, "np": np, "fg": fg, "fnp": fnp, "F": F, "data": data, "layers": layers, "random": random}
     given |= {"model": model, "params": params, "state": state, "key": random.key(1)}
     given |= {"x": fnp.ones((2, 4, 4, 3)), "w": fnp.ones(2), "v": fnp.ones(2), "f": lambda p: fnp.sum(p["w"])}
     return given | {"logits": fnp.ones((2, 5)), "labels": fnp.asarray([1, 4])}

@@ -258,7 +258,8 @@ class TestControlFlow:
             assert x.tolist() == 2.5
             return x * int(x) * float(x)  # int(x) and float(x) are constants
 
-        assert float(fg.grad(f)(2.5, fnp.ones(3))) == 5.0
+        with pytest.warns(fg.errors.LostDerivativeWarning):
+            assert float(fg.grad(f)(2.5, fnp.ones(3))) == 5.0
 
     def test_print_and_format_show_the_value(self, capsys):
         def f(x):
@@ -283,7 +284,7 @@ class TestControlFlow:
                     y = y * 2
                 case _:
                     y = y * 3
-            return y + sum(e * e for e in x) + max([e**3 for e in x], key=float)
+            return y + sum(e * e for e in x) + max([e**3 for e in x], key=int)
 
         assert fg.grad(f)(fnp.asarray([1.0, 2.0])).tolist() == [4.0, 16.0]
 

@@ -13,7 +13,7 @@ import numpy as np
 from functions import Use
 
 import funcgrad as fg
-from funcgrad.dtypes import is_inexact
+from funcgrad.dtypes import finfo, is_inexact
 from funcgrad.testing import check_grads
 
 SIZE = 3  # examples in a batch
@@ -217,3 +217,20 @@ def like_jax(use: Use) -> None:
             np.testing.assert_allclose(np.asarray(g), np.asarray(e), rtol=tolerance, atol=tolerance)
     for y, e in zip(mine, expected, strict=True):
         np.testing.assert_allclose(np.asarray(y), np.asarray(e), rtol=tolerance, atol=tolerance)
+
+
+def narrow(use: Use, dtype: str) -> None:
+    """The value of floats of 16 bits is that of the same numbers in float32, but for a few roundings."""
+    call = Call(use)
+    given = [fg.asarray(a).astype(dtype) if a.dtype == np.float64 else fg.asarray(a) for a in call.arrays]
+    wide = [a.astype("float32") if a.dtype == dtype else a for a in given]
+    found, expected = results(call(*given)), results(call(*wide))
+    assert len(found) == len(expected)
+    eps = float(finfo(dtype).eps)
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == (np.dtype(dtype) if b.dtype == np.float32 else b.dtype), f"{a.aval} for {b.aval}"
+        assert a.shape == b.shape
+        x, y = (np.asarray(v if v.dtype != dtype else v.astype("float32")) for v in (a, b))
+        finite = np.isfinite(y)
+        scale = np.abs(y[finite]).max(initial=0) if is_inexact(b.dtype) else 0
+        np.testing.assert_allclose(x, y, rtol=2 * eps, atol=eps * scale)

@@ -268,7 +268,7 @@ class Writer:
         assert isinstance(eqn.op, Primitive)
         widened = is_widened(eqn)
         name = f"wide_{eqn.op.name}" if widened else eqn.op.name + "_" * hasattr(builtins, eqn.op.name)
-        self.bound[name] = eqn.op.kernel if widened else getattr(eqn.op.kernel, "__wrapped__", eqn.op.kernel)
+        self.bound[name] = eqn.op.kernel if widened else getattr(eqn.op.kernel, "plain", eqn.op.kernel)
         return name
 
     def _as_array(self, x: Expr, a: Atom) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..dtypes import NARROW, WIDE, is_floating
 from ..errors import DtypeError, OptionError, ShapeError
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -47,7 +48,7 @@ def to_float(images: npt.NDArray[Any], dtype: npt.DTypeLike = np.float32) -> Flo
 
     Source: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.ToTensor.html
     """
-    if not np.issubdtype(np.dtype(dtype), np.floating):
+    if not is_floating(np.dtype(dtype)):
         raise DtypeError(f"dtype must be floating, got {np.dtype(dtype)}")
     if images.ndim not in (2, 3, 4):
         raise ShapeError(f"images must have shape (H, W), (N, H, W) or (N, H, W, C), got shape {images.shape}")
@@ -78,7 +79,7 @@ def normalize(images: FloatArray, mean: npt.ArrayLike, std: npt.ArrayLike) -> Fl
 
     Source: https://docs.pytorch.org/vision/stable/generated/torchvision.transforms.Normalize.html
     """
-    if not np.issubdtype(images.dtype, np.floating):
+    if not is_floating(images.dtype):
         raise DtypeError(f"images must be floating, got {images.dtype}; apply to_float first")
     centre = _per_channel("mean", mean, images)
     scale = _per_channel("std", std, images)
@@ -114,9 +115,10 @@ def compose(*functions: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _unit_floats(images: npt.NDArray[Any], dtype: npt.DTypeLike) -> FloatArray:
     if images.dtype == np.uint8:
-        scaled: FloatArray = np.divide(images, 255, dtype=dtype)
-        return scaled
-    if np.issubdtype(images.dtype, np.floating):
+        narrow = np.dtype(dtype) in NARROW
+        scaled: FloatArray = np.divide(images, 255, dtype=WIDE if narrow else dtype)
+        return scaled.astype(dtype) if narrow else scaled
+    if is_floating(images.dtype):
         return images.astype(dtype)
     raise DtypeError(f"images must be uint8 or floating, got {images.dtype}")
 

@@ -45,19 +45,31 @@ _MOST = 8
 """Up to this n the small arguments go by recurrence."""
 
 
+def _of_no_power(xp: Any, n: Raw, x: Raw, other: Raw) -> Raw:
+    """expn where n is 0, -1, ..., as derivatives of exp1 need it: all terms of the recurrence are positive there."""
+    lowest = int(xp.min(n)) if math.prod(n.shape) and bool(xp.any(n <= 0)) else 1
+    falling = xp.exp(-x)
+    level, out = falling / x, other
+    for k in range(1 - lowest):
+        level = (falling + k * level) / x if k else level
+        out = xp.where(n == -k, level, out)
+    return out
+
+
 def _expn(xp: Any, n: Raw, x: Raw) -> Raw:
     ones = xp.ones_like(x)
-    inside = (x >= 0) & (n >= 0)
-    small = inside & (x < 1) & (n <= _MOST)
+    inside = x >= 0
+    small = inside & (x < 1) & (n >= 1) & (n <= _MOST)
     c = xp.where(small & (x > 0), x, ones)
     level = -_EULER - xp.log(c) - _power_series(xp, -c, 22)
     near, falling = level, xp.exp(-c)
     for k in range(1, _MOST):
         level = (falling - c * level) / k
         near = xp.where(n == k + 1, level, near)
-    far = _by_quadrature(xp, xp.where(small | ~inside, ones, n), xp.where(small | ~inside, ones, x))
+    large = inside & ~small & (n >= 1)
+    far = _by_quadrature(xp, xp.where(large, n, ones), xp.where(large, x, ones))
     out = xp.where(small, near, far)
-    out = xp.where(n == 0, xp.exp(-x) / x, out)
+    out = _of_no_power(xp, n, x, out)
     at_zero = xp.where(n > 1, 1 / xp.where(n > 1, n - 1, ones), math.inf * ones)
     out = xp.where(x == 0, at_zero, xp.where(xp.isinf(x), 0 * ones, out))
     return xp.where(inside, out, math.nan * ones)

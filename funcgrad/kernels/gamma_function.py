@@ -77,7 +77,7 @@ def _sine(xp: Any, x: Raw) -> Raw:
 
 def log_gamma(xp: Any, x: Raw) -> Raw:
     """log |Gamma(x)| of float64 numbers."""
-    reflected = x < -0.5
+    reflected = x <= -0.5
     y = xp.where(reflected, -x, x)
     small, middle = xp.abs(y) < 0.5, y < 1.5
     lowered, product = _down(xp, xp.clip(y, 1.5, FAR), 6)
@@ -101,7 +101,7 @@ def log_gamma_above_one(xp: Any, a: Raw) -> Raw:
 
 def true_gamma(xp: Any, x: Raw) -> Raw:
     """Gamma(x) of float64 numbers; NaN at negative integers, and an infinity of zero's sign at zero."""
-    reflected = x < -0.5
+    reflected = x <= -0.5
     y = xp.where(reflected, -x, x)
     small, middle = xp.abs(y) < 0.5, y < 1.5
     lowered, product = _down(xp, xp.clip(y, 1.5, 13.0), 11)

@@ -33,6 +33,7 @@ from ..transforms.implicit import custom_linear_solve, custom_root
 from ..transforms.reduce import reduce, reduce_window
 from ..transforms.scan import associative_scan, map, scan
 from ..transforms.select import select, select_n
+from . import linalg
 from .convolution import (
     ConvDimensionNumbers,
     conv,
@@ -251,6 +252,7 @@ __all__ = [
     "iota",
     "is_finite",
     "le",
+    "linalg",
     "log",
     "log1p",
     "logistic",

@@ -38,6 +38,7 @@ from . import (
     inspection,
     integers,
     joining,
+    linalg,
     linear_algebra,
     manipulation,
     matrices,
@@ -140,7 +141,7 @@ __all__ += turning.__all__
 
 _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])
 
-__all__ += ["fft"]  # a package of its own, as in NumPy
+__all__ += ["fft", "linalg"]  # packages of their own, as in NumPy
 # transforms: the top of the package sets them here
 __all__ += ["apply_along_axis", "apply_over_axes", "piecewise", "vectorize"]
 

@@ -12,6 +12,7 @@ from ..dtypes import is_boolean, is_complex, is_integer
 from ..errors import DtypeError, OptionError, ShapeError
 from ..ops import sort as sorting
 from ..ops.create import asarray, promote_all, to_inexact
+from ..ops.precision import widened
 from ..ops.shape import normalize_axes, normalize_axis, slice_
 from .elementwise import abs, clip, equal, isnan, not_equal, remainder, where
 from .manipulation import broadcast_to, concat, ravel, reshape
@@ -93,6 +94,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Array:
     return concat(parts)
 
 
+@widened
 def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Array:
     """The integral along an axis by the trapezoidal rule: the sum of (x[i + 1] - x[i]) (y[i + 1] + y[i]) / 2.
 
@@ -240,6 +242,7 @@ def _edge(values: list[Any], one: Any, two: Any) -> Any:
 # ---- values between points ---------------------------------------------------------------------
 
 
+@widened
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Array:
     """Values between the points (xp, fp), on the straight lines that join them.
 

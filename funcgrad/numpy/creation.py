@@ -150,6 +150,8 @@ def empty(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) 
 def full_like(x: Any, /, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Array:
     """An array of one value in the shape, dtype and on the device of another."""
     x = create.asarray(x)
+    if type(fill_value) is int:
+        create.check_range(fill_value, x.dtype if dtype is None else canonical(dtype))
     if not isinstance(fill_value, Array) and device is None:
         return _like(x, x.shape, fill_value, x.dtype if dtype is None else canonical(dtype))
     return full(x.shape, fill_value, x.dtype if dtype is None else dtype, device=device or x.device)

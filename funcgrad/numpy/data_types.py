@@ -8,9 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..core import SCALARS, Array, WeakNumber
 from ..device import Device
-from ..dtypes import DType, canonical, is_boolean, is_complex, is_floating, is_inexact, is_integer, promote_types, weak
+from ..dtypes import (
+    BFLOAT16,
+    DType,
+    canonical,
+    is_boolean,
+    is_complex,
+    is_floating,
+    is_inexact,
+    is_integer,
+    promote_types,
+    weak,
+)
 from ..errors import DtypeError, OptionError
 from ..ops.create import asarray
 
@@ -87,7 +99,7 @@ class finfo:  # noqa: N801  # the name is NumPy's
         dtype = _dtype_of(type)
         if not is_inexact(dtype):
             raise DtypeError(f"finfo: {dtype} is not floating or complex; iinfo tells the limits of integers")
-        known: Any = np.finfo(dtype)
+        known: Any = dtypes.finfo(dtype)
         self.dtype = np.dtype(known.dtype)
         for name in self.__slots__:
             if name != "dtype":
@@ -234,4 +246,7 @@ def issubdtype(arg1: Any, arg2: Any) -> builtins.bool:
     >>> fnp.issubdtype(fnp.float32, np.floating)
     True
     """
+    # to NumPy bfloat16 is below no class of its own
+    if BFLOAT16 is not None and np.dtype(arg1) == BFLOAT16:
+        return arg2 in (BFLOAT16, BFLOAT16.type, "bfloat16") or builtins.bool(np.issubdtype(np.floating, arg2))
     return builtins.bool(np.issubdtype(arg1, arg2))

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import Array, Tracer
+from ..core import Array, ArrayHolder, Tracer
 from ..errors import ImmutableArrayError
 from . import ufuncs
 
-__all__ = ["as_numpy", "install", "written"]
+__all__ = ["array_function", "array_ufunc", "as_numpy", "install", "written"]
 
 _NAMESPACES = {
     "numpy": "funcgrad.numpy",
@@ -118,8 +118,9 @@ def _find(function: Any) -> Any:
         names = getattr(sys.modules.get(theirs), "__dict__", {})
         namespace: Any = _module(ours) if names.get(function.__name__) is function else None
         if namespace is not None:
+            exported = getattr(namespace, "__all__", vars(namespace))
             aliases = (function.__name__, *(name for name, x in names.items() if x is function))
-            found = (getattr(namespace, name, None) for name in aliases if name in namespace.__all__)
+            found = (getattr(namespace, name, None) for name in aliases if name in exported)
             return next((f for f in found if callable(f)), _ATTRIBUTES.get(function))
     return None
 
@@ -144,7 +145,7 @@ def _parameters(function: Any) -> list[inspect.Parameter] | None:
 _OURS = _Table()
 
 
-def _array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """`np.sin(x)` is `funcgrad.numpy.sin(x)`; one that we do not have (`np.spacing`) sees NumPy arrays."""
     ours = _OURS[ufunc]
     if ours is not None:
@@ -185,9 +186,10 @@ def written(target: Any, value: Any, name: str, where: Any = True, casting: Any 
         where: which elements are written.
         casting: what may become of the dtype.
     """
-    if hasattr(target, "freeze"):  # our mutable view
-        target[...] = value if where is True else ufuncs.chosen(where, value, target)
-        return target
+    if isinstance(target, ArrayHolder):  # a mutable view
+        view: Any = target
+        view[...] = value if where is True else ufuncs.chosen(where, value, view)
+        return view
     both = as_numpy([value, where], name, "call it without out=, or let out be fg.mutable(array)")
     np.copyto(target, both[0], casting, both[1])
     return target
@@ -203,7 +205,7 @@ def _refuse_arrays(targets: Any, name: str) -> None:
             )
 
 
-def _array_function(self: Any, function: Any, types: Any, args: Any, options: Any) -> Any:
+def array_function(self: Any, function: Any, types: Any, args: Any, options: Any) -> Any:
     """`np.sum(x)` is `funcgrad.numpy.sum(x)`; a function that we do not have sees NumPy arrays (`np.savez`).
 
     SciPy asks for many of those, and `np.savez` is how parameters are saved.
@@ -285,5 +287,5 @@ def _missing(name: str) -> str:
 
 def install(namespace: dict[str, Any]) -> None:
     """Make NumPy's functions of our arrays ours."""
-    setattr(Array, "__array_ufunc__", _array_ufunc)  # noqa: B010
-    setattr(Array, "__array_function__", _array_function)  # noqa: B010
+    setattr(Array, "__array_ufunc__", array_ufunc)  # noqa: B010
+    setattr(Array, "__array_function__", array_function)  # noqa: B010

@@ -19,7 +19,7 @@ from ..dtypes import ALL, INEXACT, WEAK, is_boolean, is_complex, is_inexact, is_
 from ..errors import DtypeError, ShapeError
 from ..operations import Operation
 from ..ops import elementwise as ops
-from ..ops.create import as_operand, asarray, promote, promote_inexact, to_inexact
+from ..ops.create import as_operand, asarray, check_range, promote, promote_inexact, to_inexact
 from ..ops.key import of_mask
 from ..ops.sort import first_places
 from ..rules import zeros
@@ -369,6 +369,9 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     if x is None or y is None:
         raise DtypeError("where takes a condition alone, or a condition and two values")
     x, y = promote(x, y)
+    for number, beside in ((x, y), (y, x)):
+        if type(number) is int and number not in (0, 1):  # NumPy's own would let it wrap around
+            check_range(number, beside.dtype)
     return ops.where(ops.astype(asarray(condition), bool), x, y)
 
 

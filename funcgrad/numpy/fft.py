@@ -72,23 +72,23 @@ def _norm(name: str, norm: str | None, out: Any) -> str:
 
 
 def _complex(x: Any) -> Array:
-    x = _at_least_single(to_inexact(x))
+    x = at_least_single(to_inexact(x))
     return x if is_complex(x.dtype) else astype(x, ops.complex_of(x.dtype))
 
 
 def _real(name: str, x: Any, instead: str) -> Array:
-    x = _at_least_single(to_inexact(x))
+    x = at_least_single(to_inexact(x))
     if is_complex(x.dtype):
         raise DtypeError(f"{name}: takes real numbers, not {x.aval}; use {instead}, or x.real")
     return x
 
 
-def _at_least_single(x: Array) -> Array:
+def at_least_single(x: Array) -> Array:
     narrow = is_floating(x.dtype) and x.dtype.itemsize < 4
     return astype(x, canonical("float32")) if narrow else x
 
 
-def _size(name: str, n: Any) -> int:
+def size_of(name: str, n: Any) -> int:
     try:
         found = operator.index(n)
     except TypeError:
@@ -98,7 +98,7 @@ def _size(name: str, n: Any) -> int:
     return found
 
 
-def _sized(name: str, x: Any, sizes: Sequence[int], axes: Sequence[int]) -> Array:
+def sized(name: str, x: Any, sizes: Sequence[int], axes: Sequence[int]) -> Array:
     """The array cut, or padded with zeros at the end, to those sizes."""
     key, widths = [slice(None)] * x.ndim, [(0, 0)] * x.ndim
     for n, axis in zip(sizes, axes, strict=True):
@@ -112,7 +112,7 @@ def _sized(name: str, x: Any, sizes: Sequence[int], axes: Sequence[int]) -> Arra
     return shape.pad(x, widths=tuple(widths)) if any(w != (0, 0) for w in widths) else x
 
 
-def _places(name: str, x: Array, s: Sequence[int] | None, axes: Axes) -> tuple[tuple[int | None, ...], tuple[int, ...]]:
+def places(name: str, x: Array, s: Sequence[int] | None, axes: Axes) -> tuple[tuple[int | None, ...], tuple[int, ...]]:
     """The size along each transformed axis (None for the array's own), and those axes."""
     wanted = None if s is None else tuple(s)
     if axes is None and wanted is not None:
@@ -122,39 +122,39 @@ def _places(name: str, x: Array, s: Sequence[int] | None, axes: Axes) -> tuple[t
         return (None,) * len(found), found
     if len(wanted) != len(found):
         raise ShapeError(f"{name}: s={wanted} gives {len(wanted)} sizes for the {len(found)} axes {found}")
-    return tuple(None if n is None or n == -1 else _size(name, n) for n in wanted), found
+    return tuple(None if n is None or n == -1 else size_of(name, n) for n in wanted), found
 
 
-def _own(x: Array, sizes: Sequence[int | None], axes: Sequence[int]) -> list[int]:
+def own_sizes(x: Array, sizes: Sequence[int | None], axes: Sequence[int]) -> list[int]:
     return [x.shape[a] if n is None else n for n, a in zip(sizes, axes, strict=True)]
 
 
 def _c2c(name: str, x: Any, s: Any, axes: Axes, norm: str, inverse: bool) -> Array:
     x = _complex(x)
-    sizes, found = _places(name, x, s, axes)
+    sizes, found = places(name, x, s, axes)
     if not found:
         return x
-    x = _sized(name, x, [_size(name, n) for n in _own(x, sizes, found)], found)
+    x = sized(name, x, [size_of(name, n) for n in own_sizes(x, sizes, found)], found)
     return ops.c2c(x, axes=found, norm=norm, inverse=inverse)
 
 
 def _r2c(name: str, x: Any, s: Any, axes: Axes, norm: str, instead: str) -> Array:
     x = _real(name, x, instead)
-    sizes, found = _places(name, x, s, axes)
+    sizes, found = places(name, x, s, axes)
     if not found:
         raise ShapeError(f"{name}: there must be an axis to transform; the array is {x.aval}, axes={axes}")
-    x = _sized(name, x, [_size(name, n) for n in _own(x, sizes, found)], found)
+    x = sized(name, x, [size_of(name, n) for n in own_sizes(x, sizes, found)], found)
     return ops.r2c(x, axes=found, norm=norm)
 
 
 def _c2r(name: str, x: Any, s: Any, axes: Axes, norm: str) -> Array:
     x = _complex(x)
-    sizes, found = _places(name, x, s, axes)
+    sizes, found = places(name, x, s, axes)
     if not found:
         raise ShapeError(f"{name}: there must be an axis to transform; the array is {x.aval}, axes={axes}")
-    n = _size(name, 2 * (x.shape[found[-1]] - 1) if sizes[-1] is None else sizes[-1])
-    others = [_size(name, k) for k in _own(x, sizes[:-1], found[:-1])]
-    x = _sized(name, x, [*others, n // 2 + 1], found)
+    n = size_of(name, 2 * (x.shape[found[-1]] - 1) if sizes[-1] is None else sizes[-1])
+    others = [size_of(name, k) for k in own_sizes(x, sizes[:-1], found[:-1])]
+    x = sized(name, x, [*others, n // 2 + 1], found)
     return ops.c2r(x, axes=found, norm=norm, n=n)
 
 
@@ -443,7 +443,7 @@ def fftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> A
     >>> fnp.fft.fftfreq(4)
     Array([ 0.  ,  0.25, -0.5 , -0.25], dtype=float32)
     """
-    n = _size("fftfreq", n)
+    n = size_of("fftfreq", n)
     found = _float("fftfreq", dtype)
     middle = (n + 1) // 2
     waves = [arange(0, middle, dtype=found, device=device), arange(-(n // 2), 0, dtype=found, device=device)]
@@ -459,7 +459,7 @@ def rfftfreq(n: int, d: Any = 1.0, *, dtype: Any = None, device: Any = None) -> 
     >>> fnp.fft.rfftfreq(4)
     Array([0.  , 0.25, 0.5 ], dtype=float32)
     """
-    n = _size("rfftfreq", n)
+    n = size_of("rfftfreq", n)
     found = _float("rfftfreq", dtype)
     return _scaled(arange(0, n // 2 + 1, dtype=found, device=device), n, d, found)
 

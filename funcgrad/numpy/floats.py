@@ -12,6 +12,7 @@ from ..ops import elementwise as basic
 from ..ops import floats as ops
 from ..ops import special
 from ..ops.create import asarray, promote, promote_inexact, to_inexact
+from ..ops.precision import widened
 from .creation import ones_like
 from .data_types import finfo
 from .elementwise import (
@@ -63,6 +64,7 @@ exp2 = _floating(ops.exp2, "Power of two, 2 ** x.")
 logaddexp2 = _binary(ops.logaddexp2, "log2(2**x + 2**y) without overflow.", promote_inexact)
 
 
+@widened
 def i0(x: Any, /) -> Array:
     """The modified Bessel function of the first kind of order 0; its derivative is that of order 1.
 
@@ -273,6 +275,7 @@ def rint(x: Any, /) -> Array:
     return round(to_inexact(x))
 
 
+@widened
 def sinc(x: Any, /) -> Array:
     """sin(pi x) / (pi x), and 1 at 0; all derivatives are right at 0 as well.
 

@@ -12,7 +12,7 @@ from ..core import Array, current_trace
 from ..dtypes import canonical, inexact, is_boolean, is_complex, is_integer
 from ..errors import DtypeError, OptionError, ShapeError
 from ..ops.create import asarray
-from ..ops.elementwise import astype
+from ..ops.elementwise import astype, stop_gradient
 from ..ops.index import scatter_add
 from ..ops.sort import searchsorted
 from .averages import mean, std
@@ -210,7 +210,7 @@ def _by_rule(name: str, x: Array, rule: str, bounds: tuple[Any, Any], whole: boo
     """How many bins a rule asks for."""
     if rule not in _WIDTHS:
         raise OptionError(f"{name}: no rule {rule!r} for bins; there are {', '.join(map(repr, _WIDTHS))}")
-    low, high = bounds
+    x, low, high = (stop_gradient(asarray(v)) for v in (x, *bounds))  # a number of bins has no derivative
     inside: Any = x[(x >= low) & (x <= high)]  # type: ignore[operator]
     if not inside.size:
         return 1

@@ -218,6 +218,15 @@ def inner(x: Any, y: Any, /) -> Array:
     return tensordot(x, y, axes=((-1,), (-1,))) if x.ndim and y.ndim else x * y
 
 
-def trace(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
-    """The sum of the diagonal of the matrices that two axes hold; arguments as for `diagonal`."""
-    return sum(diagonal(x, offset, axis1, axis2), -1)
+def trace(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None) -> Array:
+    """The sum of the diagonal of the matrices that two axes hold.
+
+    Args:
+        x, offset, axis1, axis2: as for `diagonal`.
+        dtype: to sum in; booleans and small integers are summed as int64, unsigned ones as uint64.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.trace(fnp.asarray([[1, 2], [3, 4]]))
+    Array(5, dtype=int64)
+    """
+    return sum(diagonal(x, offset, axis1, axis2), -1, dtype=dtype)

@@ -12,6 +12,7 @@ from ..operations import Operation
 from ..ops import reduce as ops
 from ..ops.create import asarray
 from ..ops.elementwise import logical_and, logical_not
+from ..ops.precision import widened
 from .averages import mean, std, var
 from .elementwise import isnan, where
 from .reductions import Axis, all, argmax, argmin, mask_of, max, min, position, prod, refuse_out, sum
@@ -140,6 +141,7 @@ def _place(primitive: Operation, plain: Any, a: Any, axis: int | None, out: None
     return position(primitive, x, axis, out, keepdims)
 
 
+@widened
 def nanmean(
     a: Any, axis: Axis = None, dtype: Any = None, out: None = None, keepdims: bool = False, *, where: Any = None
 ) -> Array:
@@ -154,6 +156,7 @@ def nanmean(
     return mean(x, axis, dtype, None, keepdims, where=_numbers("nanmean", x, where))
 
 
+@widened
 def nanvar(
     a: Any,
     axis: Axis = None,
@@ -178,6 +181,7 @@ def nanvar(
     return var(x, axis, dtype, None, ddof, keepdims, where=numbers, mean=mean, correction=correction)
 
 
+@widened
 def nanstd(
     a: Any,
     axis: Axis = None,

@@ -16,7 +16,7 @@ from ..dtypes import is_boolean, is_inexact
 from ..errors import ShapeError
 from ..ops import sort as ops
 from ..ops.create import asarray, promote_all
-from ..ops.elementwise import cast, equal, logical_and, logical_not, logical_or, not_equal, where
+from ..ops.elementwise import astype, cast, equal, logical_and, logical_not, logical_or, not_equal, where
 from ..ops.index import scatter_max, scatter_min, scatter_set
 from ..ops.key import of_mask
 from ..ops.reduce import any as any_
@@ -363,11 +363,13 @@ def setdiff1d(
     >>> fnp.setdiff1d(fnp.asarray([3, 1, 4, 3]), fnp.asarray([4, 5]))
     Array([1, 3], dtype=int64)
     """
-    x, y = (ravel(a) for a in promote_all((ar1, ar2)))
+    first = asarray(ar1)
+    x, y = (ravel(a) for a in promote_all((first, ar2)))
     if assume_unique:
-        return picked(x, isin(x, y, invert=True), size, fill_value)
+        return astype(picked(x, isin(x, y, invert=True), size, fill_value), first.dtype)
     runs = _Runs(x, True)
-    return picked(runs.sorted, logical_and(runs.begins, isin(runs.sorted, y, invert=True)), size, fill_value)
+    found = picked(runs.sorted, logical_and(runs.begins, isin(runs.sorted, y, invert=True)), size, fill_value)
+    return astype(found, first.dtype)
 
 
 def setxor1d(

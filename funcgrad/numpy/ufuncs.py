@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Array
+from ..core import Array, ArrayHolder
 from ..dtypes import canonical
 from ..errors import DtypeError, ImmutableArrayError, OptionError, ShapeError
 from ..ops.create import as_operand, asarray
@@ -228,10 +228,11 @@ def at(ufunc: Any, inputs: Sequence[Any], as_numpy: Callable[..., Any]) -> None:
     x, key, *values = inputs
     name = f"np.{ufunc.__name__}.at"
     update = _UPDATES.get(ufunc)
-    if hasattr(x, "freeze"):
+    if isinstance(x, ArrayHolder):
         if update is None:
             raise OptionError(f"{name}: a mutable view has {', '.join(sorted(_UPDATES.values()))}")
-        x[...] = getattr(x.freeze().at[key], update)(*values)
+        y: Any = x
+        y[...] = getattr(x.freeze().at[key], update)(*values)
         return
     if isinstance(x, Array):
         line = f"x = x.at[i].{update}(v)" if update else "x = x.at[i].set(...)"

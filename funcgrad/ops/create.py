@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..config import default_dtype as default_float
-from ..core import SCALARS, Array, WeakNumber, wrap
+from ..core import SCALARS, Array, ArrayHolder, WeakNumber, wrap
 from ..device import Device, Raw, backend_device, device_of, move, namespace, namespace_on, target_device
+from ..dlpack import imported
 from ..dtypes import (
     ALL,
     BFLOAT16,
@@ -26,13 +27,14 @@ from ..dtypes import (
     promote_types,
     weak,
 )
-from ..errors import DeviceError, DtypeError, OptionError
+from ..errors import DeviceError, DtypeError, IntegerRangeError, OptionError
 from .elementwise import astype, device_put
 from .shape import stack
 
 __all__ = [
     "as_operand",
     "asarray",
+    "check_range",
     "from_backend",
     "promote",
     "promote_all",
@@ -51,6 +53,8 @@ def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None 
         return found if copy is not False else _uncopied(x, found)
     if isinstance(x, WeakNumber):
         return x.as_array(_of_kind(x.kind) if dtype is None else canonical(dtype))
+    if isinstance(x, ArrayHolder):
+        return asarray(x.freeze(), dtype, device=device)
     if isinstance(x, memoryview | array.array):
         x = np.asarray(x)
     if isinstance(x, np.ndarray | np.generic):
@@ -60,7 +64,7 @@ def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None 
     elif hasattr(x, "__array_namespace__") or hasattr(x, "__cuda_array_interface__"):
         return _placed(from_backend(x, copy), dtype, device_of(x) if device is None else device)
     elif hasattr(x, "__dlpack__"):
-        shared = np.from_dlpack(x)
+        shared = imported(x)
         if copy is False:
             return _uncopied(shared, _placed(wrap(shared), dtype, device))
         data = shared.copy()
@@ -188,22 +192,33 @@ def _of_python(x: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
         data = np.asarray(x)
     except ValueError as error:
         raise DtypeError(f"not an array: {error}") from None
+    if data.dtype == object and type(x) is int:
+        if dtype is None or not is_inexact(canonical(dtype)):
+            raise IntegerRangeError(f"{x!r:.60} is out of the range of all integer dtypes; as a float it is float(x)")
+        data = np.asarray(float(x))
     if data.dtype not in ALL:
         raise DtypeError(f"not an array or a number: {x!r:.60} ({type(x).__name__})")
     if dtype is not None:
-        _check_range(x, data, canonical(dtype))
+        check_range(x, canonical(dtype), data)
         return data
     if data.dtype == np.float64:
         return data.astype(default_float())
     return data.astype(default_complex()) if data.dtype == np.complex128 else data
 
 
-def _check_range(x: Any, data: np.ndarray[Any, Any], dtype: DType) -> None:
-    """A DtypeError for a whole number that the dtype cannot hold; NumPy's casts would let it wrap around."""
-    if is_integer(data.dtype) and is_integer(dtype) and data.size:
+def check_range(x: Any, dtype: DType, data: Any = None) -> None:
+    """An error for whole numbers of Python's that the dtype cannot hold; NumPy's casts would let them wrap around.
+
+    Args:
+        x: a number, or nested lists of numbers.
+        dtype: in which it is wanted.
+        data: the same as an array of another dtype.
+    """
+    data = np.asarray(x) if data is None else data
+    if is_integer(dtype) and data.size and (is_integer(data.dtype) or type(x) is int):
         bounds = np.iinfo(dtype)
         if int(data.min()) < bounds.min or int(data.max()) > bounds.max:
-            raise DtypeError(f"{x!r:.60} is out of the range of {dtype}, {bounds.min} to {bounds.max}")
+            raise IntegerRangeError(f"{x!r:.60} is out of the range of {dtype}, {bounds.min} to {bounds.max}")
 
 
 def _placed(x: Array, dtype: Any, where: Any) -> Array:
@@ -213,7 +228,7 @@ def _placed(x: Array, dtype: Any, where: Any) -> Array:
 
 
 def _holds_arrays(x: Any) -> bool:
-    if isinstance(x, Array):
+    if isinstance(x, Array | ArrayHolder):
         return True
     return isinstance(x, list | tuple) and any(map(_holds_arrays, x))
 

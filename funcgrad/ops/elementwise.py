@@ -134,7 +134,7 @@ where = elementwise(
 )
 abs = elementwise("abs(x)", x=lambda g, x: g * sign(x))
 copysign = elementwise("copysign(x, y)", x=lambda g, x, y: g * copysign(sign(x), y) * sign(x))
-nextafter = elementwise("nextafter(x, y)", x=lambda g: g)
+nextafter = elementwise("nextafter(x, y)", widens=False, x=lambda g: g)
 
 # ---- constant to a derivative ------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..core import Array, Aval
 from ..device import CPU, Raw, default_device, move
-from ..dtypes import DType
+from ..dtypes import BFLOAT16, NARROW, DType
 from ..errors import OptionError, ShapeError
 from ..kernels import normal as normals
 from ..kernels import philox
@@ -79,8 +79,9 @@ def _batch_shape(name: str, keys: Aval) -> tuple[int, ...]:
 
 
 def _uniform(words: Words, n: int, *, dtype: DType) -> Raw:
-    if dtype.itemsize == 2:  # the top 11 bits, as many as float16 holds
-        return (philox.bits(words, n, 32) >> 21).astype(dtype) * dtype.type(2.0**-11)
+    if dtype in NARROW:  # the top 11 bits, as many as float16 holds, or 8
+        digits = 8 if dtype is BFLOAT16 else 11
+        return ((philox.bits(words, n, 32) >> (32 - digits)) * np.float32(2.0**-digits)).astype(dtype)
     return philox.uniform(words, n, dtype)
 
 

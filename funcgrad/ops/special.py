@@ -16,10 +16,10 @@ from typing import Any
 import numpy
 
 from ..core import Aval, aval
-from ..kernels import bessel, exponential_integral, gamma_function, incomplete, normal_tail
+from ..kernels import bessel, exponential_integral, gamma_function, incomplete, integrals, normal_tail
 from ..operations import Operation
 from ..rules import align, broadcast_shapes, common_dtype, elementwise, general, unbroadcast
-from .elementwise import equal, exp, greater, log, log1p, logical_and, sign, where
+from .elementwise import abs, cos, equal, exp, greater, log, log1p, logical_and, sign, sin, where
 
 # ---- gamma -------------------------------------------------------------------------------------
 
@@ -163,6 +163,37 @@ exprel = _parametric(  # the integral of t^order exp(x t) over t from 0 to 1
 exp1 = elementwise("exp1(x)", impl=exponential_integral.exp1, x=lambda g, x: -g * (exp(-x) / x))
 expi = elementwise("expi(x)", impl=exponential_integral.expi, x=lambda g, x: g * (exp(x) / x))
 expn = elementwise("expn(n, x)", impl=exponential_integral.expn, x=lambda g, n, x: -g * expn(n - 1, x))
+
+# ---- other integrals ---------------------------------------------------------------------------
+
+
+def _sinc(x: Any) -> Any:
+    """sin(x) / x, 1 at 0."""
+    origin = equal(x, 0)
+    return where(origin, 1, sin(x) / where(origin, 1, x))
+
+
+def _dawson_slope(x: Any, out: Any) -> Any:
+    """1 - 2 x dawsn(x); of large x, where the two cancel, by the asymptotic series of dawsn."""
+    far = greater(abs(x), 10)
+    safe = where(far, x, 10)
+    y = 0.5 / (safe * safe)
+    series: Any = 1 + 0 * y
+    for n in range(12, 1, -1):
+        series = 1 + (2 * n - 1) * y * series
+    return where(far, -y * series, 1 - 2 * where(far, 0, x) * where(far, 0, out))
+
+
+sine_integral = elementwise("sine_integral(x)", impl=integrals.sine_integral, x=lambda g, x: g * _sinc(x))
+cosine_integral = elementwise("cosine_integral(x)", impl=integrals.cosine_integral, x=lambda g, x: g * (cos(x) / x))
+fresnel_sine = elementwise(
+    "fresnel_sine(x)", impl=integrals.fresnel_sine, x=lambda g, x: g * sin(math.pi / 2 * (x * x))
+)
+fresnel_cosine = elementwise(
+    "fresnel_cosine(x)", impl=integrals.fresnel_cosine, x=lambda g, x: g * cos(math.pi / 2 * (x * x))
+)
+dawsn = elementwise("dawsn(x)", impl=integrals.dawsn, x=lambda g, x, out: g * _dawson_slope(x, out))
+spence = elementwise("spence(x)", impl=integrals.spence, x=lambda g, x: -g / exprel(log(x), order=0))
 
 # ---- the normal distribution -------------------------------------------------------------------
 

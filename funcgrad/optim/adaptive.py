@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from .. import tree
 from ..core import Array
-from ..dtypes import is_complex
+from ..dtypes import NARROW, WIDE, DType, is_complex
 from ..numpy import asarray, full_like, imag, real, sqrt, square, where, zeros_like
 from .hyperparams import Number, Tunable, beside, real_dtype, require
 from .scaling import dtype_or_none
@@ -30,6 +30,16 @@ __all__ = [
     "scale_by_stddev",
     "squared_magnitude",
 ]
+
+
+def in_float32(leaves: Sequence[Array]) -> list[Array]:
+    """Leaves of 16 bits as float32: in float16 an eps of 1e-8 and the square of 1e-4 are 0."""
+    return [x.astype(WIDE) if x.dtype in NARROW else x for x in leaves]
+
+
+def square_dtype(dtype: DType) -> DType:
+    """What means of squares are kept in: 16 bits would lose a decay of 0.999, and squares below 1e-7."""
+    return WIDE if dtype in NARROW else real_dtype(dtype)
 
 
 def running_means(
@@ -51,7 +61,7 @@ class ScaleByAdamState(NamedTuple):
     Args:
         count: how many updates were made.
         mu: mean of the updates, a tree like the parameters.
-        nu: mean of their squares, likewise (real where they are complex).
+        nu: mean of their squares, likewise (real where they are complex, float32 where they have 16 bits).
         hyperparams: b1, b2, eps.
     """
 
@@ -116,7 +126,7 @@ class scale_by_adam(Tunable):  # noqa: N801
     def init(self, params: Any) -> ScaleByAdamState:
         leaves, structure = floating_leaves(self, "params", params)
         mu = tree.unflatten(structure, [zeros_like(p, self.mu_dtype) for p in leaves])
-        nu = tree.unflatten(structure, [zeros_like(p, real_dtype(p.dtype)) for p in leaves])
+        nu = tree.unflatten(structure, [zeros_like(p, square_dtype(p.dtype)) for p in leaves])
         count = self.first_count(leaves, always=True)
         assert count is not None
         return ScaleByAdamState(count, mu, nu, self.first_hyperparams(leaves))
@@ -124,7 +134,8 @@ class scale_by_adam(Tunable):  # noqa: N801
     def update(self, updates: Any, state: ScaleByAdamState, params: Any = None) -> tuple[Any, ScaleByAdamState]:
         b1, b2, eps = self.current(state)
         state = self.following(state)
-        (gs, mus, nus), structure = aligned(self, {"updates": updates, "state.mu": state.mu, "state.nu": state.nu})
+        given, structure = aligned(self, {"updates": updates, "state.mu": state.mu, "state.nu": state.nu})
+        gs, mus, nus = map(in_float32, given)
         # Fraction and hats are one: with c1 = 1 - b1^t and c2 = 1 - b2^t,
         #   (m / c1) / (sqrt(v / c2 + eps_root) + eps) = m / (c1 / sqrt(c2) sqrt(v + c2 eps_root) + c1 eps)
         # which divides arrays once and not three times.
@@ -140,8 +151,8 @@ class scale_by_adam(Tunable):  # noqa: N801
             roots = (v + e for v, (e,) in zip(new_nus, beside(gs, c2 * self.eps_root), strict=True))
         rows = zip(tops, roots, beside(gs, c1 / sqrt(c2), c1 * eps), strict=True)
         out = [top / (c * sqrt(v) + e) for top, v, (c, e) in rows]
-        state = state._replace(mu=rebuilt(structure, new_mus, mus), nu=rebuilt(structure, new_nus, nus))
-        return rebuilt(structure, out, gs), state
+        state = state._replace(mu=rebuilt(structure, new_mus, given[1]), nu=rebuilt(structure, new_nus, given[2]))
+        return rebuilt(structure, out, given[0]), state
 
 
 @dataclass(frozen=True)
@@ -168,11 +179,12 @@ class _MeanOfSquares(Tunable):
         factors = beside(means, 1 / (1 - decay**state.count))
         return (m * c for m, (c,) in zip(means, factors, strict=True))
 
-    def divided(self, structure: tree.Structure, gs: Sequence[Array], squares: Iterable[Array], eps: Array) -> Any:
+    def divided(self, structure: tree.Structure, given: Sequence[Array], squares: Iterable[Array], eps: Array) -> Any:
         """The updates over the roots of the squares, with eps inside or outside of them."""
+        gs = in_float32(given)
         rows = zip(gs, squares, beside(gs, eps), strict=True)
         out = [g / (sqrt(v + e) if self.eps_in_sqrt else sqrt(v) + e) for g, v, (e,) in rows]
-        return rebuilt(structure, out, gs)
+        return rebuilt(structure, out, given)
 
 
 class ScaleByRmsState(NamedTuple):
@@ -218,7 +230,7 @@ class scale_by_rms(_MeanOfSquares):  # noqa: N801
 
     def init(self, params: Any) -> ScaleByRmsState:
         leaves, structure = floating_leaves(self, "params", params)
-        nu = tree.unflatten(structure, [full_like(p, self.initial_scale, real_dtype(p.dtype)) for p in leaves])
+        nu = tree.unflatten(structure, [full_like(p, self.initial_scale, square_dtype(p.dtype)) for p in leaves])
         count = self.first_count(leaves, always=self.bias_correction)
         return ScaleByRmsState(nu, self.first_hyperparams(leaves), count)
 
@@ -226,7 +238,7 @@ class scale_by_rms(_MeanOfSquares):  # noqa: N801
         decay, eps = self.current(state)
         state = self.following(state)
         (gs, nus), structure = aligned(self, {"updates": updates, "state.nu": state.nu})
-        new_nus = running_means(nus, gs, decay, squared_magnitude)
+        new_nus = running_means(in_float32(nus), in_float32(gs), decay, squared_magnitude)
         squares = self.unbiased(new_nus, decay, state)
         return self.divided(structure, gs, squares, eps), state._replace(nu=rebuilt(structure, new_nus, nus))
 
@@ -271,7 +283,7 @@ class scale_by_stddev(_MeanOfSquares):  # noqa: N801
     def init(self, params: Any) -> ScaleByStddevState:
         leaves, structure = floating_leaves(self, "params", params)
         mu = tree.unflatten(structure, [zeros_like(p) for p in leaves])
-        nu = tree.unflatten(structure, [full_like(p, self.initial_scale, real_dtype(p.dtype)) for p in leaves])
+        nu = tree.unflatten(structure, [full_like(p, self.initial_scale, square_dtype(p.dtype)) for p in leaves])
         count = self.first_count(leaves, always=self.bias_correction)
         return ScaleByStddevState(mu, nu, self.first_hyperparams(leaves), count)
 
@@ -279,7 +291,9 @@ class scale_by_stddev(_MeanOfSquares):  # noqa: N801
         decay, eps = self.current(state)
         state = self.following(state)
         (gs, mus, nus), structure = aligned(self, {"updates": updates, "state.mu": state.mu, "state.nu": state.nu})
-        new_mus, new_nus = running_means(mus, gs, decay), running_means(nus, gs, decay, squared_magnitude)
+        wide = in_float32(gs)
+        new_mus = running_means(in_float32(mus), wide, decay)
+        new_nus = running_means(in_float32(nus), wide, decay, squared_magnitude)
         means, squares = self.unbiased(new_mus, decay, state), self.unbiased(new_nus, decay, state)
         variances = (v - squared_magnitude(m) for m, v in zip(means, squares, strict=True))
         held = state._replace(mu=rebuilt(structure, new_mus, mus), nu=rebuilt(structure, new_nus, nus))
@@ -336,17 +350,18 @@ class scale_by_rss(Tunable):  # noqa: N801
 
     def init(self, params: Any) -> ScaleByRssState:
         leaves, structure = floating_leaves(self, "params", params)
-        sums = [full_like(p, self.initial_accumulator_value, real_dtype(p.dtype)) for p in leaves]
+        sums = [full_like(p, self.initial_accumulator_value, square_dtype(p.dtype)) for p in leaves]
         return ScaleByRssState(
             tree.unflatten(structure, sums), self.first_hyperparams(leaves), self.first_count(leaves)
         )
 
     def update(self, updates: Any, state: ScaleByRssState, params: Any = None) -> tuple[Any, ScaleByRssState]:
         (eps,) = self.current(state)
-        (gs, sums), structure = aligned(self, {"updates": updates, "state.sum_of_squares": state.sum_of_squares})
+        given, structure = aligned(self, {"updates": updates, "state.sum_of_squares": state.sum_of_squares})
+        gs, sums = map(in_float32, given)
         new_sums = [s + squared_magnitude(g) for s, g in zip(sums, gs, strict=True)]
         # Where the sum is 0 so is g: 0 / 1 is the 0 that the formula asks for, also with eps = 0
         rows = zip(gs, new_sums, beside(gs, eps), strict=True)
         out = [g / sqrt(where(s > 0, s + e, 1)) for g, s, (e,) in rows]
-        following = self.following(state)._replace(sum_of_squares=rebuilt(structure, new_sums, sums))
-        return rebuilt(structure, out, gs), following
+        following = self.following(state)._replace(sum_of_squares=rebuilt(structure, new_sums, given[1]))
+        return rebuilt(structure, out, given[0]), following

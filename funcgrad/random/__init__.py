@@ -16,7 +16,7 @@ and `vmap` over a batch of keys gives each example its own numbers; with one key
 * The bits of a key are those of ``np.random.Philox(key=words, counter=0)`` (Philox4x64-10), 64 at a time, or their
   32-bit halves, the low one first. Number i of a sample, in row-major order, comes from integer i of the stream.
 * `uniform` is the top 24 bits of a 32-bit integer over 2^24 (float32), the top 53 bits of a 64-bit one over 2^53
-  (float64), the top 11 bits of a 32-bit one over 2^11 (float16).
+  (float64), the top 11 bits of a 32-bit one over 2^11 (float16), the top 8 over 2^8 (bfloat16).
 * `bernoulli(key, p)` is `uniform(key) < p`, exactly; `randint`, `permutation` and `choice` are as their pages say.
 * `normal` is the inverse distribution function in `kernels/normal.py`, made of operations that IEEE 754 rounds in one
   way, so that its bits are the same on every machine.

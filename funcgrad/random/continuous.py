@@ -63,7 +63,7 @@ def uniform(key: Key, shape: Shape = (), dtype: Any = None, minval: Any = 0.0, m
     Args:
         key: a single key.
         shape: of the result.
-        dtype: float16, float32 or float64; by default `config.default_dtype()`.
+        dtype: bfloat16, float16, float32 or float64; by default `config.default_dtype()`.
         minval, maxval: numbers, or arrays that broadcast to the shape, minval < maxval.
 
     Raises:
@@ -89,7 +89,7 @@ def normal(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     Args:
         key: a single key.
         shape: of the result.
-        dtype: float16, float32 or float64; by default `config.default_dtype()`. Of a complex dtype, real and
+        dtype: bfloat16, float16, float32 or float64; by default `config.default_dtype()`. Of a complex dtype, real and
             imaginary parts are independent, of variance 1/2 each, and stand one behind the other in the stream.
 
     >>> from funcgrad import random
@@ -117,7 +117,7 @@ def truncated_normal(key: Key, lower: Any, upper: Any, shape: Shape | None = Non
         key: a single key.
         lower, upper: numbers (infinite ones too) or arrays, lower < upper.
         shape: of the result; by default the one to which the bounds broadcast.
-        dtype: float16, float32 or float64; by default `config.default_dtype()`.
+        dtype: bfloat16, float16, float32 or float64; by default `config.default_dtype()`.
 
     Raises:
         ShapeError: the bounds do not broadcast to the shape.
@@ -143,7 +143,7 @@ def exponential(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     Args:
         key: a single key.
         shape: of the result.
-        dtype: float16, float32 or float64; by default `config.default_dtype()`.
+        dtype: bfloat16, float16, float32 or float64; by default `config.default_dtype()`.
 
     >>> from funcgrad import random
     >>> random.exponential(random.key(0), (3,)).round(3)
@@ -160,7 +160,7 @@ def gumbel(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     Args:
         key: a single key.
         shape: of the result.
-        dtype: float16, float32 or float64; by default `config.default_dtype()`.
+        dtype: bfloat16, float16, float32 or float64; by default `config.default_dtype()`.
 
     >>> from funcgrad import random
     >>> random.gumbel(random.key(0), (3,)).round(3)
@@ -176,7 +176,7 @@ def laplace(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     Args:
         key: a single key.
         shape: of the result.
-        dtype: float16, float32 or float64; by default `config.default_dtype()`.
+        dtype: bfloat16, float16, float32 or float64; by default `config.default_dtype()`.
 
     >>> from funcgrad import random
     >>> random.laplace(random.key(0), (3,)).round(3)
@@ -193,7 +193,7 @@ def logistic(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     Args:
         key: a single key.
         shape: of the result.
-        dtype: float16, float32 or float64; by default `config.default_dtype()`.
+        dtype: bfloat16, float16, float32 or float64; by default `config.default_dtype()`.
 
     >>> from funcgrad import random
     >>> random.logistic(random.key(0), (3,)).round(3)
@@ -210,7 +210,7 @@ def cauchy(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     Args:
         key: a single key.
         shape: of the result.
-        dtype: float16, float32 or float64; by default `config.default_dtype()`.
+        dtype: bfloat16, float16, float32 or float64; by default `config.default_dtype()`.
 
     >>> from funcgrad import random
     >>> random.cauchy(random.key(0), (3,)).round(3)

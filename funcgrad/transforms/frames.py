@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import Array, Primitive, Tracer
+from ..core import Array, ArrayHolder, Primitive, Tracer
 from ..graph.ir import Var
 from .captures import Itself
 from .number import StagedNumber
@@ -155,6 +155,8 @@ class Reading:
             return "method", self.part(x.__func__), self.part(x.__self__)
         if kind is tree.Structure:
             return kind, x
+        if isinstance(x, ArrayHolder):  # by what it is a view of: a change of that one is a change of this one
+            return kind, *map(self.part, x.parts())
         if not (structure := tree.structure(x)).is_leaf():  # random keys, and classes that the user has registered
             return kind, structure, *(self.part(leaf) for leaf in tree.leaves(x))
         if kind is object:  # a sentinel

@@ -34,7 +34,7 @@ class JVPTrace(Trace):
     """Runs each operation under the parent, and its derivative rule beside it."""
 
     __slots__ = ()
-    name, carries = "jvp", "derivative"
+    name, carries, differentiates = "jvp", "derivative", True
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         primals, tangents = [], []

@@ -79,7 +79,7 @@ class GradTrace(Trace):
     """Runs each operation under the parent and appends a node."""
 
     __slots__ = ()
-    name, carries = "grad", "derivative"
+    name, carries, differentiates = "grad", "derivative", True
 
     def lift(self, x: Array) -> GradTracer:
         """An input of the differentiated function."""

@@ -28,7 +28,7 @@ import numpy as np
 
 from ..codegen.c.linking import OperandError
 from ..codegen.numpy_program import is_of_a_program
-from ..config import default_dtype, jit_warmup
+from ..config import default_dtype, jit_warmup, numpy_dtype_promotion
 from ..core import Array, use_trace, wrap
 from ..device import CPU, default_device
 from ..errors import JitWarning
@@ -91,7 +91,7 @@ class Unit:
 
     def tree(self, forms: Sequence[Any], leaves: Sequence[Any], snapshot: Snapshot) -> Tree:
         """The paths of inputs of this kind."""
-        key = (*forms, snapshot.number, default_dtype(), default_device())
+        key = (*forms, snapshot.number, default_dtype(), numpy_dtype_promotion(), default_device())
         found = self.trees.get(key)
         if found is None:
             with self.lock:

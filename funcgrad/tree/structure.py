@@ -30,6 +30,7 @@ __all__ = [
     "map_with_path",
     "reduce",
     "register_dataclass",
+    "register_holder",
     "register_node",
     "register_pytree_node",
     "register_pytree_node_class",
@@ -63,6 +64,8 @@ def flatten(tree: Any, is_leaf: IsLeaf = None, *, none_is_leaf: bool = False) ->
     ([2, 3, 1], {'w': 10, 'b': (20, 30)})
     """
     leaves, structure = optree.tree_flatten(tree, is_leaf, none_is_leaf=none_is_leaf, namespace=_NAMESPACE)
+    if not _HOLDERS.isdisjoint(builtins.map(type, leaves)):
+        leaves = [_held(leaf) for leaf in leaves]
     return list(leaves), structure
 
 
@@ -130,7 +133,7 @@ def flatten_with_path(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[tuple[str
     [("['b'][0]", 2), ("['b'][1]", 3), ("['w']", 1)]
     """
     accessors, found, spec = optree.tree_flatten_with_accessor(tree, is_leaf, namespace=_NAMESPACE)
-    return [(a.codify(""), x) for a, x in zip(accessors, found, strict=True)], spec
+    return [(a.codify(""), _held(x)) for a, x in zip(accessors, found, strict=True)], spec
 
 
 def leaves_with_path(tree: Any, is_leaf: IsLeaf = None) -> list[tuple[str, Any]]:
@@ -250,6 +253,18 @@ def register_node(
 
 
 register_pytree_node = register_node  # its name in jax.tree_util
+
+
+def register_holder(cls: type) -> None:
+    """Make a class a leaf in whose place a flattened tree has what it holds, `x.freeze()`."""
+    _HOLDERS.add(cls)
+
+
+_HOLDERS: set[type] = set()
+
+
+def _held(leaf: Any) -> Any:
+    return leaf.freeze() if type(leaf) in _HOLDERS else leaf
 
 
 class _KeyEntry(optree.PyTreeEntry):

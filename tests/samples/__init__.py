@@ -16,7 +16,8 @@ import numpy as np
 
 import funcgrad.functional
 import funcgrad.lax
-import funcgrad.random  # noqa: F401  # these register operations of their own
+import funcgrad.random
+import funcgrad.scipy.linalg  # noqa: F401  # these register operations of their own
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Samples of `funcgrad/ops/special.py`: expected values by SciPy, or by mpmath where SciPy has no such function."""
+"""Samples of `funcgrad/ops/special.py`; the expected values are SciPy's, or mpmath's where SciPy has none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import mpmath
 import numpy as np
 from scipy import special
 
-import funcgrad.scipy.special  # noqa: F401  # it registers operations of its own
+import funcgrad.scipy.special  # noqa: F401  # whose operations are
 
 from . import Sample, uniform
 
@@ -52,6 +52,12 @@ _ONE: dict[str, tuple[Callable[..., Any], float, float]] = {  # name: oracle, bo
     "i1": (special.i1, -4, 12),
     "i0e": (special.i0e, 0.5, 12),
     "i1e": (special.i1e, 0.5, 12),
+    "sine_integral": (lambda x: special.sici(x)[0], -12, 12),
+    "cosine_integral": (lambda x: special.sici(x)[1], 0.5, 12),
+    "fresnel_sine": (lambda x: special.fresnel(x)[0], -3, 3),
+    "fresnel_cosine": (lambda x: special.fresnel(x)[1], -3, 3),
+    "dawsn": (special.dawsn, -3, 13),
+    "spence": (special.spence, 0.2, 5),
     "logit": (special.logit, 0.1, 0.9),
 }
 SAMPLES = [

@@ -1,0 +1,3 @@
+"""SciPy's `sparse`: the iterative solvers of `sparse.linalg`, which take a matrix as a function."""
+
+from __future__ import annotations
