@@ -106,12 +106,17 @@ def fault_of(check: Callable[[], Any]) -> str:
 
 def on_gpu() -> dict[str, str]:
     """For each function whether its values on the first GPU are those on the CPU, or else the error."""
-    where = fg.devices("cuda")[0]
     found: dict[str, list[str]] = collections.defaultdict(list)
-    with config.default_dtype("float64"):
-        for use in ALL:
-            found[use.name].append(fault_of(lambda use=use: _same_on(where, use)))  # type: ignore[misc]
+    with multiprocessing.get_context("spawn").Pool() as pool:
+        for use, fault in zip(ALL, pool.imap(fault_on_gpu, ALL, chunksize=8), strict=True):
+            found[use.name].append(fault)
     return {name: next(filter(None, faults), YES) for name, faults in found.items()}
+
+
+def fault_on_gpu(use: Use) -> str:
+    """What is wrong with a use on the first GPU, in a line, or nothing."""
+    with config.default_dtype("float64"):
+        return fault_of(lambda: _same_on(fg.devices("cuda")[0], use))
 
 
 def _same_on(where: Any, use: Use) -> None:
