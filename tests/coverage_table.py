@@ -83,9 +83,12 @@ def _elsewhere(name: str, width: int) -> list[str]:
     return [f"`{name.split('.')[-1]}`", *[""] * (width - 2), ELSEWHERE[name]]
 
 
-def failures(use: Use) -> list[str]:
-    """The columns in which a use does not do what it declares, each with the error's first line."""
-    found = []
+def failures(place: int) -> list[str]:
+    """The columns in which a use, by its place in ALL, does not do what it declares: each with the error's first line.
+
+    Functions of the test table itself cannot be sent to another process.
+    """
+    use, found = ALL[place], []
     with config.default_dtype("float64"), config.jit_warmup(0), warnings.catch_warnings():
         warnings.simplefilter("error")
         for column, (asked, check) in ASKED.items():
@@ -108,15 +111,15 @@ def on_gpu() -> dict[str, str]:
     """For each function whether its values on the first GPU are those on the CPU, or else the error."""
     found: dict[str, list[str]] = collections.defaultdict(list)
     with multiprocessing.get_context("spawn").Pool() as pool:
-        for use, fault in zip(ALL, pool.imap(fault_on_gpu, ALL, chunksize=8), strict=True):
+        for use, fault in zip(ALL, pool.imap(fault_on_gpu, range(len(ALL)), chunksize=8), strict=True):
             found[use.name].append(fault)
     return {name: next(filter(None, faults), YES) for name, faults in found.items()}
 
 
-def fault_on_gpu(use: Use) -> str:
-    """What is wrong with a use on the first GPU, in a line, or nothing."""
+def fault_on_gpu(place: int) -> str:
+    """What is wrong with a use, by its place in ALL, on the first GPU: a line, or nothing."""
     with config.default_dtype("float64"):
-        return fault_of(lambda: _same_on(fg.devices("cuda")[0], use))
+        return fault_of(lambda: _same_on(fg.devices("cuda")[0], ALL[place]))
 
 
 def _same_on(where: Any, use: Use) -> None:
@@ -141,7 +144,7 @@ def main() -> None:
         print("\n".join(f"{name}: {fault}" for name, fault in found.items() if fault != YES))
         return
     with multiprocessing.get_context("spawn").Pool() as pool:
-        faults = [fault for some in pool.imap_unordered(failures, ALL, chunksize=20) for fault in some]
+        faults = [fault for some in pool.imap_unordered(failures, range(len(ALL)), chunksize=20) for fault in some]
     print("\n".join(faults) or "every use does what it declares")
     if options.save and not faults:
         TABLE.write_text(text())
