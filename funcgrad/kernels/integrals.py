@@ -86,7 +86,7 @@ def _fresnel(xp: Any, x: Raw) -> tuple[Raw, Raw]:
     for place, share in RULE:
         t = end * place
         square = t * t
-        part = share * xp.exp(-_FALL * place * place) / (1 + square * square) * xp.ones_like(x)
+        part = share * math.exp(-_FALL * place * place) / (1 + square * square) * xp.ones_like(x)
         f, g = f + part, g + square * part
     f, g = (math.sqrt(2) / math.pi) * end * f, (math.sqrt(2) / math.pi) * end * g
     phase = w * w % 4 * (math.pi / 2)  # whole turns less, while the square is exact enough to know them

@@ -82,6 +82,13 @@ _SINGULAR = "A singular matrix has no inverse: `lstsq` and `pinv` have the solut
 @lapack("solve", _SINGULAR)
 def solve(xp: Any, a: Raw, b: Raw) -> Raw:
     """a^-1 b; leading axes broadcast."""
+    return _general_solve(xp, a, b)
+
+
+def _general_solve(xp: Any, a: Raw, b: Raw) -> Raw:
+    if xp is not numpy and a.shape[:-2] != b.shape[:-2]:  # CuPy's broadcasts nothing
+        lead = numpy.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        a, b = (xp.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (a, b))
     return xp.linalg.solve(a, b)
 
 
@@ -103,9 +110,9 @@ def _substitute(xp: Any, a: Raw, b: Raw, lower: bool) -> Raw:
     n = a.shape[-1]
     if n <= _BLOCK:
         if not lower:
-            return xp.linalg.solve(a, b)
+            return _general_solve(xp, a, b)
         # turned around: of an upper triangle no rows are exchanged, so the solve is a substitution to the last bit
-        return xp.flip(xp.linalg.solve(xp.flip(a, axis=(-2, -1)), xp.flip(b, axis=-2)), axis=-2)
+        return xp.flip(_general_solve(xp, xp.flip(a, axis=(-2, -1)), xp.flip(b, axis=-2)), axis=-2)
     h = n // 2
     if lower:
         first = _substitute(xp, a[..., :h, :h], b[..., :h, :], lower)

@@ -14,9 +14,12 @@ from typing import Any
 
 import numpy
 
+from ..device import Raw, dtype_of
+
 __all__ = ["accumulate_rows", "put_rows"]
 
-Raw = Any
+_ADDED = frozenset(map(numpy.dtype, ("int32", "int64", "uint32", "uint64", "float16", "float32", "float64")))
+"""The dtypes that CuPy adds at places."""
 
 _LEAST_WIDTH, _LEAST_ROWS = 8, 64  # below, sorting costs more than it saves
 _MOST_TURNS = 8
@@ -49,7 +52,7 @@ def accumulate_rows(xp: Any, name: str, out: Raw, places: Raw, rows: Raw) -> Non
             _add_rows(out, places, rows)
         else:
             getattr(numpy, name).at(out, places, rows)
-    elif name == "add" and out.dtype.kind in "fiu" and out.dtype.itemsize > 1:
+    elif name == "add" and dtype_of(out) in _ADDED:
         xp.add.at(out, places, rows)
     elif rows.size:
         _combine_rows(xp, getattr(xp, name), out, places, rows)
