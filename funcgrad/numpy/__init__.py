@@ -14,6 +14,7 @@ import sys as _sys
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from ..core import Array
+from ..core import Array as ndarray  # noqa: N813  # as NumPy and JAX name the class
 from ..dtypes import BFLOAT16 as _BFLOAT16
 from ..dtypes import INSTALL as _INSTALL
 from . import (
@@ -100,7 +101,7 @@ if _TYPE_CHECKING:
     from ..transforms.along_axis import apply_along_axis, apply_over_axes, piecewise
     from ..transforms.vectorize import vectorize
 
-__all__ = ["Array"]
+__all__ = ["Array", "ndarray"]
 __all__ += averages.__all__
 __all__ += bits.__all__
 __all__ += calculus.__all__

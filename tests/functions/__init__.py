@@ -62,7 +62,11 @@ class Use:
 NAMESPACES: tuple[str, ...] = ()
 """The modules of the package whose every function must have a use."""
 
-ELSEWHERE: dict[str, str] = {}
+ELSEWHERE: dict[str, str] = {
+    "numpy.get_printoptions": "NumPy's own: how arrays are printed",
+    "numpy.printoptions": "NumPy's own: how arrays are printed",
+    "numpy.set_printoptions": "NumPy's own: how arrays are printed",
+}
 """Public functions without a use, each with the reason and the place of its tests."""
 
 
