@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import array_api_strict as strict
+import mpmath
 import numpy as np
 import pytest
 from against_strict import ALL, COMPLEX, FLOATS, INTEGERS, arrays, check, few, shapes
@@ -294,3 +295,16 @@ def test_inspection() -> None:
         wanted = strict.__array_namespace_info__().dtypes(kind=kind)
         assert sorted(info.dtypes(kind=kind)) == sorted(wanted)
     assert set(info.dtypes(kind=("bool", "real floating"))) == {"bool", *FLOATS}
+
+
+@kinds
+def test_complex_functions_near_zero(kind: str) -> None:
+    z = np.array([1e-9, 1e-9j, 1e-9 + 1e-9j, -1e-12 + 1e-3j, 0.0, 0.4 - 0.3j, 3 + 2j, -0.2 + 5j])
+    with mpmath.workdps(40):
+        for name, function in (("expm1", mpmath.expm1), ("log1p", lambda v: mpmath.log(1 + v))):
+            expected = np.array([complex(function(mpmath.mpc(v))) for v in z])
+            found = np.asarray(call(kind, getattr(fnp, name), fg.asarray(z)))
+            np.testing.assert_allclose(found.real, expected.real, rtol=1e-12)
+            np.testing.assert_allclose(found.imag, expected.imag, rtol=1e-12)
+            below = np.asarray(call(kind, getattr(fnp, name), fg.asarray(z.conj())))
+            np.testing.assert_array_equal(np.signbit(below.imag), ~np.signbit(found.imag))

@@ -21,7 +21,6 @@ NAMES = sorted(
     for name in strict.__all__
     if not name.startswith("_") and "array_api_strict" not in name and name not in ("Device", "linalg", "fft")
 )
-NAMES = [name for name in NAMES if hasattr(fnp, name)]
 METHODS = sorted(
     name
     for name, member in vars(type(strict.asarray(1))).items()
@@ -81,7 +80,7 @@ def test_methods_take_what_the_standard_names(name: str) -> None:
     assert not disagreements(getattr(fg.Array, name), getattr(type(strict.asarray(1)), name), skip=1)
 
 
-@pytest.mark.parametrize("extension", [name for name in ("linalg", "fft") if hasattr(fnp, name)])
+@pytest.mark.parametrize("extension", ["linalg", "fft"])
 def test_extensions_take_what_the_standard_names(extension: str) -> None:
     found, wanted = getattr(fnp, extension), getattr(strict, extension)
     wrong = {n: disagreements(getattr(found, n), getattr(wanted, n)) for n in wanted.__all__}

@@ -15,6 +15,7 @@ from tracers import KINDS, call
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
+from funcgrad.codegen.c.toolchain import toolchain
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy tells of NaN, which is what is asked for
 
@@ -221,3 +222,34 @@ def test_complex_parts_and_tests(kind: str) -> None:
         found = np.asarray(call(kind, getattr(fnp, name), x))
         np.testing.assert_allclose(found.real, wanted.real / base, rtol=1e-12)
         np.testing.assert_allclose(found.imag, wanted.imag / base, rtol=1e-12)
+
+
+# ---- programs in C -----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(toolchain() is None, reason="there is no C compiler")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_programs_in_c(dtype: str, capsys: Any) -> None:
+    """All functions at once, of so many numbers that the program is compiled."""
+    tables: dict[str, list[Any]] = {name: list(rows.items()) for name, rows in {**cases.UNARY, **cases.TESTS}.items()}
+    tables.update(cases.BINARY, **cases.COMPARED)  # type: ignore[arg-type]
+
+    @fg.jit
+    def everything(x: Any, y: Any) -> dict[str, Any]:
+        x = fnp.where(x == 12345.0, y, x)  # so that no function is alone
+        return {name: getattr(fnp, name)(*((x, y)[: len(rows[0]) - 1])) for name, rows in tables.items()}
+
+    repeated = np.array(PAIRS * 60, dtype).T
+    columns = [fg.asarray(np.ascontiguousarray(column)) for column in repeated]
+    for _ in range(12):
+        found = everything(*columns)
+    fg.explain(everything, source=True)
+    assert "nest0(" in capsys.readouterr().out
+    places = list(zip(*(column.tolist() for column in columns), strict=True))[-len(PAIRS) :]
+    for name, rows in tables.items():
+        values = found[name][-len(PAIRS) :].tolist()
+        for operands, value in zip(places, values, strict=True):
+            for *conditions, wanted in rows:
+                if holds(tuple(conditions), operands[: len(conditions)]):
+                    right = value is wanted if isinstance(wanted, bool) else is_wanted(value, wanted, operands)
+                    assert right, (name, operands, value, wanted)

@@ -67,9 +67,17 @@ def asarray(x: Any, /, dtype: Any = None, *, device: str | Device | None = None,
     return create.asarray(x, dtype, device=device, copy=copy)
 
 
-def array(x: Any, /, dtype: Any = None, *, device: str | Device | None = None, copy: bool | None = None) -> Array:
-    """The value as an array: the same as `asarray`, since an array that cannot change need not be copied."""
-    return create.asarray(x, dtype, device=device, copy=copy)
+def array(
+    x: Any, /, dtype: Any = None, *, device: str | Device | None = None, copy: bool | None = None, ndmin: int = 0
+) -> Array:
+    """The value as an array: the same as `asarray`, since an array that cannot change need not be copied.
+
+    Args:
+        x, dtype, device, copy: as for `asarray`.
+        ndmin: the least number of axes; those that are missing stand in front, at size one.
+    """
+    found = create.asarray(x, dtype, device=device, copy=copy)
+    return found if found.ndim >= ndmin else found.reshape((1,) * (ndmin - found.ndim) + found.shape)
 
 
 def copy(x: Any, /) -> Array:
@@ -147,29 +155,30 @@ def empty(shape: int | Sequence[int], dtype: Any = None, *, device: Any = None) 
     return zeros(shape, dtype, device=device)
 
 
-def full_like(x: Any, /, fill_value: Any, dtype: Any = None, *, device: Any = None) -> Array:
-    """An array of one value in the shape, dtype and on the device of another."""
+def full_like(x: Any, /, fill_value: Any, dtype: Any = None, *, shape: Any = None, device: Any = None) -> Array:
+    """An array of one value in the shape, dtype and on the device of another, or what is given instead of these."""
     x = create.asarray(x)
+    found = x.shape if shape is None else parse_shape(shape)
     if type(fill_value) is int:
         create.check_range(fill_value, x.dtype if dtype is None else canonical(dtype))
     if not isinstance(fill_value, Array) and device is None:
-        return _like(x, x.shape, fill_value, x.dtype if dtype is None else canonical(dtype))
-    return full(x.shape, fill_value, x.dtype if dtype is None else dtype, device=device or x.device)
+        return _like(x, found, fill_value, x.dtype if dtype is None else canonical(dtype))
+    return full(found, fill_value, x.dtype if dtype is None else dtype, device=device or x.device)
 
 
-def zeros_like(x: Any, /, dtype: Any = None, *, device: Any = None) -> Array:
-    """Zeros in the shape, dtype and on the device of another array."""
-    return full_like(x, 0, dtype, device=device)
+def zeros_like(x: Any, /, dtype: Any = None, *, shape: Any = None, device: Any = None) -> Array:
+    """Zeros in the shape, dtype and on the device of another array, or what is given instead of these."""
+    return full_like(x, 0, dtype, shape=shape, device=device)
 
 
-def ones_like(x: Any, /, dtype: Any = None, *, device: Any = None) -> Array:
-    """Ones in the shape, dtype and on the device of another array."""
-    return full_like(x, 1, dtype, device=device)
+def ones_like(x: Any, /, dtype: Any = None, *, shape: Any = None, device: Any = None) -> Array:
+    """Ones in the shape, dtype and on the device of another array, or what is given instead of these."""
+    return full_like(x, 1, dtype, shape=shape, device=device)
 
 
-def empty_like(x: Any, /, dtype: Any = None, *, device: Any = None) -> Array:
+def empty_like(x: Any, /, dtype: Any = None, *, shape: Any = None, device: Any = None) -> Array:
     """Zeros in the shape of another array (see `empty`)."""
-    return zeros_like(x, dtype, device=device)
+    return zeros_like(x, dtype, shape=shape, device=device)
 
 
 def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None) -> Array:
@@ -273,9 +282,20 @@ def meshgrid(*arrays: Any, copy: bool = True, sparse: bool = False, indexing: st
     return tuple(alone if sparse else [x.broadcast_to(shape) for x in alone])
 
 
-def eye(n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None) -> Array:
-    """Ones on the k-th diagonal (above the main one for k > 0), zeros elsewhere; shape (n_rows, n_cols)."""
-    return _make("eye", n_rows, n_cols, k=k, dtype=canonical(float if dtype is None else dtype), where=device)
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None, *, device: Any = None) -> Array:
+    """Ones on the k-th diagonal (above the main one for k > 0), zeros elsewhere.
+
+    Args:
+        N, M: how many rows and columns; as many columns as rows where M is None.
+        k: which diagonal.
+        dtype, device: of the result; the default float.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.eye(2, 3, k=1)
+    Array([[0., 1., 0.],
+           [0., 0., 1.]], dtype=float32)
+    """
+    return _make("eye", N, M, k=k, dtype=canonical(float if dtype is None else dtype), where=device)
 
 
 def identity(n: int, dtype: Any = None) -> Array:

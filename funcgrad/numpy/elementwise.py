@@ -260,7 +260,14 @@ def expm1(x: Any, /) -> Array:
 
 
 log = _floating(ops.log, "Natural logarithm.")
-log1p = _floating(ops.log1p, "log(1 + x), accurate near 0.")
+
+
+def log1p(x: Any, /) -> Array:
+    """log(1 + x), accurate near 0; integers are taken as the default float."""
+    x = to_inexact(x)
+    return ops.complex_log1p(x) if is_complex(x.dtype) else ops.log1p(x)
+
+
 log2 = _floating(ops.log2, "Logarithm to base 2.")
 log10 = _floating(ops.log10, "Logarithm to base 10.")
 logaddexp = _binary(ops.logaddexp, "log(exp(x) + exp(y)) without overflow.", promote_inexact)

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ..core import SCALARS, Array
 from ..errors import AxisError, ShapeError
 from ..ops import contract
 from ..ops import einsum as _einsum
 from ..ops.create import asarray, promote, promote_all
+from ..ops.elementwise import astype
 from ..ops.shape import normalize_axis, permute_dims
 from .elementwise import conj, multiply
 from .manipulation import diagonal, moveaxis, ravel, reshape
@@ -19,6 +22,7 @@ from .reductions import sum
 __all__ = [
     "dot",
     "einsum",
+    "einsum_path",
     "inner",
     "matmul",
     "matvec",
@@ -113,20 +117,26 @@ def tensordot(x: Any, y: Any, /, axes: int | tuple[Sequence[int], Sequence[int]]
     return reshape(contract.matmul(left, right), shape)
 
 
-def einsum(subscripts: str, /, *operands: Any) -> Array:
+def einsum(subscripts: Any, /, *operands: Any, dtype: Any = None, optimize: Any = True) -> Array:
     """Einstein summation: products of the operands, summed over the letters that the result does not name.
 
     Args:
         subscripts: "ij,jk->ik": a term of letters for each operand, one letter an axis, and the result's. A letter
             repeated in a term takes the diagonal; "..." stands for axes that broadcast; without "->" the result has
-            the letters that occur once, in alphabetical order.
+            the letters that occur once, in alphabetical order. Instead of a string the operands may come each with a
+            list of ints (and Ellipsis): einsum(x, [0, 1], y, [1, 2], [0, 2]), the last list for the result.
         *operands: arrays.
+        dtype: to compute in; by default the one in which the operands meet.
+        optimize: in which order three or more operands are contracted. True: in the cheapest that a search finds
+            (opt_einsum's, where it is installed, else NumPy's); False: from left to right; "greedy" or "optimal": by
+            that search; a path, as `einsum_path` returns it.
 
     Returns:
         An array with the result's axes.
 
     Raises:
         ShapeError: terms and operands do not fit, or a letter has two sizes.
+        OptionError: no such search, or a path that does not fit.
 
     >>> from funcgrad import numpy as fnp
     >>> fnp.einsum("ij,j->i", fnp.asarray([[1, 2], [3, 4]]), fnp.asarray([1, 1]))
@@ -134,9 +144,45 @@ def einsum(subscripts: str, /, *operands: Any) -> Array:
 
     Source: A. Einstein, Die Grundlage der allgemeinen Relativitaetstheorie, 1916; NumPy's conventions.
     """
+    text, arrays = _spelled(subscripts, operands)
+    found = promote_all(arrays)
+    return _einsum.einsum(text, found if dtype is None else [astype(x, dtype) for x in found], optimize)
+
+
+def _spelled(subscripts: Any, operands: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    """The string and the operands, of either form of arguments."""
+    if not isinstance(subscripts, str):
+        return _einsum.written_out((subscripts, *operands))
     if not operands:
         raise ShapeError("einsum needs at least one operand")
-    return _einsum.einsum(subscripts, promote_all(operands))
+    return subscripts, operands
+
+
+def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "greedy") -> tuple[list[Any], str]:
+    """In which order `einsum` had best contract its operands, and what that costs, as NumPy says it.
+
+    Args:
+        subscripts, *operands: as for `einsum`; only the operands' shapes are looked at.
+        optimize: "greedy", "optimal", True, False, either name with a bound on the size of what is in between, or a
+            path.
+
+    Returns:
+        (path, text): ["einsum_path", (0, 1), ...], which `einsum` takes as `optimize`: at each step the operands of
+        these places are contracted, and what becomes of them is the last one. The text is for reading.
+
+    Raises:
+        ShapeError: terms and operands do not fit.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.einsum_path("ij,jk,k->i", fnp.ones((9, 9)), fnp.ones((9, 9)), fnp.ones(9))[0]
+    ['einsum_path', (1, 2), (0, 1)]
+    """
+    text, arrays = _spelled(subscripts, operands)
+    found = [asarray(x) for x in arrays]
+    terms, result = _einsum.parse(text, [x.ndim for x in found])
+    dummies = [np.broadcast_to(0.0, x.shape) for x in found]
+    path, description = np.einsum_path(f"{','.join(terms)}->{result}", *dummies, optimize=optimize)
+    return list(path), str(description)
 
 
 def outer(x: Any, y: Any, /) -> Array:

@@ -50,7 +50,7 @@ def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None 
     if isinstance(x, Array):
         found = x if dtype is None else astype(x, dtype)
         found = found if device is None else to_device(found, device)
-        return found if copy is not False else _uncopied(x, found)
+        return found if copy is None else found.__copy__() if copy else _uncopied(x, found)
     if isinstance(x, WeakNumber):
         return x.as_array(_of_kind(x.kind) if dtype is None else canonical(dtype))
     if isinstance(x, ArrayHolder):

@@ -1,7 +1,7 @@
 """Einstein summation, composed of transposes, sums and `matmul`: so it has every rule that those have.
 
-Operands are contracted in pairs, in the order that costs least arithmetic. One pair is one batched matrix product:
-the letters of a pair are
+Operands are contracted in pairs, in the order that costs least arithmetic (`path`). One pair is one batched matrix
+product: the letters of a pair are
 
     batch: in both and in the result        left, right: in one of the two and in the result
     inner: in both and not in the result    alone: in one of the two only (summed before)
@@ -11,34 +11,118 @@ so x becomes (batch, left, inner), y (batch, inner, right), and their product (b
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.util
+import operator
 from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import numpy
+
 from ..core import Array
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..rules import iota
 from . import reduce
 from .contract import matmul
 from .index import gather
 from .shape import permute_dims, reshape
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+"""In the order in which they sort: where no result is named, its letters do."""
 
 
-def einsum(subscripts: str, operands: Sequence[Array]) -> Array:
+Step = tuple[int, ...]
+
+
+def einsum(subscripts: str, operands: Sequence[Array], optimize: Any = True) -> Array:
     """See `funcgrad.numpy.einsum`; the operands are arrays of one dtype."""
     terms, result = parse(subscripts, [x.ndim for x in operands])
     sizes = _sizes(subscripts, terms, operands)
     parts = [_diagonals(x, term) for x, term in zip(operands, terms, strict=True)]
-    while len(parts) > 1:
-        i, j = _cheapest(parts, result, sizes)
-        (y, second), (x, first) = parts.pop(j), parts.pop(i)
-        needed = set(result).union(*[term for _, term in parts])
-        parts.append(_pair(x, first, y, second, needed, sizes))
+    for step in _steps(parts, result, optimize):
+        chosen = [parts[k] for k in step]
+        parts = [part for k, part in enumerate(parts) if k not in step]
+        (x, first), *rest = chosen
+        for n, (y, second) in enumerate(rest, 1):
+            needed = set(result).union(*[term for _, term in (*parts, *rest[n:])])
+            x, first = _pair(x, first, y, second, needed, sizes)
+        parts.append((x, first))
     x, term = parts[0]
     x, term = _sum_out(x, term, set(result))
     return permute_dims(x, axes=tuple(term.index(c) for c in result))
+
+
+# ---- in which order ----------------------------------------------------------------------------
+
+
+def _steps(parts: Sequence[tuple[Any, str]], result: str, optimize: Any) -> Sequence[Step]:
+    """For each step which operands meet; what becomes of them is the last one then."""
+    if len(parts) < 2:
+        return ()
+    if isinstance(optimize, str | bool) or optimize is None:
+        if optimize in (False, None) or len(parts) == 2:
+            return (tuple(range(len(parts))),)
+        return path(tuple(term for _, term in parts), result, tuple(x.shape for x, _ in parts), str(optimize))
+    steps = [tuple(operator.index(k) for k in step) for step in optimize if step != "einsum_path"]
+    left = len(parts)
+    for step in steps:
+        if len(set(step)) != len(step) or not step or not all(0 <= k < left for k in step):
+            raise OptionError(f"einsum: the path {list(optimize)} asks for operands {step}, of {left} that are left")
+        left -= len(step) - 1
+    if left != 1:
+        raise OptionError(f"einsum: the path {list(optimize)} leaves {left} operands")
+    return steps
+
+
+@functools.lru_cache(maxsize=4096)
+def path(terms: tuple[str, ...], result: str, shapes: tuple[tuple[int, ...], ...], optimize: str) -> tuple[Step, ...]:
+    """The steps that a search finds: opt_einsum's, which knows the better ones, if it is installed, else NumPy's.
+
+    Args:
+        terms, shapes: of the operands, no letter twice in one.
+        optimize: "True" for the best that is worth its time, or a search's name: "greedy", "optimal", "auto".
+    """
+    text = f"{','.join(terms)}->{result}"
+    try:
+        if importlib.util.find_spec("opt_einsum") is not None:
+            search = importlib.import_module("opt_einsum")
+            kind = "auto" if optimize == "True" else optimize
+            return tuple(search.contract_path(text, *shapes, shapes=True, optimize=kind)[0])
+        kind = "greedy" if optimize in ("True", "auto") else optimize
+        dummies = [numpy.broadcast_to(0.0, shape) for shape in shapes]
+        return tuple(numpy.einsum_path(text, *dummies, optimize=kind)[0][1:])
+    except (KeyError, TypeError) as error:
+        raise OptionError(f"einsum: optimize={optimize!r} is no search that there is ({error})") from None
+
+
+# ---- its parts ---------------------------------------------------------------------------------
+
+
+def written_out(arguments: Sequence[Any]) -> tuple[str, list[Any]]:
+    """(x, [0, 1], y, [1, 2], [0, 2]) as "AB,BC->AC" and its operands."""
+    operands, sublists = list(arguments[0:-1:2]), list(arguments[1::2])
+    if not operands:
+        raise ShapeError("einsum needs subscripts and an operand, or operands each with its list of labels")
+
+    def term(labels: Any) -> str:
+        letters = []
+        for label in labels:
+            if label is Ellipsis:
+                letters.append("...")
+                continue
+            try:
+                place = operator.index(label)
+            except TypeError:
+                raise ShapeError(f"einsum: labels are ints and Ellipsis, not {label!r}") from None
+            if not 0 <= place < len(_LETTERS):
+                raise ShapeError(f"einsum: labels are ints from 0 to {len(_LETTERS) - 1}, not {place}")
+            letters.append(_LETTERS[place])
+        return "".join(letters)
+
+    text = ",".join(term(labels) for labels in sublists)
+    return (f"{text}->{term(arguments[-1])}" if len(arguments) % 2 else text), operands
 
 
 def parse(subscripts: str, ndims: Sequence[int]) -> tuple[list[str], str]:
@@ -98,20 +182,6 @@ def _diagonals(x: Array, term: str) -> tuple[Any, str]:
             found = gather(permute_dims(found, axes=(i, j, *rest)), ramp, ramp)
             term = letter + "".join(term[k] for k in rest)
     return found, term
-
-
-def _cheapest(parts: Sequence[tuple[Any, str]], result: str, sizes: dict[str, int]) -> tuple[int, int]:
-    """The pair whose product takes the fewest multiplications, the smaller result first among equals."""
-    best: tuple[Any, tuple[int, int]] | None = None
-    for i in range(len(parts)):
-        for j in range(i + 1, len(parts)):
-            letters = set(parts[i][1]) | set(parts[j][1])
-            others = set(result).union(*[t for k, (_, t) in enumerate(parts) if k not in (i, j)])
-            cost = (prod(sizes[c] for c in letters), prod(sizes[c] for c in letters & others))
-            if best is None or cost < best[0]:
-                best = (cost, (i, j))
-    assert best is not None
-    return best[1]
 
 
 def _sum_out(x: Any, term: str, needed: set[str]) -> tuple[Any, str]:

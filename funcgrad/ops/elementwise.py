@@ -63,6 +63,12 @@ exp = elementwise("exp(x)", x=lambda g, out: g * out)
 expm1 = elementwise("expm1(x)", x=lambda g, out: g * (out + 1))
 
 
+def _complex_of(xp: Any, real: Any, imag: Any, like: Any) -> Any:
+    """The complex number of these parts; a sum would lose the sign of an imaginary -0, conj gives it."""
+    upper = xp.astype(real, like.dtype) + xp.astype(xp.abs(imag), like.dtype) * 1j
+    return xp.where(xp.signbit(imag), xp.conj(upper), upper)
+
+
 def _complex_expm1(xp: Any, x: Any) -> Any:
     """exp(x) - 1 by parts: e^a cos b - 1 = (e^a - 1) cos b - 2 sin(b/2)^2, where it would cancel.
 
@@ -72,13 +78,25 @@ def _complex_expm1(xp: Any, x: Any) -> Any:
     near = (xp.abs(a) < 1) & xp.isfinite(b)
     a, b = xp.where(near, a, 0.0), xp.where(near, b, 0.0)
     half = xp.sin(b / 2)
-    small = xp.expm1(a) * xp.cos(b) - 2 * half * half + xp.astype(xp.exp(a) * xp.sin(b), x.dtype) * 1j
+    small = _complex_of(xp, xp.expm1(a) * xp.cos(b) - 2 * half * half, xp.exp(a) * xp.sin(b), x)
     return xp.where(near, small, xp.exp(x) - 1)
 
 
 complex_expm1 = elementwise("complex_expm1(x)", impl=_complex_expm1, x=lambda g, out: g * (out + 1))
 log = elementwise("log(x)", x=lambda g, x: g / x)
 log1p = elementwise("log1p(x)", x=lambda g, x: g / (x + 1))
+
+
+def _complex_log1p(xp: Any, x: Any) -> Any:
+    """log(1 + x), whose real part is half the log of |1 + x|^2 = 1 + (2 a + a^2 + b^2); NumPy adds the 1 first."""
+    a, b = xp.real(x), xp.imag(x)
+    near = (xp.abs(a) < 0.5) & (xp.abs(b) < 0.5)
+    a, b = xp.where(near, a, 0.0), xp.where(near, b, 0.0)
+    small = _complex_of(xp, 0.5 * xp.log1p(a * (2 + a) + b * b), xp.atan2(b, 1 + a), x)
+    return xp.where(near, small, xp.log1p(x))
+
+
+complex_log1p = elementwise("complex_log1p(x)", impl=_complex_log1p, x=lambda g, x: g / (x + 1))
 log2 = elementwise("log2(x)", x=lambda g, x: g / (x * math.log(2)))
 log10 = elementwise("log10(x)", x=lambda g, x: g / (x * math.log(10)))
 logaddexp = elementwise(

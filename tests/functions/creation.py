@@ -50,5 +50,8 @@ USES = [
     Use("numpy.zeros", ((2, 3),), order=0),
     Use("numpy.zeros", ((),), {"dtype": "complex128"}, order=0),
     Use("numpy.zeros_like", (X,), order=0, why=CONSTANT),
+    Use("numpy.full_like", (X, 1.5), {"shape": (3, 2), "dtype": "float32"}, order=0, why=CONSTANT),
+    Use("numpy.array", (X,), {"ndmin": 4}),
+    Use("numpy.eye", (3, 4, 1, "int64"), order=0),
     Use("numpy.zeros_like", (X,), {"dtype": "int64"}, order=0, why=CONSTANT),
 ]

@@ -67,7 +67,6 @@ _COMPLEX: dict[str, Callable[[Any], Any]] = {
     "negative": operator.neg,
     "square": lambda v: v * v,
     "reciprocal": lambda v: 1 / v,
-    "log1p": lambda v: cmath.log(1 + v),
     "log2": lambda v: cmath.log(v) / math.log(2),
     "sign": lambda v: v / abs(v),
     **{
@@ -280,6 +279,8 @@ SAMPLES += [
     Sample("conj", (complexes(2, 3),), by_element(lambda v: complex(v.real, -v.imag))),
     Sample("complex_abs", (complexes(2, 3),), by_element(abs, "float64")),
     Sample("complex_abs", (complexes(),), by_element(abs, "float64")),
+    Sample("complex_log1p", (complexes(2, 3),), by_element(lambda v: cmath.log(1 + v)), rtol=1e-11),
+    Sample("complex_log1p", (2 * complexes(4),), by_element(lambda v: cmath.log(1 + v)), rtol=1e-11),
     Sample("complex_expm1", (complexes(2, 3),), by_element(lambda v: cmath.exp(v) - 1), rtol=1e-11),
     Sample("complex_expm1", (2 * complexes(4),), by_element(lambda v: cmath.exp(v) - 1), rtol=1e-11),
 ]

@@ -43,13 +43,18 @@ def _power_mean(size: Any, axes: Any, order: float) -> Any:
     return where(zero, 0 if order > 0 else math.inf, where(zero, 1, total) ** (1.0 / order))
 
 
+def _largest(x: Any, axes: Any, keepdims: bool = False) -> Any:
+    """The largest of numbers that are not negative; of none 0, as in NumPy."""
+    return max(x, axes, keepdims=keepdims, initial=0 if 0 in x.shape else None)
+
+
 def _vector(x: Any, axes: Any, order: Any) -> Any:
     """The norm along axes, which stay at size one."""
     if order == 2:
         return _root_of_squares(x, axes)
     size: Any = abs(x)
     if order == math.inf:
-        return max(size, axes, keepdims=True)
+        return _largest(size, axes, keepdims=True)
     if order == -math.inf:
         return min(size, axes, keepdims=True)
     if order == 0:
@@ -125,13 +130,13 @@ def _matrix(x: Any, order: Any) -> Any:
         return _root_of_squares(x, (-2, -1))
     if order in ("nuc", 2, -2):
         s: Any = svdvals(x)
-        s = sum(s, -1) if order == "nuc" else max(s, -1) if order == 2 else min(s, -1)
+        s = sum(s, -1) if order == "nuc" else _largest(s, -1) if order == 2 else min(s, -1)
         return s[..., None, None]
     along = {1: -2, -1: -2, math.inf: -1, -math.inf: -1}
     if isinstance(order, str) or order not in along:
         raise OptionError(f"matrix_norm: ord is 'fro', 'nuc', 1, -1, 2, -2, inf or -inf, not {order!r}")
     sums = sum(abs(x), along[order], keepdims=True)
-    return (max if order > 0 else min)(sums, (-2, -1), keepdims=True)
+    return (_largest if order > 0 else min)(sums, (-2, -1), keepdims=True)
 
 
 def norm(x: Any, /, ord: Order = None, axis: Axis = None, keepdims: bool = False) -> Array:

@@ -136,7 +136,10 @@ def slogdet(x: Any, /) -> SlogdetResult:
 
 
 def pinv(x: Any, /, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
-    """The pseudo-inverse of a matrix (Moore and Penrose); its derivative is that of matrices of equal rank.
+    """The pseudo-inverse of a matrix (Moore and Penrose).
+
+    Its derivative is that among matrices of equal rank. So of a matrix of full rank all derivatives are right, and of
+    another the first one is, if the singular values that count as zero are no more than rounding.
 
     Args:
         x: shape (..., m, n).

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...core import Aval
+from ...dtypes import is_complex
 from ...kernels import linalg as kernels
 from ...rules import general
 from ..elementwise import convert, greater_equal, imag, real_part, where
@@ -107,7 +108,7 @@ def _slogdet_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> A
 def _slogdet_pull(g: Any, x: Any, out: Any) -> Any:
     (g_sign, g_log), (sign, _) = unpack(g, (), ()), unpack(out, (), ())
     scale = as_complex(real_part(g_log), x.dtype)
-    if sign.dtype.kind == "c":
+    if is_complex(x.dtype):
         scale = scale + convert(imag(g_sign * sign), dtype=x.dtype) * 1j
     return transposed(inv(x)) * scale[..., None, None]
 

@@ -16,7 +16,7 @@ from ...device import backend_dtype
 from ...dtypes import canonical, is_complex
 from ...kernels import linalg as kernels
 from ...rules import general, iota
-from ..elementwise import cast, real_part
+from ..elementwise import cast, convert, real_part
 from ..index import gather
 from ..shape import concat, pad
 from .matrices import (
@@ -232,6 +232,7 @@ def permuted(x: Any, order: Any) -> Any:
 
 
 def decomposed(x: Any) -> tuple[Any, Any]:
-    """Both factors in one matrix, and the exchanges of rows."""
-    factors, pivots = unpack(lu(x), *_lu_shapes(x.shape))
-    return factors, whole(pivots)
+    """Both factors in one matrix, and the exchanges of rows: of 16-bit floats, which do not count far, in float32."""
+    wide = x if x.dtype.itemsize > 2 else convert(x, dtype=canonical("float32"))
+    factors, pivots = unpack(lu(wide), *_lu_shapes(x.shape))
+    return factors if wide is x else convert(factors, dtype=x.dtype), whole(pivots)

@@ -29,6 +29,7 @@ def _triangle(name: str, function: str) -> Any:
         infer=lambda x, *, k: x,
         transpose=lambda g, x, *, k: primitive(g, k=k),
         batch=in_front(lambda: primitive),
+        moves=True,
     )
     return primitive
 
@@ -48,6 +49,7 @@ diagonal = linear(  # of square matrices
     infer=lambda x: Aval(x.shape[:-1], x.dtype),
     transpose=lambda g, x: diagonal_matrix(g),
     batch=in_front(lambda: diagonal),
+    moves=True,
 )
 diagonal_matrix = linear(
     "diagonal_matrix(x)",
@@ -55,6 +57,7 @@ diagonal_matrix = linear(
     infer=lambda x: Aval((*x.shape, x.shape[-1]), x.dtype),
     transpose=lambda g, x: diagonal(g),
     batch=in_front(lambda: diagonal_matrix),
+    moves=True,
 )
 
 # ---- composed ----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from ...core import Array
 from ...errors import OptionError, ShapeError
 from ...numpy import linalg as _linalg
 from ...ops.create import promote_all, to_inexact
+from ...ops.elementwise import real_part
 from ...ops.linalg import factorizations, spectra
 from ...ops.linalg.matrices import adjoint, diagonal_matrix, identity, matrix, square
 from ...ops.linalg.matrices import lower as _lower
@@ -138,7 +139,7 @@ def lu(
         return factorizations.permuted(left, place), right
     if p_indices:
         return place, left, right
-    one = identity(m, x).broadcast_to((*x.shape[:-2], m, m))
+    one = real_part(identity(m, x)).broadcast_to((*x.shape[:-2], m, m))
     return factorizations.permuted(one, place), left, right
 
 
