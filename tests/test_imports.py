@@ -28,7 +28,8 @@ LAYERS = [
     {"graph"},
     {"codegen"},
     {"transforms"},
-    {"testing", "checking", "layers", "optim", "lax", "scipy"},
+    {"testing", "checking", "layers", "optim", "scipy"},
+    {"lax"},
     {"data", "io", "distributed", "debug"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

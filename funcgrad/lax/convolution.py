@@ -28,6 +28,7 @@ __all__ = [
     "conv",
     "conv_dimension_numbers",
     "conv_general_dilated",
+    "conv_general_dilated_local",
     "conv_general_dilated_patches",
     "conv_transpose",
     "conv_with_general_padding",
@@ -363,4 +364,50 @@ def conv_general_dilated_patches(
     seen = [slice_(images, key=(slice(None), *key)) for key in window_keys(window, counts, stride, dilation)]
     out = stack(seen, images.ndim)
     out = reshape(out, shape=(*out.shape[:-2], images.shape[-1] * prod(window)))
+    return permute_dims(out, axes=inverse(_channels_last(numbers.out_spec)))
+
+
+def conv_general_dilated_local(
+    lhs: Any,
+    rhs: Any,
+    window_strides: Sequence[int],
+    padding: Padding,
+    filter_shape: Sequence[int],
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    precision: Any = None,
+) -> Array:
+    """Convolution with windows of their own at each place of the result.
+
+    Args:
+        lhs: images.
+        rhs: windows, laid out as the dimension numbers say: the axis of the features that go in has all elements of a
+            patch, (features of lhs, *places of the window), and the spatial axes are the places of the result.
+        window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers, precision: as for
+            `conv_general_dilated`.
+        filter_shape: the window's spatial sizes.
+
+    Raises:
+        ShapeError: there is not a window of the patches' size for each place.
+
+    >>> from funcgrad import lax, numpy as fnp
+    >>> x, w = fnp.ones((1, 1, 3)), fnp.asarray([[[1.0, 10.0], [2.0, 20.0]]])
+    >>> lax.conv_general_dilated_local(x, w, (1,), "VALID", (2,)).tolist()
+    [[[3.0, 30.0]]]
+
+    Source: jax.lax.conv_general_dilated_local.
+    """
+    name = "conv_general_dilated_local"
+    x, w = promote_inexact(asarray(lhs), asarray(rhs))
+    numbers = conv_dimension_numbers(x.shape, w.shape, dimension_numbers)
+    patches = conv_general_dilated_patches(
+        x, filter_shape, window_strides, padding, lhs_dilation, rhs_dilation, numbers, precision
+    )
+    seen = permute_dims(patches, axes=_channels_last(numbers.out_spec))  # (N, *places, patch)
+    windows = permute_dims(w, axes=(*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0]))
+    if windows.shape[:-1] != seen.shape[1:]:
+        raise ShapeError(f"{name}: the patches of {x.aval} are {seen.shape[1:]}, but the windows {w.aval} are not")
+    rows = permute_dims(seen, axes=(*range(1, seen.ndim - 1), 0, seen.ndim - 1))
+    out = fnp.moveaxis(fnp.matmul(rows, windows), -2, 0)
     return permute_dims(out, axes=inverse(_channels_last(numbers.out_spec)))

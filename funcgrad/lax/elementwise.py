@@ -6,12 +6,14 @@ Where JAX takes operands of one dtype only, these let them meet as `funcgrad.num
 from __future__ import annotations
 
 import enum
+import math
 import operator
 from typing import Any
 
 import numpy as np
 
 from .. import numpy as fnp
+from .. import tree
 from ..core import SCALARS, Array
 from ..dtypes import is_floating, is_inexact, is_integer
 from ..errors import DtypeError, OptionError, ShapeError
@@ -20,7 +22,7 @@ from ..numpy.creation import asarray
 from ..ops import elementwise as ops
 from ..ops.bits import bitcast
 from ..ops.bits import reduce_precision as _reduce_precision
-from ..ops.create import promote, promote_inexact, to_inexact
+from ..ops.create import promote, promote_all, promote_inexact, to_inexact
 
 __all__ = [
     "RoundingMethod",
@@ -38,6 +40,7 @@ __all__ = [
     "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
+    "cbrt",
     "ceil",
     "clamp",
     "clz",
@@ -52,6 +55,7 @@ __all__ = [
     "erf_inv",
     "erfc",
     "exp",
+    "exp2",
     "expm1",
     "floor",
     "ge",
@@ -67,8 +71,11 @@ __all__ = [
     "max",
     "min",
     "mul",
+    "mulhi",
     "ne",
     "neg",
+    "nextafter",
+    "optimization_barrier",
     "population_count",
     "pow",
     "real",
@@ -93,7 +100,9 @@ __all__ = [
 abs, neg, sign, floor, ceil = fnp.abs, fnp.negative, fnp.sign, fnp.floor, fnp.ceil
 add, sub, mul, pow = fnp.add, fnp.subtract, fnp.multiply, fnp.power
 max, min = fnp.maximum, fnp.minimum
-exp, expm1, log, log1p = fnp.exp, fnp.expm1, fnp.log, fnp.log1p
+exp, exp2, expm1, log, log1p, cbrt, nextafter = (
+    fnp.exp, fnp.exp2, fnp.expm1, fnp.log, fnp.log1p, fnp.cbrt, fnp.nextafter,
+)  # fmt: skip
 sqrt, square, reciprocal = fnp.sqrt, fnp.square, fnp.reciprocal
 sin, cos, tan, asin, acos, atan, atan2 = fnp.sin, fnp.cos, fnp.tan, fnp.asin, fnp.acos, fnp.atan, fnp.atan2
 sinh, cosh, tanh, asinh, acosh, atanh = fnp.sinh, fnp.cosh, fnp.tanh, fnp.asinh, fnp.acosh, fnp.atanh
@@ -172,7 +181,7 @@ def div(x: Any, y: Any) -> Array:
     if is_inexact((a if isinstance(a, Array) else b).dtype):
         return ops.divide(a, b)
     down: Any = fnp.floor_divide(a, b)
-    inexact = (a - down * b != 0) & ((asarray(a) < 0) ^ (asarray(b) < 0))
+    inexact = (a - down * b != 0) & fnp.logical_xor(a < 0, b < 0)
     return down + ops.astype(inexact, down.dtype)
 
 
@@ -188,11 +197,11 @@ def rem(x: Any, y: Any) -> Array:
 
     Source: jax.lax.rem.
     """
-    a, b = (asarray(v) for v in promote(x, y))
-    if not is_inexact(a.dtype):
+    a, b = promote(x, y)
+    if not is_inexact((a if isinstance(a, Array) else b).dtype):
         return a - div(a, b) * b  # type: ignore[operator]
-    left: Any = fnp.remainder(fnp.abs(a), fnp.abs(b))
-    return ops.where(ops.signbit(a), -left, left)
+    left: Any = fnp.remainder(*(v.__abs__() if type(v) in SCALARS else fnp.abs(v) for v in (a, b)))
+    return ops.where(math.copysign(1.0, a) < 0 if type(a) in SCALARS else ops.signbit(a), -left, left)
 
 
 def integer_pow(x: Any, y: int) -> Array:
@@ -212,6 +221,48 @@ def integer_pow(x: Any, y: int) -> Array:
     if exponent >= 0:
         return fnp.power(asarray(x), exponent)
     return fnp.reciprocal(fnp.power(to_inexact(x), -exponent))
+
+
+def mulhi(x: Any, y: Any, /) -> Array:
+    """The upper half of the bits of a product of integers, which has twice as many as they.
+
+    Args:
+        x, y: integers that meet in one dtype.
+
+    Raises:
+        DtypeError: they are no integers.
+
+    >>> from funcgrad import lax, numpy as fnp
+    >>> lax.mulhi(fnp.asarray([200], dtype="uint8"), fnp.asarray([200], dtype="uint8"))    # 40000 is 156 * 256 + 64
+    Array([156], dtype=uint8)
+
+    Source: jax.lax.mulhi.
+    """
+    a, b = promote_all((x, y))
+    if not is_integer(a.dtype):
+        raise DtypeError(f"mulhi takes integers, not {a.aval} and {b.aval}")
+    size = 8 * a.dtype.itemsize
+    if size < 64:
+        wide = "int64" if a.dtype.kind == "i" else "uint64"
+        product: Any = ops.multiply(ops.astype(a, wide), ops.astype(b, wide))
+        return ops.astype(product >> size, a.dtype)
+    low = (1 << 32) - 1
+    (a_low, a_high), (b_low, b_high) = ((v & low, v >> 32) for v in (a, b))  # type: ignore[operator]
+    as_unsigned = (ops.astype(v, "uint64") for v in (a_low, b_low))
+    carry = ops.astype(ops.multiply(*as_unsigned) >> 32, a.dtype)
+    middle = a_high * b_low + carry
+    other = a_low * b_high + (middle & low)
+    return a_high * b_high + (middle >> 32) + (other >> 32)
+
+
+def optimization_barrier(operand: Any) -> Any:
+    """The operand, a pytree, itself: what JAX's compiler may not look across has no counterpart here.
+
+    >>> from funcgrad import lax
+    >>> lax.optimization_barrier((1.0, 2.0))
+    (1.0, 2.0)
+    """
+    return tree.map(lambda leaf: leaf if type(leaf) in SCALARS else asarray(leaf), operand)
 
 
 def clamp(min: Any, x: Any, max: Any) -> Array:

@@ -28,6 +28,7 @@ from ..ops.bounds import checked_mode, default_fill, scatter_by
 from ..ops.elementwise import cast, logical_and, maximum, minimum, where
 from ..ops.shape import inverse
 from ..rules import iota
+from .slicing import beside
 
 __all__ = [
     "GatherDimensionNumbers",
@@ -47,8 +48,8 @@ __all__ = [
 class GatherScatterMode(enum.Enum):
     """What becomes of a slice that does not lie in the operand as a whole.
 
-    `CLIP` moves it until it fits. With `FILL_OR_DROP`, the default, a gather returns a fill value for it, and a scatter
-    leaves it out. With `PROMISE_IN_BOUNDS` it is an error here.
+    `CLIP` moves it until it fits: what `gather` does where it is not told otherwise. With `FILL_OR_DROP` a gather
+    returns a fill value for it, and a scatter, by default, leaves it out. With `PROMISE_IN_BOUNDS` it is an error here.
     """
 
     CLIP = 0
@@ -57,7 +58,7 @@ class GatherScatterMode(enum.Enum):
 
     @staticmethod
     def from_any(value: Any) -> GatherScatterMode:
-        """A mode by its name; None is the default one."""
+        """A mode by its name; None is `FILL_OR_DROP`."""
         found = "drop" if value is None else checked_mode(value, "GatherScatterMode")
         named = {"clip": GatherScatterMode.CLIP, "drop": GatherScatterMode.FILL_OR_DROP}
         return GatherScatterMode.PROMISE_IN_BOUNDS if found is None else named[found]
@@ -201,7 +202,8 @@ def gather(
         slice_sizes: of the slices, along each axis of the operand.
         unique_indices, indices_are_sorted: promises that nothing here needs.
         mode: what becomes of slices that do not fit, see `GatherScatterMode`.
-        fill_value: what stands for them; where None NaN, the least integer, the largest unsigned one, or True.
+        fill_value: what stands for them in mode "fill": where None NaN, the least integer, the largest unsigned one, or
+            True.
 
     Returns:
         An array with the axes of the batch and of the slices.
@@ -219,11 +221,11 @@ def gather(
     """
     x: Any = asarray(operand)
     numbers = GatherDimensionNumbers(*dimension_numbers)
-    how = "drop" if mode is None else checked_mode(mode, "gather")
+    how = "clip" if mode is None else checked_mode(mode, "gather")
     pairs = list(zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True))
     sizes = [operator.index(n) for n in slice_sizes]
     left_out = sorted([*numbers.collapsed_slice_dims, *numbers.operand_batching_dims])
-    w = _Windows("gather", x, asarray(start_indices), sizes, left_out, numbers.start_index_map, pairs, how)
+    w = _Windows("gather", x, beside(start_indices, x), sizes, left_out, numbers.start_index_map, pairs, how)
     if len(numbers.offset_dims) != len(w.windows):
         raise ShapeError(f"gather: {len(numbers.offset_dims)} offset_dims for the {len(w.windows)} axes of slices")
     found = ops.gather(w.source(x), *w.indices)
@@ -247,7 +249,7 @@ def _scatter(
         raise ShapeError(f"{name}: {window_axes} and {tuple(left_out)} are not one for each axis of {x.aval}")
     of_windows = iter(new.shape[d] for d in window_axes)
     sizes = [1 if d in left_out else next(of_windows) for d in range(x.ndim)]
-    w = _Windows(name, x, asarray(indices), sizes, left_out, numbers.scatter_dims_to_operand_dims, pairs, how)
+    w = _Windows(name, x, beside(indices, x), sizes, left_out, numbers.scatter_dims_to_operand_dims, pairs, how)
     turned = new.transpose(w.placed(new.ndim, window_axes))
     if turned.shape != w.shape:
         raise ShapeError(f"{name}: the updates {new.aval} do not have a slice for each place of {w.batch}")

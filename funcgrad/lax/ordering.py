@@ -20,6 +20,8 @@ from ..ops.sort import sort as _sort
 from ..ops.sort import take_along
 
 __all__ = [
+    "approx_max_k",
+    "approx_min_k",
     "argmax",
     "argmin",
     "cumlogsumexp",
@@ -83,6 +85,47 @@ def sort_key_val(keys: Any, values: Any, dimension: int = -1, is_stable: bool = 
     """
     first, second = sort((keys, values), dimension)
     return first, second
+
+
+def approx_max_k(
+    operand: Any,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+) -> tuple[Array, Array]:
+    """The k largest elements along an axis, largest first, and where they stand: all of them, `top_k`.
+
+    Args:
+        operand: an array.
+        k: how many.
+        reduction_dimension: along which axis.
+        recall_target, reduction_input_size_override, aggregate_to_topk: there for JAX's users.
+
+    >>> from funcgrad import lax, numpy as fnp
+    >>> lax.approx_max_k(fnp.asarray([1.0, 5.0, 3.0]), 1)
+    (Array([5.], dtype=float32), Array([1], dtype=int64))
+    """
+    return top_k(operand, k, axis=reduction_dimension)
+
+
+def approx_min_k(
+    operand: Any,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+) -> tuple[Array, Array]:
+    """The k least elements along an axis, least first, and where they stand; arguments as for `approx_max_k`.
+
+    >>> from funcgrad import lax, numpy as fnp
+    >>> lax.approx_min_k(fnp.asarray([1.0, 5.0, 3.0]), 1)
+    (Array([1.], dtype=float32), Array([0], dtype=int64))
+    """
+    values, places = top_k(-asarray(operand), k, axis=reduction_dimension)
+    return -values, places
 
 
 def argmax(operand: Any, axis: int, index_dtype: Any) -> Array:

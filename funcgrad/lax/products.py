@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from math import prod
 from typing import Any
@@ -15,9 +16,17 @@ from ..ops.create import promote_all
 from ..ops.elementwise import astype
 from ..ops.shape import normalize_axes
 
-__all__ = ["batch_matmul", "dot", "dot_general"]
+__all__ = ["Precision", "batch_matmul", "dot", "dot_general"]
 
 Numbers = tuple[tuple[Sequence[int], Sequence[int]], tuple[Sequence[int], Sequence[int]]]
+
+
+class Precision(enum.Enum):
+    """How exactly a product shall be computed, for JAX's users: here it is in the dtype of its operands."""
+
+    DEFAULT = 0
+    HIGH = 1
+    HIGHEST = 2
 
 
 def dot_general(

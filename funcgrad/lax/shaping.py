@@ -282,7 +282,7 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
             away, and how many to put between neighbours before that.
 
     Raises:
-        ShapeError: there is not one triple an axis.
+        ShapeError: there is not one triple an axis, or more is taken away than there is.
 
     >>> from funcgrad import lax, numpy as fnp
     >>> lax.pad(fnp.asarray([1.0, 2.0, 3.0]), 0.0, [(1, -1, 1)])
@@ -297,6 +297,8 @@ def pad(operand: Any, padding_value: Any, padding_config: Sequence[tuple[int, in
     value = fitting(x, padding_value)
     if value.ndim:
         raise ShapeError(f"pad: the value must have no dimensions, not {value.aval}")
+    if any(n + max(n - 1, 0) * k + low + high < 0 for n, (low, high, k) in zip(x.shape, config, strict=True)):
+        raise ShapeError(f"pad: {padding_config!r} takes away more than there is of {x.aval}")
     place, crop, shape, inside = [], [], [], []
     for n, (low, high, interior) in zip(x.shape, config, strict=True):
         spread = max(n + (n - 1) * interior, 0)

@@ -39,6 +39,11 @@ __all__ = [
 _Slice = type(np.s_[:])
 
 
+def beside(index: Any, operand: Array) -> Array:
+    """An index as an array, where the operand is if nothing else says so."""
+    return asarray(index, device=None if isinstance(index, Array) else operand.device)
+
+
 def _along(axis: int, part: Any) -> tuple[Any, ...]:
     return (_Slice(None),) * axis + (part,)
 
@@ -125,7 +130,7 @@ def index_take(src: Any, idxs: Sequence[Any], axes: Sequence[int]) -> Array:
     """
     x = asarray(src)
     front = [normalize_axis(a, x.ndim, "index_take") for a in axes]
-    indices = fnp.broadcast_arrays(*[asarray(i) for i in idxs])
+    indices = fnp.broadcast_arrays(*[beside(i, x) for i in idxs])
     order = (*front, *[a for a in range(x.ndim) if a not in front])
     return fnp.permute_dims(x, order)[tuple(indices)]
 
@@ -147,7 +152,7 @@ def _starts(operand: Any, start_indices: Any, sizes: Sequence[int], from_end: An
             at: Any = int(start) + (n if wrap and start < 0 else 0)
             found.append(max(0, min(at, n - size)))
             continue
-        at = asarray(start)
+        at = beside(start, operand)
         if not is_integer(at.dtype) or at.ndim:
             raise DtypeError(f"{name}: a place must be an integer without dimensions, not {at.aval}")
         at = cast(at, dtype=np.dtype(np.int64))

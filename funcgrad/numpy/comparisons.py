@@ -16,6 +16,7 @@ from .reductions import all
 __all__ = [
     "allclose",
     "array_equal",
+    "array_equiv",
     "isclose",
     "iscomplex",
     "iscomplexobj",
@@ -76,6 +77,18 @@ def array_equal(x: Any, y: Any, /, equal_nan: bool = False) -> bool:
     """
     x, y = _both(x, y)
     return x.shape == y.shape and _are_equal(x, y, equal_nan)
+
+
+def array_equiv(a1: Any, a2: Any, /) -> bool:
+    """Do two arrays broadcast, and are they equal then?
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.array_equiv([1, 1], 1), fnp.array_equiv([1, 2], 1)
+    (True, False)
+    """
+    x, y = _both(a1, a2)
+    pairs = zip(reversed(x.shape), reversed(y.shape), strict=False)
+    return not any(n != m and 1 not in (n, m) for n, m in pairs) and _are_equal(x, y, False)
 
 
 def _are_equal(x: Array, y: Array, equal_nan: bool) -> bool:

@@ -46,12 +46,13 @@ def _write(file: Any, suffix: str, write: Callable[[BinaryIO], None]) -> None:
         raise
 
 
-def save(file: Any, arr: Any) -> None:
+def save(file: Any, arr: Any, allow_pickle: bool = True) -> None:
     """Write an array to a file in NumPy's format.
 
     Args:
         file: a path, to which ".npy" is added if it does not end so, or an open binary file.
         arr: an array.
+        allow_pickle: there for NumPy's users: numbers need none.
 
     >>> import io
     >>> from funcgrad import numpy as fnp
@@ -65,12 +66,13 @@ def save(file: Any, arr: Any) -> None:
     _write(file, ".npy", lambda out: np.save(out, values, allow_pickle=False))
 
 
-def savez(file: Any, *args: Any, **kwds: Any) -> None:
+def savez(file: Any, *args: Any, allow_pickle: bool = True, **kwds: Any) -> None:
     """Write several arrays to one file in NumPy's format.
 
     Args:
         file: a path, to which ".npz" is added if it does not end so, or an open binary file.
         *args: arrays, which are named arr_0, arr_1, ...
+        allow_pickle: there for NumPy's users: numbers need none.
         **kwds: arrays with their names.
 
     >>> import io

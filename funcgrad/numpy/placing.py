@@ -15,6 +15,7 @@ from ..core import Array
 from ..dtypes import is_boolean, is_integer
 from ..errors import DtypeError, ImmutableArrayError, OptionError, ShapeError
 from ..ops import sort as along
+from ..ops.bounds import checked_mode, scatter_by
 from ..ops.create import asarray, promote_all
 from ..ops.elementwise import astype, cast, where
 from ..ops.index import gather, scatter_set
@@ -53,7 +54,7 @@ def put_along_axis(
         indices: integers of as many dimensions; sizes other than the axis broadcast with arr's.
         values: what to put there; they broadcast against the indices.
         axis: along which; of the raveled array where None.
-        mode: there for JAX's users: an index out of range is an error.
+        mode: what becomes of an index out of range, as for `x.at[...]`: an error where None.
         inplace: must be False.
 
     Raises:
@@ -66,20 +67,22 @@ def put_along_axis(
     [[7.0, 0.0], [0.0, 7.0]]
     """
     _refuse_inplace("put_along_axis", inplace, "a, indices, values, axis")
-    if mode not in (None, "promise_in_bounds"):
-        raise OptionError(
-            f"put_along_axis: an index out of range is an error; x.at[...].set(..., mode={mode!r}) has modes"
-        )
+    how = checked_mode(mode, "put_along_axis")
     x = asarray(arr)
     if axis is None:
-        return reshape(put_along_axis(ravel(x), ravel(indices), values, 0, inplace=False), x.shape)
+        return reshape(put_along_axis(ravel(x), ravel(indices), values, 0, mode, inplace=False), x.shape)
     found = normalize_axis(axis, x.ndim, "put_along_axis")
     index = _index(indices, x, "put_along_axis")
     if index.ndim != x.ndim:
         raise ShapeError(f"put_along_axis: the shapes {x.shape} and {index.shape} have not as many dimensions")
     shape = (*x.shape[:found], index.shape[found], *x.shape[found + 1 :])
     index = broadcast_to(index, shape)
-    return along.put_along(scatter_set, x, broadcast_to(fitting(x, values), shape), index, found)
+    new = broadcast_to(fitting(x, values), shape)
+
+    def put(x: Any, updates: Any, *indices: Any) -> Any:
+        return scatter_by(scatter_set, x, updates, indices, how)
+
+    return along.put_along(put, x, new, index, found)
 
 
 def put(a: Any, ind: Any, v: Any, mode: str | None = None, *, inplace: bool = True) -> Array:

@@ -28,6 +28,19 @@ def _changed(f: Callable[..., Any]) -> Callable[..., Any]:
     return oracle
 
 
+def _nearest(a: Any, indices: Any, value: float, axis: int, mode: str, inplace: bool) -> Any:
+    out = a.copy()
+    np.put_along_axis(out, np.clip(indices, 0, a.shape[axis] - 1), value, axis)
+    return out
+
+
+def _dropped(a: Any, indices: Any, value: float, axis: int, mode: str, inplace: bool) -> Any:
+    n = a.shape[axis]
+    wide = np.pad(a, ((0, 0), (0, 1)))
+    np.put_along_axis(wide, np.where((indices < -n) | (indices >= n), n, indices % n), value, axis)
+    return wide[:, :n]
+
+
 USES = [
     Use("numpy.array_split", (uniform(5), 3)),
     Use("numpy.array_split", (_X, [1, 3]), {"axis": 1}),
@@ -142,6 +155,10 @@ USES = [
     Use(
         "numpy.put_along_axis", (_X, np.array([7, 1]), uniform(2)), {"axis": None, **_COPY}, _changed(np.put_along_axis)
     ),
+    *[
+        Use("numpy.put_along_axis", (_X, np.array([[4], [1], [-9]]), 1.5), {"axis": 1, "mode": mode, **_COPY}, oracle)
+        for mode, oracle in [("clip", _nearest), ("drop", _dropped)]
+    ],
     Use("numpy.put", (_X, np.array([[1, 5], [-1, 2]]), uniform(3, seed=1)), _COPY, _changed(np.put)),
     Use("numpy.put", (_X, np.array([1, 14]), uniform(2, seed=1)), {"mode": "wrap", **_COPY}, _changed(np.put)),
     Use("numpy.put", (_X, np.array([1, 14, -3]), uniform(3, seed=1)), {"mode": "clip", **_COPY}, _changed(np.put)),
@@ -169,6 +186,10 @@ USES = [
     Use("numpy.shape", (_X,), order=0, why=_PLACES, jax=False),
     Use("numpy.ndim", (_X,), order=0, why=_PLACES, jax=False),
     Use("numpy.size", (_X,), {"axis": 1}, order=0, why=_PLACES, jax=False),
+    *[
+        Use("numpy.array_equiv", (_X, other), order=0, vmap=False, jit=False, why="its result is Python's", jax=False)
+        for other in (_X, _X[:1], _X[:, :2])
+    ],
     Use("numpy.isscalar", (3.5,)),
     Use("numpy.iterable", ([1],)),
     # functions of lines, axes and pieces

@@ -123,7 +123,7 @@ USES = [
 ]
 USES += [
     Use(f"numpy.{name}", (x,), {"axis": axis, **kwargs})
-    for name in ("cumprod", "nancumprod", "nancumsum")
+    for name in ("cumprod", "cumsum", "nancumprod", "nancumsum")
     for x, axis, kwargs in [
         (uniform(4), None, {}),
         (uniform(2, 3), None, {}),
@@ -137,5 +137,8 @@ USES += [
     Use("numpy.cumulative_prod", (uniform(4),)),
     Use("numpy.cumulative_prod", (uniform(2, 3),), {"axis": 1, "include_initial": True}),
     Use("numpy.cumulative_prod", (complexes(2, 3),), {"axis": 0}),
+    Use("numpy.cumulative_sum", (uniform(4),)),
+    Use("numpy.cumulative_sum", (complexes(2, 3),), {"axis": 1, "include_initial": True}),
+    Use("numpy.cumulative_sum", (integers(4, dtype="int8"),), {"dtype": "float64"}),
     Use("numpy.cumulative_prod", (integers(4, dtype="int32"),), {"dtype": "float64"}),
 ]
