@@ -70,7 +70,7 @@ from .transforms.saving import checkpoint_name, checkpoint_policies
 from .transforms.scan import associative_scan, map, scan  # as in jax.lax
 from .transforms.select import select, select_n
 from .transforms.tap import tap
-from .transforms.vectorize import vectorize
+from .transforms.vectorize import frompyfunc, vectorize
 from .transforms.vmap import vmap
 from .transforms.where_apply import where_apply
 
@@ -176,7 +176,8 @@ __all__ = [
     "while_loop",
 ]
 
-numpy.vectorize = vectorize  # transforms, which the namespace, from further left, cannot import
+numpy.frompyfunc = frompyfunc  # transforms, which the namespace, from further left, cannot import
+numpy.vectorize = vectorize
 for _name in _along_axis.__all__:
     setattr(numpy, _name, getattr(_along_axis, _name))
 

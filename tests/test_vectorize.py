@@ -177,3 +177,15 @@ def on_matrices(*args):
 
 def returning(f, signature):
     return fnp.vectorize(f, signature=signature)(fnp.ones((2, 3)))
+
+
+def test_frompyfunc_checks_the_numbers_of_arguments_and_results():
+    both = fnp.frompyfunc(lambda x, y: (x * y, x if x > y else y), 2, 2)
+    product, larger = both(np.array([[1.0], [4.0]]), np.array([2.0, 3.0]))
+    assert product.tolist() == [[2, 3], [8, 12]]
+    assert larger.tolist() == [[2, 3], [4, 4]]
+    assert fg.grad(lambda x: both(x, x + 1)[0].sum())(np.array([1.0, 2.0])).tolist() == [3, 5]
+    with pytest.raises(TreeError, match="of 2 arguments, not of 1"):
+        both(np.ones(2))
+    with pytest.raises(TreeError, match="has 1 results, but the function returned 2"):
+        fnp.frompyfunc(lambda x: (x, x), 1, 1)(np.ones(2))

@@ -32,6 +32,7 @@ from . import (
     fft,
     files,
     filtering,
+    fitting,
     floats,
     grids,
     histograms,
@@ -72,6 +73,7 @@ from .editing import *
 from .elementwise import *
 from .files import *
 from .filtering import *
+from .fitting import *
 from .floats import *
 from .grids import *
 from .histograms import *
@@ -99,7 +101,7 @@ from .turning import *
 
 if _TYPE_CHECKING:
     from ..transforms.along_axis import apply_along_axis, apply_over_axes, piecewise
-    from ..transforms.vectorize import vectorize
+    from ..transforms.vectorize import frompyfunc, vectorize
 
 __all__ = ["Array", "ndarray"]
 __all__ += averages.__all__
@@ -115,6 +117,7 @@ __all__ += editing.__all__
 __all__ += elementwise.__all__
 __all__ += files.__all__
 __all__ += filtering.__all__
+__all__ += fitting.__all__
 __all__ += floats.__all__
 __all__ += grids.__all__
 __all__ += histograms.__all__
@@ -144,7 +147,7 @@ _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])
 
 __all__ += ["fft", "linalg"]  # packages of their own, as in NumPy
 # transforms: the top of the package sets them here
-__all__ += ["apply_along_axis", "apply_over_axes", "piecewise", "vectorize"]
+__all__ += ["apply_along_axis", "apply_over_axes", "frompyfunc", "piecewise", "vectorize"]
 
 
 if _BFLOAT16 is None:  # only then: Python looks names up more slowly in a module that has one

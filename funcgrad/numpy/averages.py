@@ -54,15 +54,23 @@ def mean(
     refuse_out("mean", out)
     x = asarray(a)
     x = astype(x, inexact(x.dtype) if dtype is None else canonical(dtype))
-    total: Any = sum(x, axis, keepdims=keepdims, where=where)
-    return total / _count("mean", x, axis, where, keepdims)
+    total: Any = sum(x, axis, None, None, keepdims, None, where)
+    return total / (_size(x, axis) if where is None else _count("mean", x, axis, where, keepdims))
+
+
+def _size(x: Array, axis: Axis) -> int:
+    """How many elements there are along the axes."""
+    n = 1
+    for a in normalize_axes(axis, x.ndim, "mean"):
+        n *= x.shape[a]
+    return n
 
 
 def _count(name: str, x: Array, axis: Axis, where: Any, keepdims: bool) -> Any:
     """How many elements there are: a number, or with a mask an array of x's dtype, real."""
-    axes = normalize_axes(axis, x.ndim, name)
     if where is None or where is True:
-        return math.prod(x.shape[a] for a in axes)
+        return _size(x, axis)
+    axes = normalize_axes(axis, x.ndim, name)
     mask = broadcast_to(astype(mask_of(name, x, where), "int64"), x.shape)
     return astype(sum(mask, axes, keepdims=keepdims), real_part(x).dtype)
 
@@ -119,7 +127,7 @@ def var(
     # the derivative is (x - mean) at once, and not that minus its own mean, which is another walk through the array.
     fixed: Any = stop_gradient(middle)
     deviation, drift = x - fixed, select(isfinite(fixed), middle - fixed, 0)
-    total: Any = sum(deviation * deviation, axis, keepdims=keepdims)
+    total: Any = sum(deviation * deviation, axis, None, None, keepdims)
     shift = drift * drift * (count / n)  # 0; by no number that float16 does not have
     return total / n - (shift if keepdims else shift.reshape(total.shape))
 

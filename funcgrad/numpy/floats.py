@@ -264,9 +264,12 @@ def spacing(x: Any, /) -> Array:
     """
     x = basic.stop_gradient(_real("spacing", x))
     bits = finfo(x.dtype)
-    # of |x| = m 2**n with n bits after the point the last one; those of the least numbers are all as far apart
-    exponent = maximum(ops.frexp_exponent(where(isfinite(x), x, 1)), int(bits.minexp) + 1)
-    step = ldexp(ones_like(x), exponent - (int(bits.nmant) + 1))  # type: ignore[operator]
+    least = int(bits.minexp) + 1
+    # by the exponent n of |x| = m 2**n and the number of digits; numbers below the least normal one, 0 among them, are
+    # as far apart as that one and the next
+    normal = isfinite(x) & (x != 0)  # type: ignore[operator]
+    exponent = where(normal, maximum(ops.frexp_exponent(where(normal, x, 1)), least), least)
+    step = ldexp(ones_like(x), exponent - (int(bits.nmant) + 1))
     return where(isfinite(x), where(x < 0, -step, step), math.nan)  # type: ignore[operator]
 
 

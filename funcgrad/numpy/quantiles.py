@@ -232,9 +232,9 @@ def _quantile(
 def _fraction(name: str, q: Any, whole: int) -> Array:
     """q as a fraction of float64, NaN where it is out of range."""
     found = asarray(q, "float64")
-    if not isinstance(q, Array):
-        known: Any = np.asarray(found) if not isinstance(q, list | tuple) else None
-        if known is not None and known.size and not (known.min() >= 0 and known.max() <= whole):
+    if not any(isinstance(v, Array) for v in (q if isinstance(q, list | tuple) else (q,))):
+        known = np.asarray(q)
+        if known.size and not (known.min() >= 0 and known.max() <= whole):
             raise OptionError(f"{name}: q must be from 0 to {whole}, not {q}")
     found = found / whole  # type: ignore[operator]
     return where((found >= 0) & (found <= 1), found, math.nan)  # type: ignore[operator]

@@ -115,7 +115,9 @@ def sum(
     """
     refuse_out("sum", out)
     x = _whole(asarray(a)) if dtype is None else astype(asarray(a), dtype)
-    total: Any = _reduce(ops.sum, masked("sum", x, where, 0), axis, keepdims)
+    if where is not None:
+        x = masked("sum", x, where, 0)
+    total: Any = _reduce(ops.sum, x, axis, keepdims)
     return total if initial is None else total + initial
 
 

@@ -18,7 +18,7 @@ from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy.creation import asarray
 from .vmap import vmap
 
-__all__ = ["vectorize"]
+__all__ = ["frompyfunc", "vectorize"]
 
 Core: TypeAlias = tuple[str, ...]
 """The names of the axes of one argument or result that the function sees."""
@@ -98,6 +98,33 @@ def vectorize(
         return _along_loops(call, arrays, [x.ndim - len(core) for x, core in zip(arrays, seen, strict=True)])
 
     return vectorized
+
+
+def frompyfunc(func: Callable[..., Any], /, nin: int, nout: int) -> Callable[..., Any]:
+    """A function of so many arguments and results as an elementwise one: `vectorize` with the numbers checked.
+
+    Args:
+        func: of nin numbers, returning one, or a tuple of nout.
+        nin: how many arguments it has.
+        nout: how many results.
+
+    Returns:
+        A function of nin arrays that broadcast. Other than NumPy's its results are arrays of numbers, not of objects.
+
+    Raises:
+        TreeError: it is called with another number of arguments, or returns another number of results.
+
+    >>> import funcgrad.numpy as fnp
+    >>> fnp.frompyfunc(lambda x, y: x if x > y else -y, 2, 1)(fnp.asarray([1, 5]), 3).tolist()
+    [-3, 5]
+    """
+    along = vectorize(func, signature=f"{','.join(['()'] * nin)}->{','.join(['()'] * nout)}")
+
+    @functools.wraps(func)
+    def elementwise(*args: Any) -> Any:
+        return along(*args)
+
+    return elementwise
 
 
 def _operand(x: Any, what: str) -> Any:

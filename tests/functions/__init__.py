@@ -63,6 +63,8 @@ NAMESPACES: tuple[str, ...] = ()
 """The modules of the package whose every function must have a use."""
 
 ELSEWHERE: dict[str, str] = {
+    "numpy.frompyfunc": "it makes a function: tests/test_vectorize.py",
+    "numpy.vectorize": "it makes a function: tests/test_vectorize.py",
     "numpy.get_printoptions": "NumPy's own: how arrays are printed",
     "numpy.printoptions": "NumPy's own: how arrays are printed",
     "numpy.set_printoptions": "NumPy's own: how arrays are printed",

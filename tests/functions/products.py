@@ -21,4 +21,12 @@ USES = [
     Use("numpy.matvec", (complexes(2, 1, 2, 3), complexes(2, 3, seed=1))),
     Use("numpy.vecmat", (uniform(2), uniform(2, 3, seed=1))),
     Use("numpy.vecmat", (complexes(2, 2), complexes(2, 1, 2, 3, seed=1))),
+    Use("numpy.inner", (uniform(2, 3), uniform(4, 3, seed=1))),
+    Use("numpy.inner", (complexes(3), complexes(3, seed=1))),
+    Use("numpy.outer", (uniform(2), uniform(3, seed=1))),
+    Use("numpy.outer", (complexes(2, 2), complexes(3, seed=1))),
+    Use("numpy.trace", (uniform(2, 3, 3),), {"offset": 1, "axis1": 1, "axis2": 2}),
+    Use("numpy.trace", (complexes(3, 3),)),
+    Use("numpy.vecdot", (uniform(2, 3), uniform(3, seed=1))),
+    Use("numpy.vecdot", (complexes(3, 2), complexes(3, 1, seed=1)), {"axis": 0}),
 ]

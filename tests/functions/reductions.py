@@ -114,3 +114,10 @@ USES += [
         jax=False,
     ),
 ]
+USES += [
+    Use("numpy.cumsum", (X,)),
+    Use("numpy.cumsum", (Z,), {"axis": 1}),
+    Use("numpy.cumsum", (integers(2, 3, dtype="int32"),), {"axis": 0}, order=0),
+    Use("numpy.cumulative_sum", (uniform(4),)),
+    Use("numpy.cumulative_sum", (Y,), {"axis": 1, "include_initial": True}),
+]

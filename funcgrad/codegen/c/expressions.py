@@ -216,8 +216,8 @@ _COMPARISONS = {
 }
 _LIBRARY = (
     "sqrt", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin",
-    "acos", "atan", "atan2", "asinh", "acosh", "atanh", "hypot", "copysign", "nextafter", "floor", "ceil", "trunc",
-    "pow",
+    "acos", "atan", "atan2", "asinh", "acosh", "atanh", "hypot", "copysign", "nextafter", "fmod", "floor", "ceil",
+    "trunc", "pow",
 )  # fmt: skip
 _OWN = ("exp", "erf", "erfc", "erfinv", "sigmoid", "softplus", "logaddexp", "isnan", "isinf", "isfinite", "signbit")
 
