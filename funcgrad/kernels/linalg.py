@@ -82,7 +82,17 @@ _SINGULAR = "A singular matrix has no inverse: `lstsq` and `pinv` have the solut
 @lapack("solve", _SINGULAR)
 def solve(xp: Any, a: Raw, b: Raw) -> Raw:
     """a^-1 b; leading axes broadcast."""
-    return _general_solve(xp, a, b)
+    return _side_by_side(xp, a, b, lambda b: _general_solve(xp, a, b))
+
+
+def _side_by_side(xp: Any, a: Raw, b: Raw, solve: Callable[[Raw], Raw]) -> Raw:
+    """The solution of one matrix and a stack of right-hand sides, as columns of one: its factors are found once."""
+    if a.ndim > 2 or b.ndim == 2:
+        return solve(b)
+    last = b.ndim - 1
+    rows = xp.permute_dims(b, (last - 1, *range(last - 1), last))
+    x = solve(xp.reshape(rows, (b.shape[-2], prod(b.shape[:-2]) * b.shape[-1])))
+    return xp.permute_dims(xp.reshape(x, rows.shape), (*range(1, last), 0, last))
 
 
 def _general_solve(xp: Any, a: Raw, b: Raw) -> Raw:
@@ -103,7 +113,8 @@ def triangular_solve(xp: Any, a: Raw, b: Raw, *, lower: bool, unit: bool) -> Raw
     """The x with a x = b, of a one triangle read."""
     inside = (-1 if lower else 1) if unit else 0
     a = xp.tril(a, k=inside) if lower else xp.triu(a, k=inside)
-    return _substitute(xp, a + eye_like(xp, a) if unit else a, b, lower)
+    a = a + eye_like(xp, a) if unit else a
+    return _side_by_side(xp, a, b, lambda b: _substitute(xp, a, b, lower))
 
 
 def _substitute(xp: Any, a: Raw, b: Raw, lower: bool) -> Raw:

@@ -109,6 +109,25 @@ def _reflections(a: Any, taus: Any) -> Any:
     return q[:, :n]
 
 
+def _by_reflections(a: Any, taus: Any, c: Any, left: bool = True, transpose: bool = False) -> Any:
+    q = _reflections(np.pad(a, ((0, 0), (0, a.shape[0] - a.shape[1]))), taus)
+    q = q.T if transpose else q
+    return q @ c if left else c @ q
+
+
+def _gehrd(a: Any) -> Any:
+    (reduce,) = scipy.linalg.lapack.get_lapack_funcs(("gehrd",), (a,))
+    return reduce(a)[:2]
+
+
+def _trd(a: Any) -> Any:
+    a = _hermitian(a)
+    kind = "hetrd" if np.iscomplexobj(a) else "sytrd"
+    (reduce,) = scipy.linalg.lapack.get_lapack_funcs((kind,), (a,))
+    out, d, e, taus, _ = reduce(a, lower=1)
+    return np.tril(out, -2) + np.diag(d) + np.diag(e, -1) + np.diag(e, 1), d, e, taus
+
+
 def _left_and_right(x: Any) -> Any:
     w, right = np.linalg.eig(x)
     left = np.linalg.inv(right).conj().T
@@ -239,6 +258,12 @@ USES = [
         for x in _ANY
         for side in ("right", "left")
     ],
+    Use("scipy.linalg.eigvalsh_tridiagonal", (uniform(3), uniform(2, seed=1)), rtol=1e-11, jax=False),
+    *[
+        Use("scipy.linalg.hessenberg", (x,), kwargs, rtol=1e-11, jax=False)
+        for x in (uniform(4, 4), _complex(3, 3), uniform(2, 2))
+        for kwargs in ({}, {"calc_q": True})
+    ],
     # functions
     *[Use("scipy.linalg.expm", (x,), rtol=1e-11) for x in _SQUARE],
     Use("scipy.linalg.expm", (uniform(2, 2, 2),), rtol=1e-11),
@@ -312,6 +337,23 @@ USES = [
     Use("lax.linalg.eigh", (_hermitian(uniform(3, 3)),), oracle=lambda x: np.linalg.eigh(_hermitian(x))[::-1]),
     Use("lax.linalg.eig", (uniform(3, 3),), oracle=_left_and_right, rtol=1e-10, jax=False),
     Use("lax.linalg.householder_product", (uniform(3, 2), uniform(2, seed=1)), oracle=_reflections, jax=False),
+    *[
+        Use("lax.linalg.ormqr", (uniform(3, 2), uniform(2, seed=1), c), kwargs, _by_reflections, jax=False)
+        for c, kwargs in [
+            (uniform(3, 2, seed=2), {}),
+            (uniform(3, 2, seed=2), {"transpose": True}),
+            (uniform(2, 3, seed=2), {"left": False}),
+            (uniform(2, 3, seed=2), {"left": False, "transpose": True}),
+        ]
+    ],
+    *[
+        Use("lax.linalg.hessenberg", (x,), oracle=_gehrd, rtol=1e-11, jax=False)
+        for x in (uniform(4, 4), _complex(3, 3), uniform(2, 2))
+    ],
+    *[
+        Use("lax.linalg.tridiagonal", (_hermitian(x),), oracle=_trd, rtol=1e-11, jax=False)
+        for x in (uniform(4, 4), _complex(3, 3))
+    ],
     Use("lax.linalg.lu", (uniform(3, 3),), oracle=_lax_lu, jax=False),
     Use(
         "lax.linalg.lu_pivots_to_permutation",

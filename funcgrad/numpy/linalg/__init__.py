@@ -10,13 +10,15 @@ in JAX's convention. Integers are computed in the default float, 16-bit floats i
 
 from __future__ import annotations
 
+from numpy.linalg import LinAlgError  # what ours, LinearAlgebraError, is one of
+
 from . import decompositions, norms, products, solving
 from .decompositions import *
 from .norms import *
 from .products import *
 from .solving import *
 
-__all__: list[str] = []
+__all__ = ["LinAlgError"]
 __all__ += decompositions.__all__
 __all__ += norms.__all__
 __all__ += products.__all__

@@ -61,13 +61,19 @@ def complex_dtype(dtype: Any) -> Any:
     return dtype if is_complex(dtype) else canonical("complex128" if dtype.itemsize == 8 else "complex64")
 
 
-def _reciprocals(differences: Any, scale: Any) -> Any:
-    """1 / d, and 0 where d is no more than rounding makes of numbers of that size."""
-    d, n = differences, differences.shape[-1]
-    eps = 8 * n * float(np.finfo(d.dtype).eps) if d.dtype.itemsize > 2 else 8 * n * 2.0**-8
-    size = stop_gradient(scale)
-    rounding = eps * max(_modulus(size), axes=(size.ndim - 1,))[..., None, None] if n else size[..., None]
-    nothing = less_equal(_modulus(stop_gradient(d)), rounding)
+def _rounding(values: Any) -> Any:
+    """What rounding may make of zero beside these values: (..., 1)."""
+    n, size = values.shape[-1], _modulus(stop_gradient(values))
+    if not n:
+        return size
+    eps = float(np.finfo(size.dtype).eps) if size.dtype.itemsize > 2 else 2.0**-8
+    return 8 * n * eps * max(size, axes=(size.ndim - 1,))[..., None]
+
+
+def _reciprocals(differences: Any, values: Any) -> Any:
+    """1 / d, and 0 where d is no more than rounding makes of zero beside those values."""
+    d = differences
+    nothing = less_equal(_modulus(stop_gradient(d)), _rounding(values)[..., None])
     return where(nothing, 0, 1 / where(nothing, 1, d))
 
 
@@ -171,6 +177,11 @@ def _svd_shapes(shape: Sequence[int], full: bool) -> list[tuple[int, ...]]:
     return [(m, m if full else k), (k,), (n if full else k, n)]
 
 
+def _positive(derivative: Any, s: Any) -> Any:
+    """The derivative of singular values, which have a kink where they are zero: 0 there, as |x| has it."""
+    return where(less_equal(s, _rounding(s)), 0, derivative)
+
+
 def _svd_weights(s: Any, dtype: Any) -> tuple[Any, Any, Any]:
     """1 / (s_j - s_i), 1 / (s_j + s_i), 1 / s, with 0 where that is no number."""
     column, row = _pairs(s)
@@ -192,7 +203,8 @@ def _svd_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any, *, full:
         du = du + scaled_columns(tv - u @ p, inverse)
     if x.shape[-1] > k:
         dv = dv + scaled_columns(adjoint(t) @ u - v @ adjoint(p), inverse)
-    return pack(x.ndim - 2, completed(u, more_u, du), real_diagonal(p), adjoint(completed(v, more_v, dv)))
+    ds = _positive(real_diagonal(p), real_part(s))
+    return pack(x.ndim - 2, completed(u, more_u, du), ds, adjoint(completed(v, more_v, dv)))
 
 
 def _svd_pull(g: Any, out: Any, *, full: bool, shapes: Sequence[Any]) -> tuple[Any]:
@@ -203,7 +215,7 @@ def _svd_pull(g: Any, out: Any, *, full: bool, shapes: Sequence[Any]) -> tuple[A
     gu, gv = folded(u, more_u, gu), folded(v, more_v, gv)
     minus, plus, inverse = _svd_weights(real_part(s), u.dtype)
     in_u, in_v = adjoint(u) @ gu, adjoint(v) @ gv
-    inner = diagonal_matrix(as_complex(real_part(gs), u.dtype))
+    inner = diagonal_matrix(as_complex(_positive(real_part(gs), real_part(s)), u.dtype))
     inner = inner + hermitian_part((in_u + in_v) * minus) + skew_part((in_u - in_v) * plus)
     ct = u @ inner @ adjoint(v)
     if u.shape[-2] > k:
@@ -235,13 +247,13 @@ def _infer_svdvals(x: Aval) -> Aval:
 
 
 def _svdvals_jvp(primals: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
-    u, _, vh = singular_values(primals[0])
-    return real_diagonal(adjoint(u) @ tangents[0] @ adjoint(vh))
+    u, s, vh = singular_values(primals[0])
+    return _positive(real_diagonal(adjoint(u) @ tangents[0] @ adjoint(vh)), s)
 
 
 def _svdvals_pull(g: Any, x: Any) -> Any:
-    u, _, vh = singular_values(x)
-    return conjugate(scaled_columns(u, g) @ vh)
+    u, s, vh = singular_values(x)
+    return conjugate(scaled_columns(u, _positive(g, s)) @ vh)
 
 
 svdvals = general(

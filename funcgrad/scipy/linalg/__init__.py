@@ -12,13 +12,15 @@ arrays here never change, and `config.debug_nans` finds the first operation that
 
 from __future__ import annotations
 
+from numpy.linalg import LinAlgError  # what ours, LinearAlgebraError, is one of
+
 from . import decompositions, functions, solving, special_matrices
 from .decompositions import *
 from .functions import *
 from .solving import *
 from .special_matrices import *
 
-__all__: list[str] = []
+__all__ = ["LinAlgError"]
 __all__ += decompositions.__all__
 __all__ += functions.__all__
 __all__ += solving.__all__

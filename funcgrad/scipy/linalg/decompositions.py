@@ -9,7 +9,7 @@ from ...errors import OptionError, ShapeError
 from ...numpy import linalg as _linalg
 from ...ops.create import promote_all, to_inexact
 from ...ops.elementwise import real_part
-from ...ops.linalg import factorizations, spectra
+from ...ops.linalg import factorizations, reflections, spectra
 from ...ops.linalg.matrices import adjoint, diagonal_matrix, identity, matrix, square
 from ...ops.linalg.matrices import lower as _lower
 from ...ops.linalg.matrices import upper as _upper
@@ -24,6 +24,8 @@ __all__ = [
     "eigh_tridiagonal",
     "eigvals",
     "eigvalsh",
+    "eigvalsh_tridiagonal",
+    "hessenberg",
     "lu",
     "lu_factor",
     "polar",
@@ -319,6 +321,40 @@ def eigh_tridiagonal(
     above = pad(diagonal_matrix(beside), widths=(*front, (0, 1), (1, 0)))
     x = diagonal_matrix(middle) + above + above.swapaxes(-1, -2)
     return eigh(x, eigvals_only=eigvals_only, subset_by_index=None if select == "a" else select_range)
+
+
+def eigvalsh_tridiagonal(d: Any, e: Any, select: str = "a", select_range: Any = None) -> Array:
+    """The eigenvalues of a real symmetric tridiagonal matrix; arguments as for `eigh_tridiagonal`."""
+    return eigh_tridiagonal(d, e, eigvals_only=True, select=select, select_range=select_range)
+
+
+def hessenberg(a: Any, calc_q: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> Any:
+    """The Hessenberg form H = Q^H a Q of a square matrix, with zeros below its first subdiagonal.
+
+    Args:
+        a: shape (..., n, n).
+        calc_q: whether Q is returned.
+
+    Returns:
+        H, or (H, Q).
+
+    Raises:
+        ShapeError: the matrices are not square.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.scipy.linalg as linalg
+    >>> h, q = linalg.hessenberg(fnp.ones((3, 3)), calc_q=True)
+    >>> (q @ h @ q.mT).round(3)
+    Array([[1., 1., 1.],
+           [1., 1., 1.],
+           [1., 1., 1.]], dtype=float32)
+    """
+    x = to_inexact(a)
+    square("hessenberg", x)
+    one = identity(x.shape[-1], x).broadcast_to(x.shape)
+    if x.shape[-1] < 3:  # has no zeros to make, and stays, as with SciPy
+        return (x, one) if calc_q else x
+    reduced, vectors, factors = reflections.hessenberg(x)
+    return (reduced, reflections.applied(vectors, factors, one, True, False)) if calc_q else reduced
 
 
 def polar(a: Any, side: str = "right") -> tuple[Array, Array]:

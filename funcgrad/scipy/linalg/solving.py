@@ -293,4 +293,6 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
     Array([[0.5, 0.5],
            [0.5, 0.5]], dtype=float32)
     """
-    return systems.sylvester(*[to_inexact(v) for v in promote_all((a, b, q))])
+    operands = [to_inexact(v) for v in promote_all((a, b, q))]
+    systems.sylvester.primitive.infer_of(operands, {})  # whether they fit
+    return systems.sylvester(*operands)
