@@ -19,6 +19,7 @@ from funcgrad import errors
 from funcgrad.testing import check_grads
 
 _random = np.random.default_rng(0)
+_OF_TWO = [use for use in uses.USES if len(use.args) == 2]
 
 
 def spread(low: float, high: float, n: int = 60) -> Any:
@@ -253,6 +254,18 @@ def test_float32_stays_and_integers_follow_the_default() -> None:
     assert special.polygamma(1, np.ones(2)).dtype == "float64"
     assert special.ndtr(fnp.ones(2, dtype="float16")).dtype == "float16"
     assert special.logsumexp(np.ones(3), b=[1, 2, 3]).dtype == "float64"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_dtypes_of_two_bytes_stay(dtype: str) -> None:
+    x = fnp.asarray([0.25, 0.5, 0.75], dtype)
+    for name in set(special.__all__) - {"bernoulli", "multigammaln", "fresnel", "sici"}:
+        f = getattr(special, name)
+        count = {"betainc": 3, "betaincc": 3, "expn": 2, "polygamma": 2}.get(name, 0)
+        given = [x] * (count or (2 if name in {use.name.rpartition(".")[2] for use in _OF_TWO} else 1))
+        if name in ("expn", "polygamma"):
+            given[0] = 2
+        assert f(*given).dtype == dtype, name
 
 
 @pytest.mark.parametrize(

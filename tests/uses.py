@@ -20,9 +20,13 @@ SIZE = 3  # examples in a batch
 
 
 def public(name: str) -> Any:
-    """The function of that dotted name in the package."""
+    """The function of that dotted name in the package, or the method of an object's."""
     module, _, rest = f"funcgrad.{name}".rpartition(".")
-    return getattr(importlib.import_module(module), rest)
+    try:
+        return getattr(importlib.import_module(module), rest)
+    except ModuleNotFoundError:
+        module, _, thing = module.rpartition(".")
+        return getattr(getattr(importlib.import_module(module), thing), rest)
 
 
 def names(module: str) -> list[str]:

@@ -57,6 +57,19 @@ def _wide(xp: Any, a: Any, beside: Raw) -> Raw:
     return xp.full((), float(a), dtype=xp.float64, device=beside.device)
 
 
+def in_two(xp: Any, first: Raw, one: Callable[[], Raw], other: Callable[[], Raw]) -> Raw:
+    """one() where `first` holds and other() elsewhere; of NumPy's arrays only what is needed somewhere.
+
+    On a GPU to ask whether it is would be to wait for it.
+    """
+    if xp is np:
+        if first.all():
+            return one()
+        if not first.any():
+            return other()
+    return xp.where(first, one(), other())
+
+
 def polynomial(v: Raw, coefficients: tuple[float, ...]) -> Raw:
     """Horner's rule, the coefficient of the highest power first."""
     value = v * coefficients[0] + coefficients[1]

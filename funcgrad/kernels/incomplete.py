@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from .gamma_function import FAR, correction, hurwitz, log_gamma, log_gamma_above_one, psi, true_gamma
-from .in_double import Raw, in_double
+from .in_double import Raw, in_double, in_two
 from .quadrature import RULE
 
 _FALL = 42.0
@@ -161,14 +161,6 @@ def _upper_gamma_of_small(xp: Any, a: Raw, x: Raw) -> Raw:
     return -xp.expm1(exponent) - a * xp.exp(exponent) * total
 
 
-def _in_two(xp: Any, first: Raw, one: Any, other: Any) -> Raw:
-    """one() where `first` holds and other() elsewhere, each computed only if it is needed somewhere."""
-    some = bool(xp.any(first))
-    if some and not bool(xp.all(first)):
-        return xp.where(first, one(), other())
-    return one() if some else other()
-
-
 def _incomplete_gamma(xp: Any, a: Raw, x: Raw, order: int, lower: bool) -> Raw:
     """P or Q, or a derivative in a."""
     inside, ones = (a >= 0) & (x >= 0), xp.ones_like(a)
@@ -186,7 +178,7 @@ def _incomplete_gamma(xp: Any, a: Raw, x: Raw, order: int, lower: bool) -> Raw:
         found = _upper_gamma(xp, xp.where(below, ones, base), xp.where(below, ones, at), order)
         return whole - found if lower else found
 
-    out = _in_two(xp, below, low, high)
+    out = in_two(xp, below, low, high)
     if not lower and not order:
         small = below & (at <= 1) & (base <= 1)
         direct = _upper_gamma_of_small(xp, xp.where(small, base, ones), xp.where(small, at, ones))
@@ -210,11 +202,19 @@ def log_beta(xp: Any, a: Raw, b: Raw) -> Raw:
     w, v = xp.clip(high, FAR, math.inf), xp.clip(low, FAR, math.inf)
     # log Gamma(high) - log Gamma(low + high)
     shift = correction(w) - correction(w + low)
-    drop = low - low * xp.log(w) - (low + w - 0.5) * xp.log1p(low / w) + shift
-    both = 0.5 * (math.log(2 * math.pi) - xp.log(w)) + correction(v) + shift
-    both = both - (v - 0.5) * xp.log1p(w / v) - w * xp.log1p(v / w)
-    direct = log_gamma(xp, low) + log_gamma(xp, high) - log_gamma(xp, low + high)
-    return xp.where(high < FAR, direct, xp.where(low < FAR, log_gamma(xp, low) + drop, both))
+
+    def direct() -> Raw:
+        return log_gamma(xp, low) + log_gamma(xp, high) - log_gamma(xp, low + high)
+
+    def mixed() -> Raw:
+        drop = low - low * xp.log(w) - (low + w - 0.5) * xp.log1p(low / w) + shift
+        return log_gamma(xp, low) + drop
+
+    def both() -> Raw:
+        total = 0.5 * (math.log(2 * math.pi) - xp.log(w)) + correction(v) + shift
+        return total - (v - 0.5) * xp.log1p(w / v) - w * xp.log1p(v / w)
+
+    return in_two(xp, high < FAR, direct, lambda: in_two(xp, low < FAR, mixed, both))
 
 
 def _beta_density(xp: Any, a: Raw, b: Raw, x: Raw, y: Raw) -> Raw:
@@ -319,7 +319,7 @@ def _incomplete_beta(xp: Any, a: Raw, b: Raw, x: Raw, orders: tuple[int, int]) -
         c, d, x, y = (xp.where(below, w, v) for v, w in ((q, ones), (p, ones), (other, half), (at, half)))
         return whole - _lower_beta(xp, c, d, x, y, orders[::-1])
 
-    out = _in_two(xp, below, low, high)
+    out = in_two(xp, below, low, high)
     zero, one = xp.zeros_like(a), xp.full_like(a, whole)
     out = xp.where((a == 0) | xp.isinf(b), one, xp.where((b == 0) | xp.isinf(a), zero, out))
     out = xp.where(x == 0, zero, xp.where(x == 1, one, out))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .error_function import erfc, erfinv, fits_of
-from .in_double import Raw, in_double, polynomial
+from .in_double import Raw, in_double, in_two, polynomial
 
 _FITS = fits_of(np.dtype(np.float64))
 _ASYMPTOTIC = tuple((-1.0) ** n * math.prod(range(1, 2 * n, 2)) for n in range(8, -1, -1))
@@ -63,19 +63,26 @@ def _log_normal(xp: Any, x: Raw) -> Raw:
 def _quantile(xp: Any, p: Raw) -> Raw:
     upper = p > 0.5
     q = xp.where(upper, 1 - p, p)  # exact where it is taken
-    centre = math.sqrt(2) * erfinv(xp, 2 * xp.clip(q, 0.0625, 0.5) - 1)
-    # the fit of erfinv's tail, in 1 - |y| = 2 q itself
-    gap = xp.clip(2 * q, _FITS.least_gap, 0.25)
-    r = xp.sqrt(-xp.log(gap))
-    numerator, denominator = _FITS.inverse_tail
-    tail = -math.sqrt(2) * (r - polynomial(r, numerator) / polynomial(r, denominator))
-    # below it: from the first two terms of the expansion, log(ndtr(x)) ~ -x^2 / 2 - log(-x) - log(2 pi) / 2
-    level = xp.log(xp.clip(q, 5e-324, 1e-15))
-    far = -xp.sqrt(-2 * level - xp.log(-4 * math.pi * level))
-    for _ in range(3):
-        scaled = _scaled_erfc(xp, -far * _ROOT_HALF)
-        far = far - (xp.log(0.5 * scaled) - 0.5 * far * far - level) * scaled * math.sqrt(math.pi / 2)
-    out = xp.where(q > 0.125, centre, xp.where(2 * q > _FITS.least_gap, tail, far))
+
+    def centre() -> Raw:
+        return math.sqrt(2) * erfinv(xp, 2 * xp.clip(q, 0.0625, 0.5) - 1)
+
+    def tail() -> Raw:
+        """By the fit of erfinv's tail, in 1 - |y| = 2 q itself."""
+        r = xp.sqrt(-xp.log(xp.clip(2 * q, _FITS.least_gap, 0.25)))
+        numerator, denominator = _FITS.inverse_tail
+        return -math.sqrt(2) * (r - polynomial(r, numerator) / polynomial(r, denominator))
+
+    def beyond() -> Raw:
+        """From the first terms of the expansion log(ndtr(x)) ~ -x^2 / 2 - log(-x) - log(2 pi) / 2."""
+        level = xp.log(xp.clip(q, 5e-324, 1e-15))
+        x = -xp.sqrt(-2 * level - xp.log(-4 * math.pi * level))
+        for _ in range(3):
+            scaled = _scaled_erfc(xp, -x * _ROOT_HALF)
+            x = x - (xp.log(0.5 * scaled) - 0.5 * x * x - level) * scaled * math.sqrt(math.pi / 2)
+        return x
+
+    out = in_two(xp, q > 0.125, centre, lambda: in_two(xp, 2 * q > _FITS.least_gap, tail, beyond))
     out = xp.where(q == 0, xp.full_like(p, -math.inf), out)
     out = xp.where(upper, -out, out)
     return xp.where((p >= 0) & (p <= 1), out, xp.full_like(p, math.nan))

@@ -194,9 +194,9 @@ def _zeta_between(s: Any) -> Any:
     total: Any = 0
     for k in range(n):
         c = b - c
-        total = total + c * exp(-s * math.log(k + 1))
+        total = total + (c / d) * exp(-s * math.log(k + 1))
         b *= (k + n) * (k - n) / ((k + 0.5) * (k + 1))
-    return total / d / (1 - 2 * exp(-s * math.log(2)))
+    return total / (1 - 2 * exp(-s * math.log(2)))
 
 
 def multigammaln(a: Any, d: int) -> Array:

@@ -245,7 +245,7 @@ def rel_entr(x: Any, y: Any) -> Array:
     near: Any = (ratio > 0.5) & (ratio < 2)
     # near 1 by the difference, which is exact, since the ratio is rounded
     out = where(near, ops.xlog1py(p, where(near, p - q, 0) / q), ops.xlogy(p, where(near, 1, ratio)))  # type: ignore
-    return where(inside, out, where((x == 0) & (y == 0), 0, math.inf))
+    return where(inside, out, where((x == 0) & (y == 0), 0 * p, math.inf))  # type: ignore[operator]
 
 
 def kl_div(x: Any, y: Any) -> Array:
