@@ -18,6 +18,9 @@ from .errors import DeviceError, DtypeError, ImmutableArrayError, OptionError, S
 
 __all__ = ["ArrayProtocols", "index_text"]
 
+_WRITABLE = 1
+"""`inspect.BufferFlags.WRITABLE`, which came with Python 3.12."""
+
 
 class ArrayProtocols:
     """The part of `core.Array` that knows no operation; the attributes are there."""
@@ -101,7 +104,7 @@ class ArrayProtocols:
         shown = index_text(key)
         raise ImmutableArrayError(
             f"arrays do not change in place; instead of `x[{shown}] = v` write `x = x.at[{shown}].set(v)` "
-            f"(or .add, .multiply, .min, .max); here x has shape {self.shape}"
+            f"(or .add, .multiply, .min, .max), or let x be fg.mutable(x); here x has shape {self.shape}"
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
@@ -116,6 +119,12 @@ class ArrayProtocols:
         view = data.view()
         view.flags.writeable = False
         return view
+
+    def __buffer__(self, flags: int) -> memoryview:
+        """The memory, not to be written to: Python asks for it from version 3.12 on, as in `memoryview(x)`."""
+        if flags & _WRITABLE:
+            raise BufferError("arrays do not change in place: ask for memory that is read only, or take np.array(x)")
+        return memoryview(self.__array__())  # type: ignore[arg-type]  # before 3.12 nothing is a Buffer
 
     def __dlpack__(
         self,

@@ -181,7 +181,11 @@ class Tracer(Array):
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return self.for_numpy("np.asarray", "use the function of funcgrad.numpy")
+        return self.for_numpy(
+            "np.asarray",
+            "use the function of funcgrad.numpy, np.stack([x, y]) for np.array([x, y]), fg.mutable(array) for an array "
+            "that is filled",
+        )
 
     def for_numpy(self, use: str, advice: str) -> np.ndarray[Any, Any]:
         """The value for one of NumPy's own functions; most transforms have none to give."""
@@ -197,7 +201,8 @@ class Tracer(Array):
         return bool((self != 0)._item())
 
     def item(self, *index: int) -> Any:
-        self.warn_of_loss("x.item()", "fg.stop_gradient(x).item()")
+        if not index:  # of one of several elements that one tells
+            self.warn_of_loss("x.item()", "fg.stop_gradient(x).item()")
         return super().item(*index)
 
     def tolist(self) -> Any:
@@ -213,9 +218,12 @@ class Tracer(Array):
         return super().__complex__()
 
     def warn_of_number(self, kind: str) -> None:
-        """As below, unless "%.3f" % x asks, to show the number."""
+        """As below, unless "%.3f" % x asks, to show the number; `array[i] = x` of NumPy's is an error."""
         asking = sys._getframe(2)
-        if asking.f_code.co_code[asking.f_lasti] != opmap["BINARY_OP"]:
+        instruction = asking.f_code.co_code[asking.f_lasti]
+        if instruction == opmap["STORE_SUBSCR"] and self.differentiated() is not None:
+            raise self.not_for_numpy("assignment to an array of NumPy's", "let that be fg.mutable(array)")
+        if instruction != opmap["BINARY_OP"]:
             use = f"{kind}(x), or a function of {'math' if kind == 'float' else 'cmath'},"
             self.warn_of_loss(use, f"{kind}(fg.stop_gradient(x))")
 
@@ -226,21 +234,27 @@ class Tracer(Array):
             use: what makes it one.
             constant: what to write where one is meant.
         """
-        x: Any = self
-        while isinstance(x, Tracer) and not x.trace.differentiates:
-            x = x.inner
-        if not isinstance(x, Tracer) or not is_inexact(self.dtype) or not is_running(x.trace):
+        trace = self.differentiated()
+        if trace is None:
             return
         frame = running()
         origin = frame.f_code, frame.f_lasti
         warnings.warn_explicit(
-            f"{use} of a value under {x.trace.name} ({self.aval}) gives a constant, which has no {x.trace.carries}: "
+            f"{use} of a value under {trace.name} ({self.aval}) gives a constant, which has no {trace.carries}: "
             f"compute with x itself (np.sin(x) for math.sin(x)), or write {constant} where a constant is meant\n"
             f"  at {describe(origin)}",
             LostDerivativeWarning,
             *location(origin),
             registry=frame.f_globals.setdefault("__warningregistry__", {}),  # where Python notes what it has shown
         )
+
+    def differentiated(self) -> Trace | None:
+        """The running trace that carries a derivative of it, its own or one below."""
+        x: Any = self
+        while isinstance(x, Tracer) and not x.trace.differentiates:
+            x = x.inner
+        carries = isinstance(x, Tracer) and is_inexact(self.dtype) and is_running(x.trace)
+        return x.trace if carries else None
 
     # by what is inside, not by `concrete`: to look at a batch must not ask it for one value
     def __repr__(self) -> str:
@@ -279,6 +293,10 @@ class WeakNumber:
 
     def beside(self, dtype: DType) -> Any:
         """The number as an operand beside arrays of that dtype."""
+        raise NotImplementedError
+
+    def item(self) -> Any:
+        """The number itself."""
         raise NotImplementedError
 
 

@@ -44,3 +44,17 @@ def test_a_process_that_ends_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> No
     worker.process.wait()
     assert "ended with -9" in worker.measure(0.01)["error"]
     worker.end()
+
+
+def test_the_protocols_are_timed_beside_our_own_names(tmp_path: Path) -> None:
+    file = tmp_path / "protocols.json"
+    quick = ("--rounds", "1", "--repeats", "5", "--save", str(file))
+    command = [sys.executable, str(TABLE.parent / "protocols.py"), *quick]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(file.read_text())["results"]
+    assert {"sin(x)", "sum(x)", "linalg.norm(x)", "array * x"} <= results.keys()
+    for title, found in results.items():
+        assert title in done.stdout
+        assert found["more"] == pytest.approx(found["numpy"] - found["funcgrad"])
+        assert min(found["numpy"], found["funcgrad"]) > 0

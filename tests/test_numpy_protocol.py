@@ -1,23 +1,33 @@
-"""NumPy's and SciPy's functions on our arrays: ours where there is one of that name, else theirs on the values."""
+"""NumPy's functions on our arrays: ours where there is one of that name, else theirs on the values."""
 
 from __future__ import annotations
 
 import io
+import logging
+import math
 import operator
+import statistics
+import sys
+import warnings
 from typing import Any
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
-from scipy import optimize, special
+from scipy import special
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
-from funcgrad.errors import DtypeError, ImmutableArrayError, OptionError, ShapeError, TracedConversionError
+from funcgrad.errors import (
+    DtypeError,
+    ImmutableArrayError,
+    LostDerivativeWarning,
+    OptionError,
+    ShapeError,
+    TracedConversionError,
+)
+from funcgrad.numpy import dispatch
 from funcgrad.testing import check_grads
-
-
-def rosenbrock(x: Any) -> Any:
-    return fnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
 def test_functions_that_both_have_are_ours_and_differentiate() -> None:
@@ -243,7 +253,7 @@ def test_numpys_keywords_and_places_are_taken() -> None:
         same(f(x), f(B))
 
 
-# ---- SciPy and files ---------------------------------------------------------------------------
+# ---- files ---------------------------------------------------------------------------
 
 
 def test_parameters_are_saved_by_numpy() -> None:
@@ -255,29 +265,135 @@ def test_parameters_are_saved_by_numpy() -> None:
     assert {name: loaded[name].tolist() for name in loaded.files} == {k: v.tolist() for k, v in params.items()}
 
 
-@pytest.mark.parametrize(
-    ("method", "derivatives"),
-    [
-        ("BFGS", {"jac": fg.grad(rosenbrock)}),
-        ("L-BFGS-B", {"jac": fg.grad(rosenbrock)}),
-        ("Newton-CG", {"jac": fg.grad(rosenbrock), "hess": fg.hessian(rosenbrock)}),
-        ("trust-exact", {"jac": fg.grad(rosenbrock), "hess": fg.hessian(rosenbrock)}),
-    ],
-)
-def test_scipy_minimizes_with_our_derivatives(method: str, derivatives: dict[str, Any]) -> None:
-    found = optimize.minimize(rosenbrock, np.array([1.3, 0.7, 0.8]), method=method, **derivatives)
-    np.testing.assert_allclose(found.x, 1.0, atol=1e-3)
+# ---- values that are being differentiated, as Python numbers -----------------------------------
 
 
-def test_scipy_takes_value_and_gradient_at_once_and_jacobians() -> None:
-    found = optimize.minimize(fg.value_and_grad(rosenbrock), np.array([1.3, 0.7, 0.8]), jac=True)
-    np.testing.assert_allclose(found.x, 1.0, atol=1e-3)
+def conversions() -> dict[str, Any]:
+    return {
+        "float": lambda x: x * float(x),
+        "complex": lambda x: x * complex(x).real,
+        "item": lambda x: x * x.item(),
+        "tolist": lambda x: x * x.tolist(),
+        "math": lambda x: x * math.sin(x),
+        "a library of Python": lambda x: x * statistics.fmean([x, x]),
+    }
 
-    def residuals(x: Any) -> Any:
-        return fnp.stack([x[0] ** 2 + x[1] - 1, x[0] - x[1]])
 
-    for solution in (
-        optimize.root(residuals, np.ones(2), jac=fg.jacrev(residuals)),
-        optimize.least_squares(residuals, np.ones(2), jac=fg.jacfwd(residuals)),
-    ):
-        np.testing.assert_allclose(solution.x, (5**0.5 - 1) / 2, rtol=1e-6)
+@pytest.mark.parametrize("name", conversions())
+def test_a_conversion_that_cuts_the_derivative_warns_with_the_line(name: str) -> None:
+    f = conversions()[name]
+    for transform in (fg.grad, lambda g: lambda x: fg.jvp(g, (x,), (1.0,)), lambda g: fg.jit(fg.grad(g)), fg.hessian):
+        with pytest.warns(LostDerivativeWarning) as caught:
+            transform(f)(0.5)
+        (first, *_) = caught
+        assert (first.filename, first.lineno) == (__file__, f.__code__.co_firstlineno)
+        assert "fg.stop_gradient(x)" in str(first.message)
+        assert f"{__file__}:{f.__code__.co_firstlineno}\n" in str(first.message)
+    with pytest.warns(LostDerivativeWarning):
+        fg.vmap(fg.grad(f))(fg.asarray([0.5, 0.5]))
+    with pytest.warns(LostDerivativeWarning):
+        fg.grad(lambda xs: fg.vmap(f)(xs).sum())(fg.asarray([0.5, 0.5]))
+
+
+def test_a_line_warns_once() -> None:
+    def loss(x: Any) -> Any:
+        total = x * 0.0
+        for _ in range(3):
+            total = total + x * float(x)
+        return total
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            fg.grad(loss)(2.0)
+    assert len(caught) == 1
+
+
+def shown(x: Any) -> str:
+    """Text of a value in every way that Python has."""
+    logging.getLogger("test").warning("%f", x)
+    return f"{x} {x:.3f} {x!r} " + "%.2f %s %d" % (x, x, x) + "{:.1e}".format(x) + str(x) + format(x, ".2f")  # noqa: UP031, UP032
+
+
+def test_what_python_decides_or_shows_is_quiet() -> None:
+    def f(x: Any, n: Any) -> Any:
+        assert shown(x)
+        if x > 0 and not x < 0 and x:
+            x = x * int(x)
+        x = x + round(x) + round(x, 1) + math.floor(x) + math.ceil(x) + math.trunc(x)
+        steps = list(range(int(n))) + [0.5, 1.5][int(n) - 2 :]
+        x = x * len(steps) + max(x, x / 2) + min([x, x * 2]) + sorted([x, x * 2], key=int)[0]
+        return x + float(n) + float(fg.stop_gradient(x)) + fg.stop_gradient(x).item() + math.sqrt(n)
+
+    for transform in (fg.grad, lambda g: lambda *args: fg.jvp(g, args, (1.0, None)), lambda g: fg.jit(fg.grad(g))):
+        transform(f)(2.7, fg.asarray(2))
+    fg.jit(lambda x: x * float(x))(2.0)  # no derivative is asked for
+    fg.vmap(lambda x: x * float(x))(fg.asarray([2.0]))
+    float(fg.asarray(2.0))
+
+
+def assigned(x: Any) -> Any:
+    out = np.zeros((2, *x.shape))
+    out[0] = x
+    return out.sum()
+
+
+@pytest.mark.parametrize("x", [2.0, A[0]], ids=["number", "row"])
+def test_numpys_arrays_of_values_that_are_differentiated_are_refused(x: Any) -> None:
+    for f in (np.asarray, np.array, lambda x: np.array([x, x]), lambda x: np.full(3, x), assigned):
+        for transform in (fg.grad, lambda g: lambda x: fg.jvp(g, (x,), (x,)), lambda g: fg.jit(fg.grad(g))):
+            with pytest.raises((TracedConversionError, ValueError)) as caught:
+                transform(lambda x, f=f: f(x))(x)
+            error = caught.value.__cause__ if type(caught.value) is ValueError else caught.value  # NumPy's, around ours
+            assert isinstance(error, TracedConversionError)
+            assert "fg.mutable(array)" in error.message
+
+
+# ---- the price ---------------------------------------------------------------------------------
+
+
+def test_nothing_is_imported_or_copied_on_the_way() -> None:
+    x, read_only = fg.asarray(A), np.arange(3.0)
+    read_only.flags.writeable = False
+    calls = [
+        lambda: np.sin(x),
+        lambda: np.add(x, x),
+        lambda: np.sum(x, axis=0),
+        lambda: np.linalg.norm(x),
+        lambda: np.zeros(3, like=x),
+        lambda: B * x,
+        lambda: fnp.zeros(3),
+    ]
+    for f in calls:
+        f()
+    before, finder = set(sys.modules), Mock(find_spec=Mock(return_value=None))
+    with patch.object(sys, "meta_path", [finder, *sys.meta_path]), patch("importlib.import_module") as imported:
+        for f in calls:
+            f()
+    assert set(sys.modules) == before
+    assert not finder.find_spec.called
+    assert not imported.called
+    for made in (fg.asarray(read_only), fnp.asarray(read_only), np.asarray(read_only, like=x)):
+        assert np.shares_memory(np.asarray(made), read_only)
+    assert fnp.asarray(x) is x
+    assert np.asarray(x, like=x) is x
+    assert np.shares_memory(np.asarray(x), x._data)
+
+
+def test_functions_are_found_once() -> None:
+    x = fg.asarray(A)
+    np.cbrt(x)
+    with patch.object(dispatch, "_find", side_effect=AssertionError):
+        np.cbrt(x)
+        np.linalg.norm(np.cbrt(x))
+
+
+def test_every_function_of_ours_answers_to_its_name_in_numpy() -> None:
+    for ours, theirs in ((fnp, np), (fnp.linalg, np.linalg), (fnp.fft, np.fft)):
+        for name in ours.__all__:
+            function = getattr(theirs, name, None)
+            dispatched = isinstance(function, np.ufunc) or hasattr(function, "_implementation")
+            if dispatched and function not in dispatch.IN_PLACE:
+                found = dispatch.OURS[function]
+                assert found is not None, name
+                assert found.call in {getattr(ours, other, None) for other in ours.__all__}, name

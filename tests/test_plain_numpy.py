@@ -14,19 +14,7 @@ from plain_programs import PROGRAMS, Program
 import funcgrad as fg
 from funcgrad.testing import check_grads
 
-WAITING = {
-    *("ridge", "gaussian_process", "gaussian_process_by_slogdet", "kalman_filter", "pca_by_svd", "pca_by_eigh"),
-    *("polynomial_fit", "polynomial_fit_by_polyfit", "power_iteration", "matrix_exponential", "image_gradients"),
-    *("black_scholes", "negative_binomial", "pieces", "gaussian_density", "pieces_put_together"),
-}
-every_program = pytest.mark.parametrize(
-    "program",
-    [
-        pytest.param(p, marks=pytest.mark.skip("its functions are not here yet")) if p.f.__name__ in WAITING else p
-        for p in PROGRAMS
-    ],
-    ids=lambda p: p.f.__name__,
-)
+every_program = pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.f.__name__)
 STEP = 1e-6
 
 

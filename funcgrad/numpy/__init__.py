@@ -55,6 +55,7 @@ from . import (
     searching,
     sets,
     sorting,
+    special,
     splitting,
     statistics,
     turning,
@@ -145,10 +146,9 @@ __all__ += turning.__all__
 
 _install({name: globals()[name] for name in __all__}, _sys.modules[__name__])
 
-__all__ += ["fft", "linalg"]  # packages of their own, as in NumPy
+__all__ += ["fft", "linalg", "special"]  # modules of their own, as in NumPy
 # transforms: the top of the package sets them here
 __all__ += ["apply_along_axis", "apply_over_axes", "frompyfunc", "piecewise", "vectorize"]
-__all__ += ["apply_along_axis", "apply_over_axes", "piecewise", "vectorize"]
 
 
 if _BFLOAT16 is None:  # only then: Python looks names up more slowly in a module that has one

@@ -7,8 +7,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import Array
-from ..dtypes import is_boolean, is_complex, is_integer
+from ..core import SCALARS, Array
+from ..dtypes import is_boolean, is_complex, is_integer, weak
 from ..errors import DtypeError, OptionError, ShapeError
 from ..ops import sort as sorting
 from ..ops.create import asarray, promote_all, to_inexact
@@ -73,7 +73,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
 
 def _beside(value: Any, x: Array, axis: int) -> Array:
     """What stands before or behind x: a number is repeated along the other axes."""
-    value = asarray(value, device=None if isinstance(value, Array) else x.device)
+    weakly = weak(x.dtype, value) if type(value) in SCALARS else None
+    value = asarray(value, weakly, device=None if isinstance(value, Array) else x.device)
     return value if value.ndim else broadcast_to(value, (*x.shape[:axis], 1, *x.shape[axis + 1 :]))
 
 
@@ -264,8 +265,9 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     Array(1., dtype=float32)
     """
     values = asarray(fp)
-    known = [asarray(v, device=None if isinstance(v, Array) else values.device) for v in (x, xp)]
-    at, places = (to_inexact(v) for v in promote_all(known))
+    places = asarray(xp, device=None if isinstance(xp, Array) else values.device)
+    given = x if isinstance(x, Array | int | float) else asarray(x, device=values.device)
+    at, places = (to_inexact(v) for v in promote_all([given, places]))
     values = to_inexact(values)
     if places.ndim != 1 or places.shape != values.shape or not places.shape[0]:
         raise ShapeError(f"interp: xp {places.aval} and fp {values.aval} must be of one dimension and of one size")

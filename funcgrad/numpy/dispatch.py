@@ -14,6 +14,7 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -21,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from .. import tree
-from ..core import Array, ArrayHolder, Tracer
+from ..core import Array, ArrayHolder, Tracer, WeakNumber
 from ..errors import ImmutableArrayError
 from . import ufuncs
 
-__all__ = ["array_function", "array_ufunc", "as_numpy", "install", "written"]
+__all__ = ["IN_PLACE", "OURS", "array_function", "array_ufunc", "as_numpy", "install", "written"]
 
 _NAMESPACES = {
     "numpy": "funcgrad.numpy",
@@ -35,7 +36,7 @@ _NAMESPACES = {
 }
 """Whose functions are ours where the names are the same."""
 
-_IN_PLACE = {
+IN_PLACE = {
     np.copyto: "x = x.at[...].set(values)",
     np.fill_diagonal: "i = np.arange(n); x = x.at[i, i].set(values)",
     np.place: "x = np.where(mask, values, x), or x = x.at[mask].set(values)",
@@ -57,6 +58,7 @@ _MEANINGLESS: dict[str, tuple[Any, ...]] = {
 }
 """Values of NumPy's keywords that ask for nothing."""
 
+_AXES = frozenset(["axis", "keepdims"])
 _RENAMED = {"a_min": "min", "a_max": "max"}
 
 _ATTRIBUTES: dict[Any, Callable[..., Any]] = {
@@ -76,9 +78,10 @@ class _Ours:
         theirs: the names of NumPy's arguments, in order.
         positional: how many of ours have no name.
         names: the names that ours can be given by.
+        is_open: whether it takes any.
     """
 
-    __slots__ = ("call", "count", "names", "positional", "shared", "theirs")
+    __slots__ = ("call", "count", "is_open", "names", "positional", "shared", "theirs")
 
     def __init__(self, function: Any, call: Any):
         self.call = call
@@ -95,6 +98,7 @@ class _Ours:
                 for p, name in zip(by_place, self.theirs, strict=False)
             ]
             self.count = same.index(False) if False in same else len(same)
+        self.is_open = any(p.kind is p.VAR_KEYWORD for p in ours or ())
         self.names = frozenset(p.name for p in ours or () if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD))
         self.shared = self.names - {"out", "order"}  # looked at first: some of ours have them to say why not
 
@@ -142,15 +146,36 @@ def _parameters(function: Any) -> list[inspect.Parameter] | None:
         return None
 
 
-_OURS = _Table()
+OURS = _Table()
+
+
+class _IsScipy(dict[str, bool]):
+    """Is this file one of SciPy's?"""
+
+    __slots__ = ()
+
+    def __missing__(self, filename: str) -> bool:
+        self[filename] = answer = f"{os.sep}site-packages{os.sep}scipy{os.sep}" in filename
+        return answer
+
+
+_IS_SCIPY = _IsScipy()
+
+
+def _is_plain(*arguments: Any) -> bool:
+    """Is no value among them under a transform?"""
+    return not any(isinstance(x, Tracer) for x in tree.leaves(arguments))
 
 
 def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
     """`np.sin(x)` is `funcgrad.numpy.sin(x)`; one that we do not have (`np.spacing`) sees NumPy arrays."""
-    ours = _OURS[ufunc]
+    ours = OURS[ufunc]
     if ours is not None:
         if method == "__call__" and not options:
             return ours.call(*inputs)
+        if method == "reduce" and ufunc in ufuncs.REDUCTIONS and _AXES.issuperset(options):
+            axis, keepdims = options.get("axis", 0), options.get("keepdims", False)
+            return ufuncs.REDUCTIONS[ufunc](*inputs, axis=axis, keepdims=keepdims)
         return _with_out(ufunc, method, ours.call, inputs, options)
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     _refuse_arrays(options.get("out", ()), f"np.{name}")
@@ -208,17 +233,37 @@ def _refuse_arrays(targets: Any, name: str) -> None:
 def array_function(self: Any, function: Any, types: Any, args: Any, options: Any) -> Any:
     """`np.sum(x)` is `funcgrad.numpy.sum(x)`; a function that we do not have sees NumPy arrays (`np.savez`).
 
-    SciPy asks for many of those, and `np.savez` is how parameters are saved.
+    So does one that SciPy's own code calls to have NumPy's arrays of what a user's function returned: compiled solvers
+    take no others.
     """
-    if function in _IN_PLACE:
+    if function in IN_PLACE:
         return _in_place(function, args, options)
-    ours = _OURS[function]
+    ours = None if _IS_SCIPY[sys._getframe(1).f_code.co_filename] and _is_plain(args, options) else OURS[function]
     if ours is None:
         name = f"{function.__module__}.{function.__name__}".removeprefix("numpy.")  # linalg.solve
         return _on_values(function, args, options, _missing(name))
     if len(args) <= ours.count and (not options or ours.shared.issuperset(options)):
         return ours.call(*args, **options)
+    if ours.is_open and len(args) >= ours.positional:
+        return ours.call(*args, **options)
     return _translated(function, ours, list(args), dict(options))
+
+
+def _ufunc_of_number(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+    """`np.sin(x)` of a Python number of a record."""
+    return array_ufunc(self, ufunc, method, *_in_double(inputs), **options)
+
+
+def _function_of_number(self: Any, function: Any, types: Any, args: Any, options: Any) -> Any:
+    """`np.clip(x, 0, 1)` of a Python number of a record."""
+    return array_function(self, function, types, *_in_double((args, options)))
+
+
+def _in_double(arguments: Any) -> Any:
+    """Numbers as NumPy's functions take them where there is no array beside them, in double precision."""
+    if any(isinstance(x, Array | np.ndarray) for x in tree.leaves(arguments)):
+        return arguments
+    return tree.map(lambda x: x.as_array(np.dtype(x.kind)) if isinstance(x, WeakNumber) else x, arguments)
 
 
 def _translated(function: Any, ours: _Ours, args: list[Any], options: dict[str, Any]) -> Any:
@@ -239,7 +284,7 @@ def _translated(function: Any, ours: _Ours, args: list[Any], options: dict[str, 
                 del options[name]
         elif not known and _RENAMED.get(name) in ours.names:
             options[_RENAMED[name]] = options.pop(name)
-    if unknown := [name for name in options if name not in ours.names]:
+    if not ours.is_open and (unknown := [name for name in options if name not in ours.names]):
         return _on_values(function, *given, f"funcgrad.numpy has it without {', '.join(unknown)}")
     out = ours.call(*args, **options)
     return out if target is None else written(target, out, f"np.{function.__name__}")
@@ -251,7 +296,7 @@ def _in_place(function: Any, args: Any, options: Any) -> Any:
     name = f"np.{function.__name__}"
     if isinstance(target, Array):
         raise ImmutableArrayError(
-            f"{name}: arrays do not change in place; instead of `{name}(x, ...)` write `{_IN_PLACE[function]}`, or "
+            f"{name}: arrays do not change in place; instead of `{name}(x, ...)` write `{IN_PLACE[function]}`, or "
             f"let x be fg.mutable(x); here x has shape {target.shape}"
         )
     return _on_values(function, args, options, "let its first argument be fg.mutable(array)")
@@ -275,6 +320,8 @@ def as_numpy(arguments: Any, name: str, advice: str) -> Any:
     def view(x: Any) -> Any:
         if isinstance(x, Tracer):
             return x.for_numpy(name, advice)
+        if isinstance(x, WeakNumber):
+            return x.item()
         return np.asarray(x) if isinstance(x, Array) else x
 
     return tree.map(view, arguments)
@@ -289,3 +336,5 @@ def install(namespace: dict[str, Any]) -> None:
     """Make NumPy's functions of our arrays ours."""
     setattr(Array, "__array_ufunc__", array_ufunc)  # noqa: B010
     setattr(Array, "__array_function__", array_function)  # noqa: B010
+    setattr(WeakNumber, "__array_ufunc__", _ufunc_of_number)  # noqa: B010
+    setattr(WeakNumber, "__array_function__", _function_of_number)  # noqa: B010

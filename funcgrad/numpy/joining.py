@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..core import Array
 from ..errors import ShapeError
-from ..ops.create import asarray
+from ..ops.create import asarray, promote_all
 from .manipulation import concat, ravel, reshape
 
 __all__ = ["append", "atleast_1d", "atleast_2d", "atleast_3d", "block", "column_stack", "dstack"]
@@ -119,7 +119,17 @@ def block(arrays: Any) -> Array:
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 1.0, 1.0]]
     """
     depth, rank = _depth(arrays)
-    return _block(arrays, depth, max(depth, rank), 0)
+    blocks = iter(promote_all(list(_leaves(arrays))))
+    return _block(arrays, blocks, depth, max(depth, rank), 0)
+
+
+def _leaves(arrays: Any) -> Iterator[Any]:
+    """The blocks, in order."""
+    if isinstance(arrays, list):
+        for x in arrays:
+            yield from _leaves(x)
+    else:
+        yield arrays
 
 
 def _depth(arrays: Any) -> tuple[int, int]:
@@ -134,8 +144,8 @@ def _depth(arrays: Any) -> tuple[int, int]:
     return found[0][0] + 1, max(rank for _, rank in found)
 
 
-def _block(arrays: Any, depth: int, rank: int, level: int) -> Array:
+def _block(arrays: Any, blocks: Iterator[Array], depth: int, rank: int, level: int) -> Array:
     if level == depth:
-        x = asarray(arrays)
+        x = next(blocks)
         return reshape(x, (1,) * (rank - x.ndim) + x.shape)
-    return concat([_block(x, depth, rank, level + 1) for x in arrays], axis=rank - depth + level)
+    return concat([_block(x, blocks, depth, rank, level + 1) for x in arrays], axis=rank - depth + level)

@@ -79,7 +79,7 @@ def dot(x: Any, y: Any, /) -> Array:
     """
     if type(x) in SCALARS or type(y) in SCALARS:
         return multiply(x, y)
-    x, y = asarray(x), asarray(y)
+    x, y = promote_all((x, y))
     if not x.ndim or not y.ndim:
         return x * y
     if y.ndim <= 2:

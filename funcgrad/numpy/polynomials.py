@@ -61,7 +61,7 @@ def polyval(p: Any, x: Any) -> Array:
     >>> fnp.polyval(fnp.asarray([3, 0, 1]), 5)
     Array(76, dtype=int64)
     """
-    coefficients, at = promote_all((_coefficients("polyval", p), asarray(x)))
+    coefficients, at = promote_all((_coefficients("polyval", p), x))
     found: Any = zeros(at.shape, at.dtype, device=at.device)
     for k in range(coefficients.shape[0]):
         found = found * at + coefficients[k]

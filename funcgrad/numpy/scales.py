@@ -12,6 +12,7 @@ from ..dtypes import canonical
 from ..errors import OptionError
 from ..ops.create import asarray, promote_inexact
 from ..ops.elementwise import astype
+from ..ops.precision import widened
 from .creation import linspace
 from .elementwise import equal, power, where
 from .manipulation import moveaxis, reshape
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 
+@widened
 def logspace(
     start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
 ) -> Array:
@@ -42,7 +44,10 @@ def logspace(
     num = _number("logspace", num)
     if all(type(v) in SCALARS for v in (start, stop, base)):
         return asarray(np.logspace(start, stop, num, endpoint, base), float if dtype is None else dtype)
-    exponents: Any = linspace(asarray(start), asarray(stop), num, endpoint=endpoint)
+    if all(type(v) in SCALARS for v in (start, stop)):  # beside the base they are weak
+        base = promote_inexact(start, base)[1]
+        start = asarray(start, base.dtype, device=base.device)
+    exponents: Any = linspace(start, stop, num, endpoint=endpoint)
     if getattr(base, "ndim", 0):
         base = asarray(base)
         rank = max(base.ndim, exponents.ndim - 1)
@@ -51,6 +56,7 @@ def logspace(
     return found if dtype is None else astype(found, canonical(dtype))
 
 
+@widened
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Array:
     """`num` numbers from start to stop, each the one before it times one factor.
 

@@ -23,9 +23,9 @@ from .elementwise import where as choose
 from .manipulation import concat, stack
 from .reductions import all, any, cumsum, logsumexp, max, min, prod, sum
 
-__all__ = ["accumulate", "at", "call", "chosen", "outer", "reduce", "reduceat"]
+__all__ = ["REDUCTIONS", "accumulate", "at", "call", "chosen", "outer", "reduce", "reduceat"]
 
-_REDUCTIONS: dict[Any, Any] = {
+REDUCTIONS: dict[Any, Any] = {
     np.add: sum,
     np.logaddexp: logsumexp,
     np.logical_and: all,
@@ -131,7 +131,7 @@ def reduce(
             raise OptionError(f"np.{ufunc.__name__}.reduce: with where= say initial=, what elements left out count for")
         x = choose(where, x, initial if begins else ufunc.identity)
     axes = normalize_axes(axis, x.ndim, f"np.{ufunc.__name__}.reduce")
-    whole = _REDUCTIONS.get(ufunc)
+    whole = REDUCTIONS.get(ufunc)
     empty = 0 in [x.shape[i] for i in axes]
     if whole is not None and not (empty and begins):
         out = whole(x, axis=axes, keepdims=bool(keepdims))

@@ -61,6 +61,9 @@ def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None 
         data = _frozen(x, copy)
         if copy is False:
             return _uncopied(x, _placed(wrap(data), dtype, device))
+    elif _is_of_jax(x):  # which do not change either, so memory of the CPU is shared
+        data = np.array(x) if copy else np.asarray(x)
+        canonical(data.dtype)
     elif hasattr(x, "__array_namespace__") or hasattr(x, "__cuda_array_interface__"):
         return _placed(from_backend(x, copy), dtype, device_of(x) if device is None else device)
     elif hasattr(x, "__dlpack__"):
@@ -73,6 +76,11 @@ def asarray(x: Any, dtype: Any = None, *, device: Any = None, copy: bool | None 
             return _stack(x, dtype, device)
         data = _of_python(x, dtype)
     return _placed(wrap(data), dtype, device)
+
+
+def _is_of_jax(x: Any) -> bool:
+    """Is it one of JAX's arrays? They speak the standard, but are no backend: no scatter can be written to one."""
+    return type(x).__module__.partition(".")[0] in ("jax", "jaxlib") and hasattr(x, "__array__")
 
 
 def _uncopied(given: Any, found: Array) -> Array:

@@ -28,6 +28,10 @@ def widened(function: F) -> F:
     Where they meet wider floats among the arguments, or a `dtype` is asked for, the result is not narrowed.
     """
 
+    code: Any = function.__code__  # type: ignore[attr-defined]
+    names = code.co_varnames[: code.co_argcount]
+    place = names.index("dtype") if "dtype" in names else len(names)
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         for x in args:
@@ -40,7 +44,8 @@ def widened(function: F) -> F:
     def narrowed(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         met = _met((*args, *kwargs.values()))
         out = function(*map(_wide, args), **{name: _wide(x) for name, x in kwargs.items()})
-        if met not in NARROW or kwargs.get("dtype") is not None:
+        asked = args[place] if place < len(args) else kwargs.get("dtype")
+        if met not in NARROW or asked is not None:
             return out
         return tree.map(lambda y: astype(y, met) if isinstance(y, Array) and y.dtype == WIDE else y, out)
 

@@ -61,7 +61,6 @@ class StagedNumber(WeakNumber):
     """A Python number and the variable that stands for it in the record."""
 
     __slots__ = ("inner", "trace", "variable")
-    __array_ufunc__ = None  # so that NumPy's arrays leave `array * number` to it
 
     def __init__(self, trace: Any, inner: Any, var: Var):
         self.trace, self.inner, self.variable, self.kind = trace, inner, var, type(inner)

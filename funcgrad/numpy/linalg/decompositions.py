@@ -9,6 +9,7 @@ from ...errors import OptionError
 from ...ops.create import to_inexact
 from ...ops.linalg import factorizations, spectra
 from ...ops.linalg.matrices import adjoint, diagonal, diagonal_matrix, hermitian_part, lower, matrix, square, upper
+from ...ops.precision import widened
 
 __all__ = [
     "EigResult",
@@ -55,6 +56,7 @@ class SVDResult(NamedTuple):
     Vh: Array
 
 
+@widened
 def cholesky(x: Any, /, *, upper: bool = False) -> Array:
     """The triangular factor L of a positive definite matrix: x = L L^H.
 
@@ -81,6 +83,7 @@ def cholesky(x: Any, /, *, upper: bool = False) -> Array:
     return adjoint(found) if upper else found
 
 
+@widened
 def qr(x: Any, /, mode: str = "reduced") -> Any:
     """The factors of x = Q R: Q has orthonormal columns, R is upper triangular.
 
@@ -118,6 +121,7 @@ def _triangle_read(x: Any, name: str, UPLO: str | None) -> Any:
     return strict + adjoint(strict) + diagonal_matrix(diagonal(x))
 
 
+@widened
 def eigh(x: Any, /, UPLO: str | None = None) -> EighResult:
     """The eigenvalues and eigenvectors of a Hermitian (or symmetric) matrix: x V = V diag(w).
 
@@ -145,6 +149,7 @@ def eigh(x: Any, /, UPLO: str | None = None) -> EighResult:
     return EighResult(*spectra.eigen(_triangle_read(to_inexact(x), "eigh", UPLO)))
 
 
+@widened
 def eigvalsh(x: Any, /, UPLO: str | None = None) -> Array:
     """The eigenvalues of a Hermitian (or symmetric) matrix, real, in ascending order; arguments as for `eigh`.
 
@@ -156,6 +161,7 @@ def eigvalsh(x: Any, /, UPLO: str | None = None) -> Array:
     return spectra.eigvalsh(_triangle_read(to_inexact(x), "eigvalsh", UPLO))
 
 
+@widened
 def eig(x: Any, /) -> EigResult:
     """The eigenvalues and right eigenvectors of a square matrix: x V = V diag(w).
 
@@ -182,6 +188,7 @@ def eig(x: Any, /) -> EigResult:
     return EigResult(*spectra.eigen_general(x))
 
 
+@widened
 def eigvals(x: Any, /) -> Array:
     """The eigenvalues of a square matrix, complex, in no order; see `eig`.
 
@@ -194,6 +201,7 @@ def eigvals(x: Any, /) -> Array:
     return spectra.eigvals(x, dtype=spectra.complex_dtype(x.dtype))
 
 
+@widened
 def svd(x: Any, /, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     """The singular value decomposition x = U diag(S) Vh, of orthonormal columns of U and rows of Vh.
 
@@ -228,6 +236,7 @@ def svd(x: Any, /, full_matrices: bool = True, compute_uv: bool = True, hermitia
     return SVDResult(*spectra.singular_values(x, full=bool(full_matrices) and x.shape[-1] != x.shape[-2]))
 
 
+@widened
 def svdvals(x: Any, /) -> Array:
     """The singular values of a matrix, in descending order: shape (..., min(m, n)).
 

@@ -11,6 +11,7 @@ from ...errors import OptionError, ShapeError
 from ...ops.create import to_inexact
 from ...ops.elementwise import equal, where
 from ...ops.linalg.spectra import svdvals
+from ...ops.precision import widened
 from ...ops.shape import normalize_axes
 from ..elementwise import abs, sqrt
 from ..manipulation import moveaxis
@@ -69,6 +70,7 @@ def _finish(x: Any, axes: Sequence[int], keepdims: bool) -> Any:
     return x if keepdims else x.reshape(tuple(n for i, n in enumerate(x.shape) if i not in axes))
 
 
+@widened
 def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Array:
     """The p-norm of vectors, (sum |x|^p)^(1/p).
 
@@ -97,6 +99,7 @@ def vector_norm(x: Any, /, *, axis: Axis = None, keepdims: bool = False, ord: fl
     return _finish(_vector(x, axes, ord), axes, keepdims)
 
 
+@widened
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro") -> Array:
     """The norm of matrices.
 
@@ -139,6 +142,7 @@ def _matrix(x: Any, order: Any) -> Any:
     return (_largest if order > 0 else min)(sums, (-2, -1), keepdims=True)
 
 
+@widened
 def norm(x: Any, /, ord: Order = None, axis: Axis = None, keepdims: bool = False) -> Array:
     """The norm of a vector or of a matrix, as NumPy has it.
 
@@ -176,6 +180,7 @@ def norm(x: Any, /, ord: Order = None, axis: Axis = None, keepdims: bool = False
     return _finish(found, axes, keepdims)
 
 
+@widened
 def cond(x: Any, /, p: Order = None) -> Array:
     """The condition number of a matrix, |x| |x^-1|.
 

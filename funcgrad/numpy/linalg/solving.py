@@ -14,6 +14,7 @@ from ...ops.elementwise import real_part
 from ...ops.linalg import determinants, spectra
 from ...ops.linalg import solve as systems
 from ...ops.linalg.matrices import hermitian_part, matrix, square, unpack
+from ...ops.precision import widened
 from ...ops.shape import normalize_axis
 from ..elementwise import abs
 from ..manipulation import moveaxis
@@ -40,6 +41,7 @@ class SlogdetResult(NamedTuple):
     logabsdet: Array
 
 
+@widened
 def solve(x: Any, y: Any, /) -> Array:
     """The solution of the linear systems x z = y.
 
@@ -69,6 +71,7 @@ def solve(x: Any, y: Any, /) -> Array:
     return systems.solve(a, b)
 
 
+@widened
 def inv(x: Any, /) -> Array:
     """The inverse of a square matrix; to solve a system `solve` is faster and more exact.
 
@@ -89,6 +92,7 @@ def inv(x: Any, /) -> Array:
     return systems.inv(x)
 
 
+@widened
 def det(x: Any, /) -> Array:
     """The determinant of a square matrix; first and second derivatives are right for singular matrices, too.
 
@@ -111,6 +115,7 @@ def det(x: Any, /) -> Array:
     return determinants.det(x)
 
 
+@widened
 def slogdet(x: Any, /) -> SlogdetResult:
     """The determinant as a sign and the logarithm of its modulus, which neither overflows nor vanishes.
 
@@ -177,6 +182,7 @@ def _constant(tolerance: Any, x: Any) -> Any:
     return found.broadcast_to(x.shape[:-2]) if found.ndim else found
 
 
+@widened
 def matrix_rank(x: Any, /, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Array:
     """How many singular values of a matrix are not zero.
 
@@ -206,6 +212,7 @@ def matrix_rank(x: Any, /, tol: Any = None, hermitian: bool = False, *, rtol: An
     return sum(values > limit[..., None], -1)
 
 
+@widened
 def lstsq(a: Any, b: Any, /, rcond: Any = None) -> tuple[Array, Array, Array, Array]:
     """The least-squares solution of a x = b, the shortest one where there are several.
 
@@ -244,6 +251,7 @@ def lstsq(a: Any, b: Any, /, rcond: Any = None) -> tuple[Array, Array, Array, Ar
     return (x[:, 0] if b.ndim == 1 else x), real_part(residuals), rank, s
 
 
+@widened
 def tensorinv(a: Any, /, ind: int = 2) -> Array:
     """The inverse under `tensordot`: tensordot(tensorinv(a), a, ind) is the identity.
 
@@ -268,6 +276,7 @@ def tensorinv(a: Any, /, ind: int = 2) -> Array:
     return inv(a.reshape((prod(rows), -1))).reshape((*columns, *rows))
 
 
+@widened
 def tensorsolve(a: Any, b: Any, /, axes: Any = None) -> Array:
     """The x with tensordot(a, x, x.ndim) = b.
 

@@ -14,6 +14,7 @@ from ...ops.linalg.matrices import adjoint, diagonal_matrix, identity, matrix, s
 from ...ops.linalg.matrices import lower as _lower
 from ...ops.linalg.matrices import upper as _upper
 from ...ops.linalg.solve import solve_right, triangular_solve
+from ...ops.precision import widened
 from ...ops.shape import pad
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
 ]
 
 
+@widened
 def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """The triangular factor of a positive definite matrix: a = U^H U, or L L^H.
 
@@ -54,6 +56,7 @@ def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False, check_finit
     return _linalg.cholesky(a, upper=not lower)
 
 
+@widened
 def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, bool]:
     """Cholesky's factor for `cho_solve`, and whether it is the lower one; arguments as for `cholesky`.
 
@@ -66,6 +69,7 @@ def cho_factor(a: Any, lower: bool = False, overwrite_a: bool = False, check_fin
     return cholesky(a, lower), lower
 
 
+@widened
 def qr(
     a: Any,
     overwrite_a: bool = False,
@@ -110,6 +114,7 @@ def _unit_lower(factors: Any) -> Any:
     return below + one
 
 
+@widened
 def lu(
     a: Any, permute_l: bool = False, overwrite_a: bool = False, check_finite: bool = True, p_indices: bool = False
 ) -> Any:
@@ -145,6 +150,7 @@ def lu(
     return factorizations.permuted(one, place), left, right
 
 
+@widened
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> tuple[Array, Array]:
     """The triangular factors of a in one matrix, and the exchanges of rows, for `lu_solve`.
 
@@ -167,6 +173,7 @@ def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> t
 # ---- spectra -----------------------------------------------------------------------------------
 
 
+@widened
 def svd(
     a: Any,
     full_matrices: bool = True,
@@ -179,11 +186,13 @@ def svd(
     return _linalg.svd(a, full_matrices, compute_uv)
 
 
+@widened
 def svdvals(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """The singular values of a matrix, in descending order."""
     return _linalg.svdvals(a)
 
 
+@widened
 def eig(
     a: Any,
     b: Any = None,
@@ -211,11 +220,13 @@ def eig(
     return tuple(_linalg.eig(a)) if right else _linalg.eigvals(a)
 
 
+@widened
 def eigvals(a: Any, b: Any = None, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """The eigenvalues of a square matrix, complex, in no order; arguments as for `eig`."""
     return eig(a, b, right=False)
 
 
+@widened
 def eigh(
     a: Any,
     b: Any = None,
@@ -277,11 +288,13 @@ def eigh(
     return w[..., first : last + 1], v[..., :, first : last + 1]
 
 
+@widened
 def eigvalsh(a: Any, b: Any = None, *, lower: bool = True, type: int = 1, subset_by_index: Any = None) -> Array:
     """The eigenvalues of a Hermitian matrix in ascending order; arguments as for `eigh`."""
     return eigh(a, b, lower=lower, eigvals_only=True, type=type, subset_by_index=subset_by_index)
 
 
+@widened
 def eigh_tridiagonal(
     d: Any,
     e: Any,
@@ -357,6 +370,7 @@ def hessenberg(a: Any, calc_q: bool = False, overwrite_a: bool = False, check_fi
     return (reduced, reflections.applied(vectors, factors, one, True, False)) if calc_q else reduced
 
 
+@widened
 def polar(a: Any, side: str = "right") -> tuple[Array, Array]:
     """The polar decomposition a = u p (or p u), of orthonormal columns or rows of u and a positive semidefinite p.
 

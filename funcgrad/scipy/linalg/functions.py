@@ -9,6 +9,7 @@ from ...errors import ShapeError
 from ...ops.create import promote_all, to_inexact
 from ...ops.linalg import functions
 from ...ops.linalg.matrices import square
+from ...ops.precision import widened
 
 __all__ = ["expm", "expm_frechet", "logm", "sqrtm"]
 
@@ -19,6 +20,7 @@ def _accepted(name: str, A: Any) -> Any:
     return x
 
 
+@widened
 def expm(A: Any) -> Array:
     """The exponential of a matrix, the sum of A^k / k!.
 
@@ -39,6 +41,7 @@ def expm(A: Any) -> Array:
     return functions.expm(_accepted("expm", A))
 
 
+@widened
 def expm_frechet(A: Any, E: Any, method: Any = None, compute_expm: bool = True, check_finite: bool = True) -> Any:
     """The exponential of A, and its derivative along E.
 
@@ -64,6 +67,7 @@ def expm_frechet(A: Any, E: Any, method: Any = None, compute_expm: bool = True, 
     return (functions.expm(a), change) if compute_expm else change
 
 
+@widened
 def sqrtm(A: Any) -> Array:
     """The principal square root of a matrix: X with X X = A, whose eigenvalues have positive real parts.
 
@@ -87,6 +91,7 @@ def sqrtm(A: Any) -> Array:
     return functions.sqrtm(_accepted("sqrtm", A))
 
 
+@widened
 def logm(A: Any) -> Array:
     """The principal logarithm of a matrix: X with expm(X) = A.
 

@@ -13,6 +13,7 @@ from ...ops.elementwise import astype, stop_gradient
 from ...ops.linalg import solve as systems
 from ...ops.linalg.factorizations import inverse_permutation, permutation, permuted
 from ...ops.linalg.matrices import adjoint, conjugate, square, transposed
+from ...ops.precision import widened
 from ...rules import broadcast_shapes
 from .decompositions import cholesky
 
@@ -46,16 +47,19 @@ _FORMS = {
 _TRANSPOSES = {0: 0, "N": 0, 1: 1, "T": 1, 2: 2, "C": 2}
 
 
+@widened
 def inv(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """The inverse of a square matrix; see `funcgrad.numpy.linalg.inv`."""
     return _linalg.inv(a)
 
 
+@widened
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Array:
     """The determinant of a square matrix; see `funcgrad.numpy.linalg.det`."""
     return _linalg.det(a)
 
 
+@widened
 def pinv(
     a: Any,
     *,
@@ -88,6 +92,7 @@ def pinv(
     return (found, _linalg.matrix_rank(x, rtol=relative)) if return_rank else found
 
 
+@widened
 def lstsq(
     a: Any,
     b: Any,
@@ -121,6 +126,7 @@ def _turned(name: str, trans: Any) -> int:
         raise OptionError(f"{name}: trans is 0 or 'N', 1 or 'T', 2 or 'C', not {trans!r}") from None
 
 
+@widened
 def solve(
     a: Any,
     b: Any,
@@ -186,6 +192,7 @@ def _tridiagonal(a: Any, b: Any) -> Any:
     return systems.tridiagonal_solve(*parts, b.broadcast_to((*lead, *b.shape[-2:])))
 
 
+@widened
 def solve_triangular(
     a: Any,
     b: Any,
@@ -220,6 +227,7 @@ def solve_triangular(
     return x[..., 0] if vector else x
 
 
+@widened
 def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False, check_finite: bool = True) -> Array:
     """The solution of a x = b by the factor of a that `cho_factor` has found.
 
@@ -240,6 +248,7 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any, overwrite_b: bool = False, 
     return x[..., 0] if vector else x
 
 
+@widened
 def lu_solve(
     lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0, overwrite_b: bool = False, check_finite: bool = True
 ) -> Array:
@@ -276,6 +285,7 @@ def lu_solve(
     return x[..., 0] if vector else x
 
 
+@widened
 def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
     """The solution x of a x + x b = q.
 

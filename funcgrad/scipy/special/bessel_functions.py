@@ -12,11 +12,13 @@ from ...errors import OptionError
 from ...numpy.creation import asarray
 from ...ops import special as ops
 from ...ops.elementwise import stop_gradient
+from ...ops.precision import widened
 from .operands import real, reals
 
 __all__ = ["bernoulli", "exp1", "expi", "expn", "exprel", "i0", "i0e", "i1", "i1e", "sici", "spence"]
 
 
+@widened
 def i0(x: Any) -> Array:
     """The modified Bessel function of the first kind, of order 0; its derivative is `i1`.
 
@@ -30,6 +32,7 @@ def i0(x: Any) -> Array:
     return ops.i0(real("i0", x))
 
 
+@widened
 def i1(x: Any) -> Array:
     """The modified Bessel function of the first kind, of order 1.
 
@@ -43,6 +46,7 @@ def i1(x: Any) -> Array:
     return ops.i1(real("i1", x))
 
 
+@widened
 def i0e(x: Any) -> Array:
     """exp(-|x|) i0(x), which does not overflow.
 
@@ -56,6 +60,7 @@ def i0e(x: Any) -> Array:
     return ops.i0e(real("i0e", x))
 
 
+@widened
 def i1e(x: Any) -> Array:
     """exp(-|x|) i1(x), which does not overflow.
 
@@ -69,6 +74,7 @@ def i1e(x: Any) -> Array:
     return ops.i1e(real("i1e", x))
 
 
+@widened
 def exp1(x: Any) -> Array:
     """The exponential integral, over t from 1 to infinity, of exp(-x t) / t.
 
@@ -82,6 +88,7 @@ def exp1(x: Any) -> Array:
     return ops.exp1(real("exp1", x))
 
 
+@widened
 def expi(x: Any) -> Array:
     """The exponential integral, over t from -infinity to x, of exp(t) / t (its principal value).
 
@@ -95,6 +102,7 @@ def expi(x: Any) -> Array:
     return ops.expi(real("expi", x))
 
 
+@widened
 def expn(n: Any, x: Any) -> Array:
     """The integral over t from 1 to infinity of exp(-x t) / t^n.
 
@@ -110,6 +118,7 @@ def expn(n: Any, x: Any) -> Array:
     return ops.expn(stop_gradient(n), x)
 
 
+@widened
 def exprel(x: Any) -> Array:
     """(exp(x) - 1) / x, and 1 at 0, without cancellation; nor is there any in its derivatives.
 
@@ -123,6 +132,7 @@ def exprel(x: Any) -> Array:
     return ops.exprel(real("exprel", x), order=0)
 
 
+@widened
 def sici(x: Any) -> tuple[Array, Array]:
     """The integrals over t from 0 to x of sin(t) / t, and of (cos(t) - 1) / t with Euler's constant and log(|x|).
 
@@ -140,6 +150,7 @@ def sici(x: Any) -> tuple[Array, Array]:
     return ops.sine_integral(x), ops.cosine_integral(x)
 
 
+@widened
 def spence(z: Any) -> Array:
     """The dilogarithm as minus the integral over t from 1 to z of log(t) / (t - 1).
 
@@ -153,6 +164,7 @@ def spence(z: Any) -> Array:
     return ops.spence(real("spence", z))
 
 
+@widened
 def bernoulli(n: int) -> Array:
     """Bernoulli's numbers B_0, ..., B_n, with B_1 = -1/2; B_m = -sum over k < m of binomial(m + 1, k) B_k / (m + 1).
 

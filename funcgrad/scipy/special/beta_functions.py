@@ -8,12 +8,14 @@ from ...core import Array
 from ...errors import OptionError
 from ...ops import special as ops
 from ...ops.elementwise import exp, log, where
+from ...ops.precision import widened
 from .gamma_functions import gammasgn
 from .operands import reals
 
 __all__ = ["beta", "betainc", "betaincc", "betaln", "comb"]
 
 
+@widened
 def beta(a: Any, b: Any) -> Array:
     """The beta function, gamma(a) gamma(b) / gamma(a + b).
 
@@ -28,6 +30,7 @@ def beta(a: Any, b: Any) -> Array:
     return gammasgn(a) * gammasgn(b) * gammasgn(a + b) * exp(ops.betaln(a, b))
 
 
+@widened
 def betaln(a: Any, b: Any) -> Array:
     """log |beta(a, b)|, without overflow, and without cancellation of large a and b.
 
@@ -42,6 +45,7 @@ def betaln(a: Any, b: Any) -> Array:
     return ops.betaln(a, b)
 
 
+@widened
 def betainc(a: Any, b: Any, x: Any) -> Array:
     """The regularised incomplete beta function.
 
@@ -59,6 +63,7 @@ def betainc(a: Any, b: Any, x: Any) -> Array:
     return ops.betainc(a, b, x, orders=(0, 0))
 
 
+@widened
 def betaincc(a: Any, b: Any, x: Any) -> Array:
     """1 - betainc(a, b, x), as betainc(b, a, 1 - x).
 
@@ -73,6 +78,7 @@ def betaincc(a: Any, b: Any, x: Any) -> Array:
     return ops.betainc(b, a, 1 - x, orders=(0, 0))
 
 
+@widened
 def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Array:
     """In how many ways k of N things can be chosen: gamma(N + 1) / (gamma(k + 1) gamma(N - k + 1)).
 

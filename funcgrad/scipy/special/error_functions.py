@@ -10,11 +10,13 @@ from ...ops import special as ops
 from ...ops.elementwise import erf as _erf
 from ...ops.elementwise import erfc as _erfc
 from ...ops.elementwise import erfinv as _erfinv
+from ...ops.precision import widened
 from .operands import real
 
 __all__ = ["dawsn", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "fresnel", "log_ndtr", "ndtr", "ndtri"]
 
 
+@widened
 def erf(x: Any) -> Array:
     """The error function, 2 / sqrt(pi) times the integral over t from 0 to x of exp(-t^2).
 
@@ -28,6 +30,7 @@ def erf(x: Any) -> Array:
     return _erf(real("erf", x))
 
 
+@widened
 def erfc(x: Any) -> Array:
     """1 - erf(x), exact where it is small.
 
@@ -41,6 +44,7 @@ def erfc(x: Any) -> Array:
     return _erfc(real("erfc", x))
 
 
+@widened
 def erfcx(x: Any) -> Array:
     """exp(x^2) erfc(x), which does not underflow.
 
@@ -54,6 +58,7 @@ def erfcx(x: Any) -> Array:
     return ops.erfcx(real("erfcx", x))
 
 
+@widened
 def erfinv(y: Any) -> Array:
     """The x with erf(x) = y.
 
@@ -67,6 +72,7 @@ def erfinv(y: Any) -> Array:
     return _erfinv(real("erfinv", y))
 
 
+@widened
 def erfcinv(y: Any) -> Array:
     """The x with erfc(x) = y, exact for small y.
 
@@ -80,6 +86,7 @@ def erfcinv(y: Any) -> Array:
     return ops.ndtri(real("erfcinv", y) * 0.5) * -math.sqrt(0.5)
 
 
+@widened
 def ndtr(x: Any) -> Array:
     """The probability that a standard normal number is below x: erfc(-x / sqrt(2)) / 2.
 
@@ -93,6 +100,7 @@ def ndtr(x: Any) -> Array:
     return ops.ndtr(real("ndtr", x))
 
 
+@widened
 def log_ndtr(x: Any) -> Array:
     """log(ndtr(x)), where ndtr itself underflows too, as do its derivatives.
 
@@ -106,6 +114,7 @@ def log_ndtr(x: Any) -> Array:
     return ops.log_ndtr(real("log_ndtr", x))
 
 
+@widened
 def ndtri(p: Any) -> Array:
     """The x with ndtr(x) = p: the quantiles of the normal distribution.
 
@@ -119,6 +128,7 @@ def ndtri(p: Any) -> Array:
     return ops.ndtri(real("ndtri", p))
 
 
+@widened
 def dawsn(x: Any) -> Array:
     """Dawson's integral, exp(-x^2) times the integral over t from 0 to x of exp(t^2).
 
@@ -132,6 +142,7 @@ def dawsn(x: Any) -> Array:
     return ops.dawsn(real("dawsn", x))
 
 
+@widened
 def fresnel(x: Any) -> tuple[Array, Array]:
     """Fresnel's integrals, over t from 0 to x, of sin(pi t^2 / 2) and of cos(pi t^2 / 2).
 

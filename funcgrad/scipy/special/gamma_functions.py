@@ -10,6 +10,7 @@ from ...core import Array
 from ...errors import OptionError
 from ...ops import special as ops
 from ...ops.elementwise import astype, equal, exp, floor, isfinite, isnan, remainder, signbit, sin, stop_gradient, where
+from ...ops.precision import widened
 from .operands import real, reals
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 
+@widened
 def gamma(z: Any) -> Array:
     """The gamma function, integral over t from 0 to infinity of t^(z-1) e^-t; (n - 1)! at a whole number n.
 
@@ -46,6 +48,7 @@ def gamma(z: Any) -> Array:
     return ops.gamma(real("gamma", z))
 
 
+@widened
 def gammaln(x: Any) -> Array:
     """log |gamma(x)|, without overflow; its derivative is `digamma`.
 
@@ -62,6 +65,7 @@ def gammaln(x: Any) -> Array:
     return ops.gammaln(real("gammaln", x))
 
 
+@widened
 def loggamma(z: Any) -> Array:
     """log(gamma(z)) of real numbers: `gammaln` of positive ones, NaN of negative ones.
 
@@ -77,6 +81,7 @@ def loggamma(z: Any) -> Array:
     return where(negative, math.nan, ops.gammaln(where(negative, 1, x)))
 
 
+@widened
 def gammasgn(x: Any) -> Array:
     """The sign of the gamma function: 1, -1, and NaN at negative integers.
 
@@ -97,6 +102,7 @@ def gammasgn(x: Any) -> Array:
     return where(isnan(x), math.nan, out)
 
 
+@widened
 def rgamma(z: Any) -> Array:
     """1 / gamma(z), which is 0 at 0 and at negative integers.
 
@@ -112,6 +118,7 @@ def rgamma(z: Any) -> Array:
     return where(pole, 0, 1 / ops.gamma(where(pole, 1, x)))
 
 
+@widened
 def digamma(z: Any) -> Array:
     """The derivative of log(gamma(z)).
 
@@ -128,6 +135,7 @@ def digamma(z: Any) -> Array:
     return ops.digamma(real("digamma", z))
 
 
+@widened
 def polygamma(n: Any, x: Any) -> Array:
     """The n-th derivative of `digamma`: (-1)^(n+1) n! zeta(n + 1, x) for n > 0.
 
@@ -150,6 +158,7 @@ def polygamma(n: Any, x: Any) -> Array:
     return higher if isinstance(n, int) else where(first, ops.digamma(x), higher)
 
 
+@widened
 def zeta(x: Any, q: Any = None) -> Array:
     """The zeta function, sum over k >= 0 of (q + k)^-x.
 
@@ -199,6 +208,7 @@ def _zeta_between(s: Any) -> Any:
     return total / (1 - 2 * exp(-s * math.log(2)))
 
 
+@widened
 def multigammaln(a: Any, d: int) -> Array:
     """The logarithm of the multivariate gamma function of d dimensions.
 
@@ -222,6 +232,7 @@ def multigammaln(a: Any, d: int) -> Array:
     return total + count * (count - 1) / 4 * math.log(math.pi)
 
 
+@widened
 def gammainc(a: Any, x: Any) -> Array:
     """The regularised lower incomplete gamma function.
 
@@ -238,6 +249,7 @@ def gammainc(a: Any, x: Any) -> Array:
     return ops.gammainc(a, x, order=0)
 
 
+@widened
 def gammaincc(a: Any, x: Any) -> Array:
     """The regularised upper incomplete gamma function, 1 - gammainc(a, x), exact where it is small.
 
@@ -252,6 +264,7 @@ def gammaincc(a: Any, x: Any) -> Array:
     return ops.gammaincc(a, x, order=0)
 
 
+@widened
 def poch(z: Any, m: Any) -> Array:
     """Pochhammer's symbol, gamma(z + m) / gamma(z): z (z + 1) ... (z + m - 1) for whole m.
 
@@ -267,6 +280,7 @@ def poch(z: Any, m: Any) -> Array:
     return signs * exp(ops.gammaln(z + m) - ops.gammaln(z))
 
 
+@widened
 def factorial(n: Any, exact: bool = False) -> Array:
     """n! = gamma(n + 1); 0 for negative n.
 

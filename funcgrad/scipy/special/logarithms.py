@@ -15,6 +15,7 @@ from ...ops import special as ops
 from ...ops.activations import sigmoid
 from ...ops.create import asarray, promote_all, to_inexact
 from ...ops.elementwise import astype, equal, exp, expm1, isfinite, log, log1p, real_part, sign, stop_gradient
+from ...ops.precision import widened
 from ...ops.shape import normalize_axes
 from .operands import real, reals
 
@@ -41,6 +42,7 @@ _choose = where  # `logsumexp` has an argument of that name
 # ---- sums --------------------------------------------------------------------------------------
 
 
+@widened
 def logsumexp(
     a: Any,
     axis: int | tuple[int, ...] | None = None,
@@ -107,6 +109,7 @@ def logsumexp(
     return reduce.kept(out, x, axes) if keepdims else out
 
 
+@widened
 def softmax(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
     """exp(x) / sum(exp(x)) along axes, all of them where none is given, without overflow.
 
@@ -122,6 +125,7 @@ def softmax(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
     return activations.softmax(x, normalize_axes(axis, x.ndim, "softmax"))
 
 
+@widened
 def log_softmax(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
     """log(softmax(x)), exact where softmax(x) underflows.
 
@@ -140,6 +144,7 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
 # ---- odds --------------------------------------------------------------------------------------
 
 
+@widened
 def expit(x: Any) -> Array:
     """1 / (1 + exp(-x)), the logistic function, without overflow.
 
@@ -153,6 +158,7 @@ def expit(x: Any) -> Array:
     return sigmoid(real("expit", x))
 
 
+@widened
 def log_expit(x: Any) -> Array:
     """log(expit(x)), exact where expit underflows.
 
@@ -166,6 +172,7 @@ def log_expit(x: Any) -> Array:
     return activations.log_sigmoid(real("log_expit", x))
 
 
+@widened
 def logit(x: Any) -> Array:
     """log(x / (1 - x)), the inverse of `expit`.
 
@@ -182,6 +189,7 @@ def logit(x: Any) -> Array:
 # ---- entropies ---------------------------------------------------------------------------------
 
 
+@widened
 def xlogy(x: Any, y: Any) -> Array:
     """x log(y), and 0 where x is 0, whatever y (but NaN).
 
@@ -198,6 +206,7 @@ def xlogy(x: Any, y: Any) -> Array:
     return ops.xlogy(x, y)
 
 
+@widened
 def xlog1py(x: Any, y: Any) -> Array:
     """x log(1 + y), and 0 where x is 0, whatever y (but NaN).
 
@@ -212,6 +221,7 @@ def xlog1py(x: Any, y: Any) -> Array:
     return ops.xlog1py(x, y)
 
 
+@widened
 def entr(x: Any) -> Array:
     """-x log(x), 0 at 0, and -inf for negative x.
 
@@ -228,6 +238,7 @@ def entr(x: Any) -> Array:
     return where(negative, -math.inf, 0 - ops.xlogy(inside, inside))  # and not -0 at 0
 
 
+@widened
 def rel_entr(x: Any, y: Any) -> Array:
     """x log(x / y); 0 where x is 0 and y is not negative, else infinite where one of them is not positive.
 
@@ -248,6 +259,7 @@ def rel_entr(x: Any, y: Any) -> Array:
     return where(inside, out, where((x == 0) & (y == 0), 0 * p, math.inf))  # type: ignore[operator]
 
 
+@widened
 def kl_div(x: Any, y: Any) -> Array:
     """x log(x / y) - x + y, which is not negative; y where x is 0 and y is not negative, else infinite as `rel_entr`.
 
@@ -266,6 +278,7 @@ def kl_div(x: Any, y: Any) -> Array:
 # ---- Box and Cox's transform -------------------------------------------------------------------
 
 
+@widened
 def boxcox(x: Any, lmbda: Any) -> Array:
     """(x^lmbda - 1) / lmbda, and log(x) for lmbda = 0.
 
@@ -280,6 +293,7 @@ def boxcox(x: Any, lmbda: Any) -> Array:
     return _box(log(x), power)
 
 
+@widened
 def boxcox1p(x: Any, lmbda: Any) -> Array:
     """((1 + x)^lmbda - 1) / lmbda, and log(1 + x) for lmbda = 0.
 
@@ -301,6 +315,7 @@ def _box(level: Any, power: Any) -> Array:
     return where(isfinite(level), bounded * ops.exprel(power * bounded, order=0), at_end)
 
 
+@widened
 def inv_boxcox(y: Any, lmbda: Any) -> Array:
     """The x whose boxcox(x, lmbda) is y: (1 + lmbda y)^(1 / lmbda), and exp(y) for lmbda = 0.
 
@@ -315,6 +330,7 @@ def inv_boxcox(y: Any, lmbda: Any) -> Array:
     return exp(_unbox(y, power))
 
 
+@widened
 def inv_boxcox1p(y: Any, lmbda: Any) -> Array:
     """The x whose boxcox1p(x, lmbda) is y.
 
