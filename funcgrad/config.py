@@ -164,7 +164,8 @@ numpy_dtype_promotion: Switch[str] = Switch(
     "standard",
     _one_of("standard", "strict"),
     "Whether arrays of two dtypes may meet: 'standard' promotes them, 'strict' raises an error that says to write an "
-    "astype. Python's numbers stay weak, unless they would change the array's dtype. JAX has the name.",
+    "astype. Real numbers may stand beside the complex ones whose parts they are, and Python's numbers are weak where "
+    "that keeps the array's dtype. JAX has the name.",
 )
 onednn: Switch[bool] = Switch(
     "onednn",

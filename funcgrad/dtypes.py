@@ -95,7 +95,8 @@ def canonical(dtype: Any) -> DType:
         raise DtypeError(f"not a dtype: {dtype!r}{advice}") from error
     known = _KNOWN.get(found if found.isnative else found.newbyteorder("="))
     if known is None:
-        raise DtypeError(f"arrays hold booleans, integers, floats or complex numbers, not {found}")
+        advice = " (which bfloat16 is in NumPy's files: x.view(fnp.bfloat16) is what it was)" if found == "V2" else ""
+        raise DtypeError(f"arrays hold booleans, integers, floats or complex numbers, not {found}{advice}")
     return known
 
 
@@ -157,7 +158,7 @@ def promote_types(a: Any, b: Any) -> DType:
     a, b = canonical(a), canonical(b)
     if a is b:
         return a
-    if numpy_dtype_promotion() == "strict":
+    if numpy_dtype_promotion() == "strict" and not _are_parts(a, b) and not _are_parts(b, a):
         raise _strict(f"{a} and {b}", "x.astype(y.dtype)")
     kind_a, kind_b = kind(a), kind(b)
     if kind_a >= 2 > kind_b:
@@ -183,6 +184,11 @@ def weak(dtype: DType, scalar: bool | int | float | complex) -> DType:
     if level == 3:
         return np.promote_types(dtype, np.complex64) if is_floating(dtype) else default_complex()
     return default_dtype() if level == 2 else np.dtype(np.int64)
+
+
+def _are_parts(real: DType, complex: DType) -> bool:
+    """Are numbers of the one dtype the real parts of numbers of the other?"""
+    return is_floating(real) and is_complex(complex) and 2 * real.itemsize == complex.itemsize
 
 
 def _strict(operands: str, advice: str) -> DtypeError:

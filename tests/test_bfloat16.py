@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,15 @@ def test_what_leaves_the_package() -> None:
     assert fg.device_get({"x": x})["x"].dtype == BF
     assert x.astype("float32").dtype == np.float32
     assert x.astype(int).tolist() == [1, -2]
+
+
+def test_files_of_numpy_forget_it(tmp_path: Path) -> None:
+    x = fnp.asarray([1.5, -2.0], "bfloat16")
+    np.save(tmp_path / "x.npy", np.asarray(x))
+    loaded = np.load(tmp_path / "x.npy")
+    with pytest.raises(dtypes.DtypeError, match=r"x.view\(fnp.bfloat16\)"):
+        fnp.asarray(loaded)
+    assert fnp.asarray(loaded.view(fnp.bfloat16)).tolist() == [1.5, -2.0]
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "int16"])
@@ -225,3 +235,13 @@ def test_functions_themselves_are_compiled() -> None:
     for f in (fnp.nextafter, fnp.logaddexp, fnp.add):
         program = fg.jit(f)
         assert [program(x, x).tolist() for _ in range(4)] == [f(x, x).tolist()] * 4
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_clipping_knows_large_norms(dtype: str) -> None:
+    g = fnp.full(5, 1000.0, dtype)  # the sum of squares is beyond float16
+    for clip in (optim.adaptive_grad_clip(0.1), optim.clip_by_global_norm(1.0)):
+        found, _ = clip.update(g, clip.init(g), g)
+        assert found.dtype == dtype
+        expected, _ = clip.update(g.astype("float32"), clip.init(g), g.astype("float32"))
+        assert np.allclose(np.asarray(found, np.float32), np.asarray(expected), rtol=0.01)

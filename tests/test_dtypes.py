@@ -134,6 +134,9 @@ def test_strict_promotion_is_an_error() -> None:
         with pytest.raises(errors.DtypeError, match="int64"):
             f(x, n)
         assert (x * 2 + 1.5).dtype == np.float32
+        assert (x * fnp.ones(3, "complex64")).dtype == np.complex64
+        with pytest.raises(errors.DtypeError, match="strict"):
+            x * fnp.ones(3, "complex128")
         assert (x * n.astype("float32")).dtype == np.float32
         assert n.mean().dtype == np.float32
         assert fg.grad(lambda x: fnp.var(x) + fnp.max(x))(x).shape == (3,)

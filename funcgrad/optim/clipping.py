@@ -11,7 +11,7 @@ from ..core import Array
 from ..dtypes import is_complex
 from ..errors import DtypeError, ShapeError
 from ..numpy import asarray, maximum, minimum, sqrt, sum
-from .adaptive import squared_magnitude
+from .adaptive import in_float32, squared_magnitude
 from .hyperparams import HyperparamsState, Number, Tunable, beside, require
 from .transformation import aligned, floating_leaves, need_params, rebuilt
 
@@ -150,12 +150,12 @@ class adaptive_grad_clip(Tunable):  # noqa: N801
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         need_params(self, params)
         clipping, eps = self.current(state)
-        (gs, ps), structure = aligned(self, {"updates": updates, "params": params})
-        out = []
+        (given, ps), structure = aligned(self, {"updates": updates, "params": params})
+        gs, ps, out = in_float32(given), in_float32(ps), []
         for g, p, (c, e) in zip(gs, ps, beside(gs, clipping, eps), strict=True):
             bound = c * sqrt(maximum(self._squared_norms(p), e * e))
             out.append(g * _limit(self._squared_norms(g), bound))
-        return rebuilt(structure, out, gs), self.following(state)
+        return rebuilt(structure, out, given), self.following(state)
 
     def _squared_norms(self, x: Array) -> Array:
         """The squared norms of the units, on axes of size one where they were summed over."""
