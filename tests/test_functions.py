@@ -1,11 +1,13 @@
 """Every public function through every transform: value, derivatives of both modes, batching, programs, and JAX.
 
-The uses stand in `tests/functions`, by family; each test here runs over all of them.
+The uses stand in `tests/functions`, by family. Each test here runs over all of them: those of values at once, and of
+the others the first use of each function, the rest as slow tests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import coverage_table
 import pytest
@@ -14,8 +16,17 @@ from functions import ALL, ELSEWHERE, NAMESPACES, Use
 
 from funcgrad import config
 
+_FIRST = {id(use) for use in {use.name: use for use in reversed(ALL)}.values()}
+
+
+def over(uses_of_it: list[Use]) -> Any:
+    """A test of uses: the first one of each function with every run of the suite."""
+    return pytest.mark.parametrize(
+        "use", [pytest.param(u, marks=() if id(u) in _FIRST else pytest.mark.slow) for u in uses_of_it], ids=str
+    )
+
+
 every_use = pytest.mark.parametrize("use", ALL, ids=str)
-differentiable = pytest.mark.parametrize("use", [u for u in ALL if u.order and uses.Call(u).differentiated], ids=str)
 
 
 @pytest.fixture(autouse=True)
@@ -45,27 +56,27 @@ def test_value(use: Use) -> None:
     uses.value(use)
 
 
-@every_use
+@over(ALL)
 def test_value_under_derivatives(use: Use) -> None:
     uses.traced(use)
 
 
-@differentiable
+@over([u for u in ALL if u.order and uses.Call(u).differentiated])
 def test_derivatives(use: Use) -> None:
     uses.derivatives(use, use.order)
 
 
-@pytest.mark.parametrize("use", [u for u in ALL if u.vmap], ids=str)
+@over([u for u in ALL if u.vmap])
 def test_vmap_is_the_loop(use: Use) -> None:
     uses.batched(use)
 
 
-@pytest.mark.parametrize("use", [u for u in ALL if u.jit], ids=str)
+@over([u for u in ALL if u.jit])
 def test_programs_compute_the_same(use: Use) -> None:
     uses.compiled(use)
 
 
-@pytest.mark.parametrize("use", [u for u in ALL if u.jax and not u.name.startswith("functional.")], ids=str)
+@over([u for u in ALL if u.jax and not u.name.startswith("functional.")])
 def test_jax_agrees(use: Use) -> None:
     jax = pytest.importorskip("jax", reason="jax is not installed")
     with jax.enable_x64(True):
