@@ -87,12 +87,15 @@ def elementwise(
         return evaluate(x)
 
     def evaluate_binary(x: Any, y: Any) -> Array:
-        a = x._data if isinstance(x, Array) else x
+        if isinstance(x, Array):
+            a, met = x._data, x.dtype
+        else:
+            a, met = x, y.dtype
         b = y._data if isinstance(y, Array) else y
         if (
             (type(a) is ndarray or type(a) in SCALARS)
             and (type(b) is ndarray or type(b) in SCALARS)
-            and (x if isinstance(x, Array) else y).dtype is not BFLOAT16
+            and met is not BFLOAT16
         ):
             out = numpy_function(a, b)
             return Array(out) if type(out) is ndarray else wrap(out)

@@ -95,7 +95,9 @@ OTHERWISE = {
     **dict.fromkeys(["numpy.fft.irfft", "numpy.fft.hfft", "scipy.fft.irfft", "scipy.fft.hfft"], "complex operands"),
     **dict.fromkeys([f"scipy.fft.{name}" for name in TRIGONOMETRIC], "SciPy's answer with float32"),
     **dict.fromkeys(["numpy.histogram2d", "numpy.histogramdd"], "counts are the default float"),
-    **dict.fromkeys(["numpy.polyval", "numpy.polyint", "numpy.kaiser"], "lists are floats of the default"),
+    **dict.fromkeys(
+        ["numpy.polyval", "numpy.polyint", "numpy.poly", "numpy.kaiser"], "lists are floats of the default"
+    ),
     "numpy.histogram_bin_edges": "as many edges as rounded numbers ask for",
     "numpy.astype": "says the dtype",
     "numpy.spacing": "tells of the dtype",
@@ -103,8 +105,12 @@ OTHERWISE = {
 """Functions whose results are of another dtype, or of others than float32's numbers; each with the reason."""
 
 
+WIDENED = ("numpy.", "functional.", "scipy.special.", "scipy.integrate.", "scipy.sparse.")
+"""Where functions compute in float32 as a whole; elsewhere each of their operations does."""
+
+
 def is_real(use: functions.Use) -> bool:
-    if use.name in OTHERWISE:
+    if use.name in OTHERWISE or use.fixed or not use.name.startswith(WIDENED):  # what is fixed stays float64
         return False
     dtypes = [a.dtype for a in uses.Call(use).arrays]
     return np.float64 in dtypes and np.complex128 not in dtypes and "dtype" not in use.kwargs

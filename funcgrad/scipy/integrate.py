@@ -17,6 +17,7 @@ from ..numpy.elementwise import where
 from ..numpy.manipulation import concat, moveaxis
 from ..numpy.reductions import cumulative_sum
 from ..ops.create import promote_all, to_inexact
+from ..ops.precision import widened
 from ..ops.shape import normalize_axis
 
 __all__ = ["cumulative_trapezoid", "simpson", "trapezoid"]
@@ -41,6 +42,7 @@ def _samples(name: str, y: Any, x: Any, dx: Any, axis: int) -> tuple[Any, Any, i
     return y, x[..., 1:] - x[..., :-1], axis
 
 
+@widened
 def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None) -> Array:
     """The integral up to each place by the trapezoidal rule.
 
@@ -69,6 +71,7 @@ def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, i
     return moveaxis(out, -1, place)
 
 
+@widened
 def simpson(y: Any, x: Any = None, *, dx: Any = 1.0, axis: int = -1) -> Array:
     """The integral by Simpson's rule: that of the parabola through each three neighbours.
 

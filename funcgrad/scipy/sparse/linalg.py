@@ -28,6 +28,7 @@ from ...numpy.linalg import pinv, vector_norm
 from ...numpy.linear_algebra import vecdot
 from ...numpy.manipulation import concat, pad, stack
 from ...ops.create import to_inexact
+from ...ops.precision import widened
 from ...transforms.control import while_loop
 from ...transforms.linear_solve import custom_linear_solve
 
@@ -36,6 +37,7 @@ __all__ = ["bicgstab", "cg", "gmres"]
 Linear = Callable[[Any], Any]
 
 
+@widened
 def cg(
     A: Any,
     b: Any,
@@ -73,6 +75,7 @@ def cg(
     return _solved(_cg, A, b, x0, rtol if tol is None else tol, atol, maxiter, M, hermitian=True)
 
 
+@widened
 def bicgstab(
     A: Any,
     b: Any,
@@ -98,6 +101,7 @@ def bicgstab(
     return _solved(_bicgstab, A, b, x0, rtol if tol is None else tol, atol, maxiter, M)
 
 
+@widened
 def gmres(
     A: Any,
     b: Any,
