@@ -87,6 +87,12 @@ def relative(found: Any, expected: Any) -> float:
     return float(np.max(np.abs(np.asarray(found) - expected) / np.abs(expected)))
 
 
+def test_owens_t_is_scipy_s() -> None:
+    h, a = np.meshgrid([0.0, 1e-8, 0.3, -1.7, 5.0, 12.0, np.inf, np.nan], [0.0, 1e-5, -0.4, 1.0, 3.0, 1e4, np.inf])
+    expected = oracle.owens_t(h, a)
+    np.testing.assert_allclose(special.owens_t(h, a), expected, rtol=1e-12, atol=1e-18)
+
+
 _SHAPES = np.concatenate([between(0.05, 10), spread(-3, 2.5)])
 
 
@@ -223,6 +229,9 @@ def test_the_derivative_of_gammaln_of_negative_numbers(x: float) -> None:
 
 
 def test_logsumexp_of_nothing() -> None:
+    assert special.logsumexp(np.zeros((2, 0)), axis=1).tolist() == [-np.inf, -np.inf]
+    assert special.logsumexp(2.0) == 2
+    assert special.softmax(2.0) == 1
     nothing = fg.asarray(np.array([-np.inf, -np.inf]))
     assert special.logsumexp(nothing) == -np.inf
     assert not np.isnan(fg.grad(special.logsumexp)(nothing)).any()

@@ -19,7 +19,7 @@ from ..core import Aval, aval
 from ..kernels import bessel, exponential_integral, gamma_function, incomplete, integrals, normal_tail
 from ..operations import Operation
 from ..rules import align, broadcast_shapes, common_dtype, elementwise, general, unbroadcast
-from .elementwise import abs, cos, equal, exp, greater, log, log1p, logical_and, sign, sin, where
+from .elementwise import abs, cos, equal, erf, exp, greater, log, log1p, logical_and, sign, sin, where
 
 # ---- gamma -------------------------------------------------------------------------------------
 
@@ -217,6 +217,12 @@ log_ndtr = elementwise(  # by erfcx, as both the density and the distribution ma
     "log_ndtr(x)",
     impl=normal_tail.log_ndtr,
     x=lambda g, x: g * (math.sqrt(2 / math.pi) / erfcx(x * -math.sqrt(0.5))),
+)
+owens_t = elementwise(
+    "owens_t(h, a)",
+    impl=normal_tail.owens_t,
+    h=lambda g, h, a: -g * (exp(-0.5 * (h * h)) * erf(a * h * math.sqrt(0.5)) / (2 * _ROOT_TAU)),
+    a=lambda g, h, a: g * (exp(-0.5 * (h * h) * (1 + a * a)) / (2 * math.pi * (1 + a * a))),
 )
 ndtri = elementwise("ndtri(p)", impl=normal_tail.ndtri, p=lambda g, out: g * (_ROOT_TAU * exp(0.5 * (out * out))))
 

@@ -19,6 +19,8 @@ USES = [
 USES += [Use("scipy.fft.next_fast_len", (n,), {"real": real}, order=0, why="no array goes in", jax=False)
          for n, real in [(1, False), (13, True), (97, False)]]  # fmt: skip
 
+USES += [Use("scipy.fft.fftfreq", (5,), {"d": 0.5}, order=0, why="no array goes in", jax=False)]
+
 _BY_JAX: tuple[Any, ...] = (None, "ortho")
 USES += [
     Use(f"scipy.fft.{name}", (a, kind), {"norm": norm}, jax=kind == 2 and norm in _BY_JAX and "c" in name)

@@ -72,6 +72,7 @@ _TWO: list[tuple[str, Any, Any]] = [
     ("betaln", _between(0.4, 4, 2, 3), _between(0.4, 20, 3)),
     ("poch", _between(0.4, 4, 2, 3), _between(0.4, 3, 3)),
     ("comb", _between(4, 9, 2, 3), _between(1, 3, 3)),
+    ("owens_t", _between(-2, 2, 2, 3), _between(-3, 3, 3)),
     ("xlogy", _between(-2, 2, 2, 3), _between(0.4, 4, 3)),
     ("xlog1py", _between(-2, 2, 2, 3), _between(-0.4, 4, 3)),
     ("rel_entr", _between(0.4, 4, 2, 3), _between(0.4, 4, 3)),

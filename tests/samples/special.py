@@ -78,6 +78,7 @@ SAMPLES += [
     Sample("betaln", (_x * 10, _y), special.betaln, rtol=1e-13),
     Sample("xlogy", (_x, _y), special.xlogy),
     Sample("xlog1py", (_x, _y), special.xlog1py),
+    Sample("owens_t", (_x - 1, _y), special.owens_t, rtol=1e-13),
     Sample("expn", (3.0, _x), special.expn),
     Sample("expn", (2.0, _x + 1), special.expn),
 ]

@@ -11,9 +11,9 @@ from ...ops.elementwise import erf as _erf
 from ...ops.elementwise import erfc as _erfc
 from ...ops.elementwise import erfinv as _erfinv
 from ...ops.precision import widened
-from .operands import real
+from .operands import real, reals
 
-__all__ = ["dawsn", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "fresnel", "log_ndtr", "ndtr", "ndtri"]
+__all__ = ["dawsn", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "fresnel", "log_ndtr", "ndtr", "ndtri", "owens_t"]
 
 
 @widened
@@ -126,6 +126,21 @@ def ndtri(p: Any) -> Array:
     Array([       -inf, -11.464025 ,   0.       ,   1.9599644], dtype=float32)
     """
     return ops.ndtri(real("ndtri", p))
+
+
+@widened
+def owens_t(h: Any, a: Any) -> Array:
+    """Owen's T: the probability that X > h and 0 < Y < a X for independent standard normal X and Y.
+
+    Args:
+        h, a: real numbers; the shapes broadcast.
+
+    >>> import funcgrad.scipy.special as special
+    >>> special.owens_t([0.0, 1.0], 1.0)
+    Array([0.125     , 0.06674188], dtype=float32)
+    """
+    h, a = reals("owens_t", h, a)
+    return ops.owens_t(h, a)
 
 
 @widened

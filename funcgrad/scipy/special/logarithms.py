@@ -82,7 +82,8 @@ def logsumexp(
     level: Any = stop_gradient(real_part(x))
     heights = level if weights is None else _choose(equal(weights, 0), -math.inf, level)
     heights = heights if taken is None else _choose(taken, heights, -math.inf)
-    peak = reduce.max(heights, axes=axes) if axes else heights
+    empty = not all(x.shape[i] for i in axes)
+    peak: Any = reduce.sum(heights, axes=axes) if empty else reduce.max(heights, axes=axes) if axes else heights
     shift: Any = _choose(isfinite(peak), peak, 0)
     kept = reduce.kept(shift, x, axes)
     terms: Any = x - kept
