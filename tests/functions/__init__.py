@@ -59,15 +59,35 @@ class Use:
         return (self.oracle or _found({"numpy": np, "scipy": scipy}, self.name))(*args, **kwargs)
 
 
-NAMESPACES: tuple[str, ...] = ()
+NAMESPACES = (
+    *("numpy", "numpy.linalg", "numpy.fft"),
+    *("lax", "lax.linalg"),
+    *("scipy.fft", "scipy.integrate", "scipy.linalg", "scipy.ndimage", "scipy.signal", "scipy.sparse.linalg"),
+    *("scipy.special", "scipy.stats"),
+)
 """The modules of the package whose every function must have a use."""
 
+_NUMPYS = "NumPy's own: how arrays are printed"
+_FILES = "from and to files and buffers: tests/test_arranging.py"
+_MAKES = "it makes a function: tests/test_vectorize.py"
+_COLLECTIVE = "between the examples of a vmap: tests/test_collectives.py"
+_RULE = "a rule of one's own: tests/test_implicit.py"
+
 ELSEWHERE: dict[str, str] = {
-    "numpy.frompyfunc": "it makes a function: tests/test_vectorize.py",
-    "numpy.vectorize": "it makes a function: tests/test_vectorize.py",
-    "numpy.get_printoptions": "NumPy's own: how arrays are printed",
-    "numpy.printoptions": "NumPy's own: how arrays are printed",
-    "numpy.set_printoptions": "NumPy's own: how arrays are printed",
+    **dict.fromkeys(["numpy.array_repr", "numpy.array_str"], "text: tests/test_arranging.py"),
+    **dict.fromkeys(["numpy.get_printoptions", "numpy.printoptions", "numpy.set_printoptions"], _NUMPYS),
+    **dict.fromkeys(["numpy.frombuffer", "numpy.fromiter", "numpy.load", "numpy.save", "numpy.savez"], _FILES),
+    **dict.fromkeys(["numpy.frompyfunc", "numpy.vectorize"], _MAKES),
+    "numpy.__array_namespace_info__": "what the namespace can do: tests/test_array_api_elementwise.py",
+    **dict.fromkeys(["lax.custom_linear_solve", "lax.custom_root"], _RULE),
+    **dict.fromkeys(
+        [
+            *("lax.all_gather", "lax.all_to_all", "lax.axis_index", "lax.axis_size", "lax.pbroadcast", "lax.pmax"),
+            *("lax.pmean", "lax.pmin", "lax.ppermute", "lax.pshuffle", "lax.psum", "lax.psum_scatter"),
+            "lax.pswapaxes",
+        ],
+        _COLLECTIVE,
+    ),
 }
 """Public functions without a use, each with the reason and the place of its tests."""
 
