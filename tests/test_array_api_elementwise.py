@@ -299,7 +299,7 @@ def test_inspection() -> None:
 
 @kinds
 def test_complex_functions_near_zero(kind: str) -> None:
-    z = np.array([1e-9, 1e-9j, 1e-9 + 1e-9j, -1e-12 + 1e-3j, 0.0, 0.4 - 0.3j, 3 + 2j, -0.2 + 5j])
+    z = np.array([1e-9, 1e-9j, 1e-9 + 1e-9j, -1e-12 + 1e-3j, 0.0, 0.4 - 0.3j, 3 + 2j, -0.2 + 5j, -2, 7])
     with mpmath.workdps(40):
         for name, function in (("expm1", mpmath.expm1), ("log1p", lambda v: mpmath.log(1 + v))):
             expected = np.array([complex(function(mpmath.mpc(v))) for v in z])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import SCALARS, Array, aval, backend_array, wrap
+from ..core import SCALARS, Array, WeakNumber, aval, backend_array, wrap
 from ..device import Device, backend_device, backend_dtype, namespace, namespace_on, target_device
 from ..dtypes import canonical, is_integer
 from ..errors import DtypeError, OptionError, ShapeError
@@ -231,7 +231,7 @@ def linspace(
     if num < 0:
         raise ShapeError(f"linspace: num must not be negative, got {num}")
     parts = num - 1 if endpoint else num
-    if not isinstance(start, SCALARS) or not isinstance(stop, SCALARS):
+    if any(isinstance(v, WeakNumber) or not isinstance(v, SCALARS) for v in (start, stop)):
         low, high = create.promote_inexact(start, stop)
         beside = low if isinstance(low, Array) else high
         ndim = max(aval(low).ndim, aval(high).ndim)

@@ -1,4 +1,10 @@
-"""What the array API standard lets programs ask of a namespace: its version, devices and dtypes."""
+"""What the array API standard lets programs ask of a namespace: its version, devices and dtypes.
+
+Where this namespace is not the standard's: arrays do not change, so `x[i] = v` raises and `x += y` makes another array.
+x ** 0.5 with the Python number is the square root, of -0 and -infinity, too, as in NumPy. That of an infinite
+complex number is C99's. Where the standard leaves it open: dtypes of different kinds meet (`dtypes`), and a complex
+array cast to a real dtype is its real part.
+"""
 
 from __future__ import annotations
 

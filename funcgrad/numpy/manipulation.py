@@ -306,7 +306,8 @@ def repeat(x: Any, /, repeats: Any, axis: int | None = None, *, total_repeat_len
         x: an array.
         repeats: how often: an int, or integers, one for each element (or one for all).
         axis: along which.
-        total_repeat_length: the sum of `repeats` if you know it: under `vmap` and `jit` it need not be asked for then.
+        total_repeat_length: how long the axis shall be, if you know it: then nothing is asked of `repeats` under `vmap`
+            and `jit`. What is too much is cut off, what lacks is the last element.
 
     Raises:
         ShapeError: there are not as many `repeats` as elements, or one is negative.
@@ -373,9 +374,9 @@ def _repeat_each(x: Any, repeats: Any, axis: int, total: int | None) -> Array:
     if not is_integer(repeats.dtype) or repeats.ndim > 1 or repeats.size not in (1, n):
         raise ShapeError(f"repeat: {repeats.aval} does not say how often to repeat each of {n} elements")
     counts = broadcast_to(astype(repeats, "int64"), (n,))
-    if bool((counts < 0).any()):
+    if total is None and bool((counts < 0).any()):
         raise ShapeError("repeat: less than no times")
-    length = int(counts.sum()) if total is None else total
+    length = int(counts.sum()) if total is None else operator.index(total)
     # the i-th of the result is the element before which fewer than i + 1 are: count the ends that have come by
     ends: Any = cumulative_sum(counts, axis=0, reverse=False)
     passed = scatter_add(zeros(Aval((length + 1,), counts.dtype), x), ones_like(ends), minimum(ends, length))

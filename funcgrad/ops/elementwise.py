@@ -93,7 +93,9 @@ def _complex_log1p(xp: Any, x: Any) -> Any:
     near = (xp.abs(a) < 0.5) & (xp.abs(b) < 0.5)
     a, b = xp.where(near, a, 0.0), xp.where(near, b, 0.0)
     small = _complex_of(xp, 0.5 * xp.log1p(a * (2 + a) + b * b), xp.atan2(b, 1 + a), x)
-    return xp.where(near, small, xp.log1p(x))
+    below = xp.signbit(xp.imag(x))  # x + 1 would lose the sign of -0, by which log knows the side of its cut
+    far = xp.log(xp.where(below, xp.conj(x), x) + 1)
+    return xp.where(near, small, xp.where(below, xp.conj(far), far))
 
 
 complex_log1p = elementwise("complex_log1p(x)", impl=_complex_log1p, x=lambda g, x: g / (x + 1))
