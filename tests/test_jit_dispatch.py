@@ -192,3 +192,15 @@ def test_named_tuples_come_to_be_as_their_class_says():
         assert (type(tagged), tagged.tag, type(pair)) == (Tagged, "made", Pair)
         assert tagged.y.tolist() == [2.0, 2.0, 2.0]
         assert pair.b.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_numbers_among_the_arguments_may_stand_in_lists():
+    def f(number, x):
+        return fnp.asarray([number, 1]), fnp.asarray([[number, 2], [x[0], 3]]), fnp.quantile(x, [0.5, number])
+
+    x, jitted = fg.asarray([5.0, 6.0, 9.0]), fg.jit(f)
+    for number in (0.25, 0.5, 0.125, 1, 0, 1, 0.75):
+        for found, expected in zip(jitted(number, x), f(number, x), strict=True):
+            assert found.dtype == expected.dtype
+            assert found.tolist() == expected.tolist()
+    assert float(fg.jit(fg.grad(lambda v: fnp.asarray([v, v * v]).sum()))(3.0)) == 7

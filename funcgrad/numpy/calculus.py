@@ -165,6 +165,7 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: Any = 2 * mat
 # ---- slopes ------------------------------------------------------------------------------------
 
 
+@widened
 def gradient(f: Any, *varargs: Any, axis: int | Sequence[int] | None = None, edge_order: int = 1) -> Any:
     """The slope of values on a grid, by central differences inside and one-sided ones at the edges.
 

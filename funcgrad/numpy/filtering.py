@@ -10,13 +10,13 @@ import numpy as np
 from ..core import Array
 from ..dtypes import is_boolean
 from ..errors import OptionError, ShapeError
-from ..ops.convolution import conv
+from ..ops import correlation
 from ..ops.create import asarray, promote_all
 from ..ops.elementwise import astype
+from ..ops.shape import pad
 from .creation import arange
 from .elementwise import conj, sqrt, where
 from .floats import i0
-from .manipulation import reshape
 
 __all__ = [
     "bartlett",
@@ -90,8 +90,7 @@ def _slide(name: str, x: Any, kernel: Any, mode: str) -> Any:
         raise OptionError(f"{name}: mode must be 'full', 'same' or 'valid', not {mode!r}")
     if is_boolean(x.dtype):
         return astype(_slide(name, astype(x, "int64"), astype(kernel, "int64"), mode), bool)
-    windows = reshape(x, (1, -1, 1)), reshape(kernel, (-1, 1, 1))
-    return reshape(conv(*windows, stride=(1,), padding=(around[mode],), dilation=(1,), groups=1), (-1,))
+    return correlation.correlate(pad(x, widths=(around[mode],)), kernel)
 
 
 # ---- windows -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 from ..core import Array
 from ..errors import OptionError, ShapeError
 from ..ops.create import asarray, promote_all, to_inexact
+from ..ops.precision import widened
 from .creation import arange, zeros
 from .elementwise import abs
 from .filtering import convolve
@@ -42,6 +43,7 @@ def _trimmed(p: Array, tolerance: float = 0.0) -> Array:
     return p[start:]
 
 
+@widened
 def polyval(p: Any, x: Any) -> Array:
     """The polynomial's values, by Horner's rule.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Array
+from ..core import SCALARS, Array
 from ..dtypes import inexact, is_complex, promote_types
 from ..errors import DtypeError, OptionError, ShapeError
 from ..ops.create import asarray
@@ -232,7 +232,7 @@ def _quantile(
 def _fraction(name: str, q: Any, whole: int) -> Array:
     """q as a fraction of float64, NaN where it is out of range."""
     found = asarray(q, "float64")
-    if not any(isinstance(v, Array) for v in (q if isinstance(q, list | tuple) else (q,))):
+    if all(isinstance(v, (*SCALARS, np.generic, np.ndarray)) for v in (q if isinstance(q, list | tuple) else (q,))):
         known = np.asarray(q)
         if known.size and not (known.min() >= 0 and known.max() <= whole):
             raise OptionError(f"{name}: q must be from 0 to {whole}, not {q}")

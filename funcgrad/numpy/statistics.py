@@ -10,6 +10,7 @@ from ..dtypes import is_complex
 from ..errors import ShapeError
 from ..ops.create import asarray, promote_all, to_inexact
 from ..ops.elementwise import astype
+from ..ops.precision import widened
 from .averages import average
 from .elementwise import clip, conj, imag, real, sqrt
 from .linear_algebra import matmul
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 
+@widened
 def cov(
     m: Any,
     y: Any = None,
@@ -93,6 +95,7 @@ def _weights(given: Any, n: int, beside: Array) -> Array:
     return astype(w, real(beside).dtype)
 
 
+@widened
 def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Array:
     """The correlation coefficients of variables, cov_ij / sqrt(cov_ii cov_jj).
 

@@ -236,14 +236,14 @@ def _placed(x: Array, dtype: Any, where: Any) -> Array:
 
 
 def _holds_arrays(x: Any) -> bool:
-    if isinstance(x, Array | ArrayHolder):
+    if isinstance(x, Array | ArrayHolder | WeakNumber):
         return True
     return isinstance(x, list | tuple) and any(map(_holds_arrays, x))
 
 
 def _stack(xs: Sequence[Any], dtype: Any, where: Any) -> Array:
     """A nested list with arrays in it, tracers among them: stacked, so that derivatives pass."""
-    parts = [x if type(x) in SCALARS else asarray(x, dtype, device=where) for x in xs]
+    parts = [x if type(x) in SCALARS or isinstance(x, WeakNumber) else asarray(x, dtype, device=where) for x in xs]
     return stack(promote_all(parts) if dtype is None else [asarray(part, dtype, device=where) for part in parts])
 
 
