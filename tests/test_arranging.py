@@ -358,3 +358,13 @@ def test_modes_are_jaxs() -> None:
             mine = getattr(fnp.asarray(x).at[i], method)(*args, mode=mode)
             theirs = getattr(jnp.asarray(x).at[i], method)(*args, mode=mode)
             np.testing.assert_allclose(np.asarray(mine), np.asarray(theirs), rtol=1e-6)
+
+
+def test_numpys_own_functions_take_their_keywords_here() -> None:
+    x = fnp.arange(3.0)
+    assert fg.grad(lambda x: np.pad(x, 1, mode="linear_ramp", end_values=2.0).sum())(x).tolist() == [1.0, 1.0, 1.0]
+    assert fg.grad(lambda x: np.pad(x, 2, mode="reflect", reflect_type="odd")[0])(x).tolist() == [2.0, 0.0, -1.0]
+    scaled = fg.jvp(lambda x: np.apply_along_axis(lambda v, q: v * q, 0, x, q=3.0), (x,), (x,))[1]
+    assert scaled.tolist() == [0.0, 3.0, 6.0]
+    for function in (np.sort, np.unique, lambda x: np.insert(x, 1, 5.0), lambda x: np.rot90(x[None])):
+        assert isinstance(function(x), fg.Array)

@@ -185,3 +185,11 @@ def test_wrong_gathers() -> None:
     ]:
         with pytest.raises(error):
             call()
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("float16", (5, 10)), ("float32", (8, 23)), ("float64", (11, 52))])
+def test_a_format_of_as_many_bits_changes_nothing(dtype: str, bits: tuple[int, int]) -> None:
+    limits = np.finfo(dtype)
+    x = fnp.asarray(np.array([1 / 3, -limits.max, limits.tiny, 0.0, np.inf, np.nan], dtype))
+    np.testing.assert_array_equal(lax.reduce_precision(x, *bits), x)
+    assert not np.isfinite(np.asarray(lax.reduce_precision(x, bits[0] - 1, bits[1])[1]))

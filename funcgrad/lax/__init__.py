@@ -33,13 +33,20 @@ from ..transforms.implicit import custom_linear_solve, custom_root
 from ..transforms.reduce import reduce, reduce_window
 from ..transforms.scan import associative_scan, map, scan
 from ..transforms.select import select, select_n
+from .bits import (
+    bitcast_convert_type,
+    clz,
+    convert_element_type,
+    mulhi,
+    population_count,
+    reduce_precision,
+    shift_right_logical,
+)
 from .convolution import (
     ConvDimensionNumbers,
     conv,
     conv_dimension_numbers,
     conv_general_dilated,
-    conv_general_dilated_local,
-    conv_general_dilated_patches,
     conv_transpose,
     conv_with_general_padding,
 )
@@ -54,7 +61,6 @@ from .elementwise import (
     atan,
     atan2,
     atanh,
-    bitcast_convert_type,
     bitwise_and,
     bitwise_not,
     bitwise_or,
@@ -62,10 +68,8 @@ from .elementwise import (
     cbrt,
     ceil,
     clamp,
-    clz,
     complex,
     conj,
-    convert_element_type,
     cos,
     cosh,
     div,
@@ -90,22 +94,18 @@ from .elementwise import (
     max,
     min,
     mul,
-    mulhi,
     ne,
     neg,
     nextafter,
     optimization_barrier,
-    population_count,
     pow,
     real,
     reciprocal,
-    reduce_precision,
     rem,
     round,
     rsqrt,
     shift_left,
     shift_right_arithmetic,
-    shift_right_logical,
     sign,
     sin,
     sinh,
@@ -142,6 +142,7 @@ from .ordering import (
     sort_key_val,
     top_k,
 )
+from .patches import conv_general_dilated_local, conv_general_dilated_patches
 from .products import Precision, batch_matmul, dot, dot_general
 from .reductions import reduce_and, reduce_max, reduce_min, reduce_or, reduce_prod, reduce_sum, reduce_xor
 from .shaping import (

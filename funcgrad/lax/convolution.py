@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from math import prod
 from typing import Any, NamedTuple
 
 from .. import numpy as fnp
 from ..core import Array
 from ..errors import OptionError, ShapeError
-from ..functional.patches import window_keys
-from ..functional.windows import window_counts
 from ..numpy.creation import asarray
 from ..ops import convolution as ops
 from ..ops.create import promote_inexact
 from ..ops.elementwise import astype
-from ..ops.shape import inverse, permute_dims, reshape, slice_, stack
+from ..ops.shape import inverse, permute_dims, reshape
 from .shaping import pad
 
 __all__ = [
@@ -28,8 +25,6 @@ __all__ = [
     "conv",
     "conv_dimension_numbers",
     "conv_general_dilated",
-    "conv_general_dilated_local",
-    "conv_general_dilated_patches",
     "conv_transpose",
     "conv_with_general_padding",
 ]
@@ -96,7 +91,7 @@ def conv_dimension_numbers(
     )
 
 
-def _per_axis(name: str, option: str, value: Sequence[int] | None, rank: int) -> Sizes:
+def per_axis(name: str, option: str, value: Sequence[int] | None, rank: int) -> Sizes:
     found = (1,) * rank if value is None else tuple(operator.index(v) for v in value)
     if len(found) != rank or min(found, default=1) < 1:
         raise ShapeError(f"{name}: {option} must be {rank} ints of at least 1, not {value!r}")
@@ -120,21 +115,20 @@ def _pairs(name: str, padding: Padding, spatial: Sizes, window: Sizes, stride: S
     return found
 
 
-def _prepared(
+def prepared(
     name: str, images: Any, window: Sizes, stride: Sizes, padding: Padding, spread: Sizes, dilation: Sizes
-) -> tuple[Any, Sizes]:
-    """(N, *spatial, C) images spread and padded, so that none of it is left to do, and how many windows fit."""
+) -> tuple[Any, tuple[tuple[int, int], ...]]:
+    """(N, *spatial, C) images spread and cut, and what is left to pad them by: no more than zeros around them."""
     wide = [max((n - 1) * s + 1, 0) for n, s in zip(images.shape[1:-1], spread, strict=True)]
     reach = tuple((k - 1) * d + 1 for k, d in zip(window, dilation, strict=True))
     widths = _pairs(name, padding, tuple(wide), reach, stride)
-    config = [(0, 0, 0), *[(low, high, s - 1) for (low, high), s in zip(widths, spread, strict=True)], (0, 0, 0)]
-    out = pad(images, 0, config) if any(map(any, config)) else images
-    none = ((0, 0),) * len(window)
-    counts = window_counts(name, images, out.shape[1:-1], window, stride=stride, padding=none, dilation=dilation)
-    return out, counts
+    cut = [(min(low, 0), min(high, 0), s - 1) for (low, high), s in zip(widths, spread, strict=True)]
+    if any(map(any, cut)):
+        images = pad(images, 0, [(0, 0, 0), *cut, (0, 0, 0)])
+    return images, tuple((max(low, 0), max(high, 0)) for low, high in widths)
 
 
-def _channels_last(spec: Sequence[int]) -> Sizes:
+def channels_last(spec: Sequence[int]) -> Sizes:
     """The order of axes (batch, *spatial, features) for a spec (batch, features, *spatial)."""
     return (spec[0], *spec[2:], spec[1])
 
@@ -186,15 +180,15 @@ def conv_general_dilated(
         x, w = astype(x, preferred_element_type), astype(w, preferred_element_type)
     numbers = conv_dimension_numbers(x.shape, w.shape, dimension_numbers)
     rank = x.ndim - 2
-    stride = _per_axis(name, "window_strides", window_strides, rank)
-    spread = _per_axis(name, "lhs_dilation", lhs_dilation, rank)
-    dilation = _per_axis(name, "rhs_dilation", rhs_dilation, rank)
+    stride = per_axis(name, "window_strides", window_strides, rank)
+    spread = per_axis(name, "lhs_dilation", lhs_dilation, rank)
+    dilation = per_axis(name, "rhs_dilation", rhs_dilation, rank)
     features, batches = operator.index(feature_group_count), operator.index(batch_group_count)
     if features > 1 and batches > 1:
         raise ShapeError(f"{name}: groups are of features or of the batch: {features} and {batches} are too many")
-    images = permute_dims(x, axes=_channels_last(numbers.lhs_spec))
+    images = permute_dims(x, axes=channels_last(numbers.lhs_spec))
     windows = permute_dims(w, axes=(*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0]))
-    images, _ = _prepared(name, images, windows.shape[:-2], stride, padding, spread, dilation)
+    images, border = prepared(name, images, windows.shape[:-2], stride, padding, spread, dilation)
     if batches > 1:
         n = images.shape[0]
         if batches < 1 or n % batches:
@@ -203,9 +197,8 @@ def conv_general_dilated(
         runs = permute_dims(runs, axes=(*range(1, runs.ndim - 1), 0, runs.ndim - 1))
         images = reshape(runs, shape=(*runs.shape[:-2], batches * runs.shape[-1]))
     groups = features if batches == 1 else batches
-    none = ((0, 0),) * rank
-    out = ops.conv(images, windows, stride=stride, padding=none, dilation=dilation, groups=groups)
-    return permute_dims(out, axes=inverse(_channels_last(numbers.out_spec)))
+    out = ops.conv(images, windows, stride=stride, padding=border, dilation=dilation, groups=groups)
+    return permute_dims(out, axes=inverse(channels_last(numbers.out_spec)))
 
 
 def conv(
@@ -303,8 +296,8 @@ def conv_transpose(
     letters = "DHW"[3 - rank :] if 1 <= rank <= 3 else ""
     given = (f"N{letters}C", f"{letters}IO", f"N{letters}C") if dimension_numbers is None else dimension_numbers
     numbers = conv_dimension_numbers(x.shape, w.shape, given)
-    stride = _per_axis("conv_transpose", "strides", strides, rank)
-    dilation = _per_axis("conv_transpose", "rhs_dilation", rhs_dilation, rank)
+    stride = per_axis("conv_transpose", "strides", strides, rank)
+    dilation = per_axis("conv_transpose", "rhs_dilation", rhs_dilation, rank)
     if isinstance(padding, str):
         if padding.upper() not in ("SAME", "VALID"):
             raise OptionError(f"conv_transpose: padding must be 'SAME', 'VALID' or pairs, not {padding!r}")
@@ -315,99 +308,3 @@ def conv_transpose(
         w = fnp.swapaxes(fnp.flip(w, tuple(numbers.rhs_spec[2:])), out_axis, in_axis)
     ones = (1,) * rank
     return conv_general_dilated(x, w, ones, padding, stride, dilation, numbers, 1, 1, precision, preferred_element_type)
-
-
-def conv_general_dilated_patches(
-    lhs: Any,
-    filter_shape: Sequence[int],
-    window_strides: Sequence[int],
-    padding: Padding,
-    lhs_dilation: Sequence[int] | None = None,
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
-    precision: Any = None,
-    preferred_element_type: Any = None,
-) -> Array:
-    """The patches that a window sees, each as a vector (im2col).
-
-    Args:
-        lhs: images.
-        filter_shape: the window's spatial sizes.
-        window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers: as for `conv_general_dilated`.
-        precision: there for JAX's users.
-        preferred_element_type: the dtype of the result.
-
-    Returns:
-        An array laid out as the dimension numbers say, whose features are (features of lhs, *places of the window).
-
-    Raises:
-        ShapeError: no window fits.
-
-    >>> from funcgrad import lax, numpy as fnp
-    >>> lax.conv_general_dilated_patches(fnp.arange(4.0).reshape(1, 1, 4), (2,), (1,), "VALID").tolist()
-    [[[0.0, 1.0, 2.0], [1.0, 2.0, 3.0]]]
-
-    Source: jax.lax.conv_general_dilated_patches.
-    """
-    name = "conv_general_dilated_patches"
-    x = asarray(lhs)
-    if preferred_element_type is not None:
-        x = astype(x, preferred_element_type)
-    rank = x.ndim - 2
-    window = _per_axis(name, "filter_shape", filter_shape, rank)
-    numbers = conv_dimension_numbers(x.shape, (1,) * x.ndim, dimension_numbers)
-    stride = _per_axis(name, "window_strides", window_strides, rank)
-    spread = _per_axis(name, "lhs_dilation", lhs_dilation, rank)
-    dilation = _per_axis(name, "rhs_dilation", rhs_dilation, rank)
-    images = permute_dims(x, axes=_channels_last(numbers.lhs_spec))
-    images, counts = _prepared(name, images, window, stride, padding, spread, dilation)
-    seen = [slice_(images, key=(slice(None), *key)) for key in window_keys(window, counts, stride, dilation)]
-    out = stack(seen, images.ndim)
-    out = reshape(out, shape=(*out.shape[:-2], images.shape[-1] * prod(window)))
-    return permute_dims(out, axes=inverse(_channels_last(numbers.out_spec)))
-
-
-def conv_general_dilated_local(
-    lhs: Any,
-    rhs: Any,
-    window_strides: Sequence[int],
-    padding: Padding,
-    filter_shape: Sequence[int],
-    lhs_dilation: Sequence[int] | None = None,
-    rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
-    precision: Any = None,
-) -> Array:
-    """Convolution with windows of their own at each place of the result.
-
-    Args:
-        lhs: images.
-        rhs: windows, laid out as the dimension numbers say: the axis of the features that go in has all elements of a
-            patch, (features of lhs, *places of the window), and the spatial axes are the places of the result.
-        window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers, precision: as for
-            `conv_general_dilated`.
-        filter_shape: the window's spatial sizes.
-
-    Raises:
-        ShapeError: there is not a window of the patches' size for each place.
-
-    >>> from funcgrad import lax, numpy as fnp
-    >>> x, w = fnp.ones((1, 1, 3)), fnp.asarray([[[1.0, 10.0], [2.0, 20.0]]])
-    >>> lax.conv_general_dilated_local(x, w, (1,), "VALID", (2,)).tolist()
-    [[[3.0, 30.0]]]
-
-    Source: jax.lax.conv_general_dilated_local.
-    """
-    name = "conv_general_dilated_local"
-    x, w = promote_inexact(asarray(lhs), asarray(rhs))
-    numbers = conv_dimension_numbers(x.shape, w.shape, dimension_numbers)
-    patches = conv_general_dilated_patches(
-        x, filter_shape, window_strides, padding, lhs_dilation, rhs_dilation, numbers, precision
-    )
-    seen = permute_dims(patches, axes=_channels_last(numbers.out_spec))  # (N, *places, patch)
-    windows = permute_dims(w, axes=(*numbers.rhs_spec[2:], numbers.rhs_spec[1], numbers.rhs_spec[0]))
-    if windows.shape[:-1] != seen.shape[1:]:
-        raise ShapeError(f"{name}: the patches of {x.aval} are {seen.shape[1:]}, but the windows {w.aval} are not")
-    rows = permute_dims(seen, axes=(*range(1, seen.ndim - 1), 0, seen.ndim - 1))
-    out = fnp.moveaxis(fnp.matmul(rows, windows), -2, 0)
-    return permute_dims(out, axes=inverse(_channels_last(numbers.out_spec)))

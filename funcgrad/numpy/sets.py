@@ -6,6 +6,7 @@ together and a program asks nothing. Values are chosen elements and have their d
 
 from __future__ import annotations
 
+import functools
 import operator
 from typing import Any, NamedTuple
 
@@ -78,15 +79,18 @@ class _Runs:
     """
 
     def __init__(self, x: Any, equal_nan: bool):
-        self.n = x.shape[0]
-        if x.ndim == 1:
-            self.order = ops.argsort(x, axis=0, descending=False)
-        else:
-            columns = reshape(x, shape=(self.n, x.size // self.n if self.n else 0))
-            keys = [columns[:, k] for k in reversed(range(columns.shape[1]))]
-            self.order = lexsort(keys) if keys else iota(self.n, x)
-        self.sorted = x[self.order]
+        self.x, self.n = x, x.shape[0]
+        self.sorted = ops.sort(x, axis=0, descending=False) if x.ndim == 1 else x[self.order]
         self.begins = self._begins(equal_nan)
+
+    @functools.cached_property
+    def order(self) -> Any:
+        """From where each row in order comes; the values alone are sorted faster without it."""
+        if self.x.ndim == 1:
+            return ops.argsort(self.x, axis=0, descending=False)
+        columns = reshape(self.x, shape=(self.n, self.x.size // self.n if self.n else 0))
+        keys = [columns[:, k] for k in reversed(range(columns.shape[1]))]
+        return lexsort(keys) if keys else iota(self.n, self.x)
 
     def _begins(self, equal_nan: bool) -> Any:
         rows = self.sorted
@@ -95,7 +99,7 @@ class _Runs:
             nan = not_equal(rows, rows)
             differs = logical_and(differs, logical_not(logical_and(nan[1:], nan[:-1])))
         if rows.ndim > 1:
-            differs = any_(reshape(differs, shape=(differs.shape[0], -1 if differs.size else 0)), axes=(1,))
+            differs = any_(differs, axes=tuple(range(1, differs.ndim)))
         first = equal(iota(min(self.n, 1), rows), 0)
         return concat(first, differs, axis=0)
 

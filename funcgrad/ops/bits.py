@@ -12,8 +12,8 @@ from ..dtypes import DType
 from ..errors import ShapeError
 from ..rules import general, move_axis
 
-_FORMATS = {2: (5, 10), 4: (8, 23), 8: (11, 52)}
-"""Bits of the exponent and of the mantissa of floats of so many bytes."""
+_FORMATS = {"float16": (5, 10), "bfloat16": (8, 7), "float32": (8, 23), "float64": (11, 52)}
+"""Bits of the exponent and of the mantissa."""
 
 
 def _cast_shape(x: Aval, dtype: DType) -> tuple[int, ...]:
@@ -45,7 +45,7 @@ bitcast = general(
 
 
 def _reduce_precision(xp: Any, x: Raw, *, exponent: int, mantissa: int) -> Raw:
-    own_exponent, own_mantissa = _FORMATS[x.dtype.itemsize]
+    own_exponent, own_mantissa = _FORMATS[x.dtype.name]
     unsigned = np.dtype(f"u{x.dtype.itemsize}")
     word = unsigned.type
     bits = xp.ascontiguousarray(x).view(unsigned).reshape(x.shape)
