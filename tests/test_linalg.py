@@ -13,7 +13,7 @@ import funcgrad.lax.linalg as lax
 import funcgrad.numpy as fnp
 import funcgrad.scipy.linalg as sp
 from funcgrad import config
-from funcgrad.errors import AxisError, DtypeError, LinearAlgebraError, OptionError, ShapeError
+from funcgrad.errors import LinearAlgebraError
 from funcgrad.testing import check_grads
 
 la = fnp.linalg
@@ -67,6 +67,21 @@ def test_projectors_on_eigenspaces(dtype: str) -> None:
         return v @ v.conj().mT
 
     check_grads(projector, (degenerate(dtype),), order=1)
+
+
+@pytest.mark.parametrize("n", [10, 60])
+def test_equal_eigenvalues_are_told_from_near_ones(n: int) -> None:
+    q = orthogonal(n)
+    equal = hermitian(q * np.repeat([1.0, 2.0], n // 2) @ q.T)
+    near = hermitian(numbers(n, n)).astype("float32")  # gaps of some thousandths
+
+    def projector(x: Any) -> Any:
+        v = la.eigh(x).eigenvectors[:, : n // 2]
+        return (v @ v.mT * numbers(n, n, seed=1).astype(x.dtype)).sum()
+
+    check_grads(projector, (equal,), order=1)
+    exact = gradient(projector, near.astype("float64"))
+    np.testing.assert_allclose(gradient(projector, near), exact, rtol=1e-2, atol=1e-2 * np.abs(exact).max())
 
 
 def test_derivatives_of_the_identitys_spectrum_are_finite() -> None:
@@ -231,6 +246,29 @@ def test_matrices_without_elements() -> None:
     assert la.pinv(np.zeros((2, 0))).shape == (0, 2)
     assert la.solve(np.zeros((3, 0, 0)), np.zeros((0, 2))).shape == (3, 0, 2)
     assert la.matrix_rank(np.zeros((2, 0))) == 0
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 2, 2), (2, 0, 0)], ids=str)
+@pytest.mark.parametrize(
+    "name", ["inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "eig", "eigvals", "svd", "qr"]
+)
+def test_derivatives_of_what_has_no_elements(name: str, shape: tuple[int, ...]) -> None:
+    x = np.zeros(shape) + np.eye(shape[-1])
+
+    def f(x: Any) -> Any:
+        return fg.tree.leaves(getattr(la, name)(x))
+
+    out, pull = fg.vjp(f, x)
+    assert pull([fnp.ones_like(y) for y in out])[0].shape == shape
+    assert [t.shape for t in fg.jvp(f, (x,), (x,))[1]] == [y.shape for y in out]
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 3, 2), (2, 0, 2), (2, 2, 0)], ids=str)
+def test_derivatives_of_factors_without_elements(shape: tuple[int, ...]) -> None:
+    for f in (la.svd, la.svdvals, la.pinv, la.qr, lambda x: la.qr(x, mode="complete"), sp.lu, la.matrix_norm):
+        leaves = lambda x, f=f: [y for y in fg.tree.leaves(f(x)) if y.dtype.kind == "f"]  # noqa: E731
+        out, pull = fg.vjp(leaves, np.zeros(shape))
+        assert pull([fnp.ones_like(y) for y in out])[0].shape == shape
 
 
 # ---- dtypes ------------------------------------------------------------------------------------
@@ -419,86 +457,3 @@ def test_examples_that_fail_fail_in_programs_too() -> None:
         f(np.eye(2))
     with pytest.raises(LinearAlgebraError):
         f(np.ones((2, 2)))
-
-
-# ---- errors ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda: la.inv(np.ones((2, 2))),
-        lambda: la.solve(np.zeros((2, 2)), np.ones(2)),
-        lambda: la.cholesky(-np.eye(2)),
-        lambda: la.tensorinv(np.zeros((2, 2)), ind=1),
-        lambda: la.matrix_power(np.zeros((2, 2)), -1),
-        lambda: sp.solve_triangular(np.asarray([[0.0]]), np.ones(1)),
-        lambda: sp.logm(np.zeros((2, 2))),
-        lambda: sp.cho_factor(-np.eye(2)),
-        lambda: lax.tridiagonal_solve(np.zeros(2), np.zeros(2), np.zeros(2), np.ones((2, 1))),
-        lambda: sp.solve_sylvester(np.eye(2), -np.eye(2), np.eye(2)),
-        lambda: fg.grad(lambda x: la.slogdet(x)[1])(np.zeros((2, 2))),
-    ],
-)
-def test_matrices_that_have_not_what_is_asked_for(call: Any) -> None:
-    with pytest.raises(LinearAlgebraError), np.errstate(all="ignore"):
-        call()
-    with pytest.raises(np.linalg.LinAlgError), np.errstate(all="ignore"):
-        call()
-
-
-@pytest.mark.parametrize(
-    "name", ["inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "eig", "eigvals", "matrix_power"]
-)
-@pytest.mark.parametrize("shape", [(2, 3), (3,), ()], ids=str)
-def test_matrices_must_be_square(name: str, shape: tuple[int, ...]) -> None:
-    more = (2,) if name == "matrix_power" else ()
-    with pytest.raises(ShapeError, match=name):
-        getattr(la, name)(np.ones(shape), *more)
-
-
-@pytest.mark.parametrize(
-    ("error", "call"),
-    [
-        (ShapeError, lambda: la.solve(np.eye(2), np.ones(3))),
-        (ShapeError, lambda: la.solve(np.eye(2), np.ones((3, 1)))),
-        (ShapeError, lambda: la.solve(np.ones((2, 3)), np.ones(2))),
-        (ShapeError, lambda: la.solve(np.eye(2), 1.0)),
-        (ShapeError, lambda: la.solve(np.ones((2, 2, 2)), np.ones((3, 2, 1)))),
-        (ShapeError, lambda: la.svd(np.ones(3))),
-        (ShapeError, lambda: la.qr(np.ones(3))),
-        (ShapeError, lambda: la.cross(np.ones(2), np.ones(2))),
-        (ShapeError, lambda: la.outer(np.ones((2, 2)), np.ones(2))),
-        (ShapeError, lambda: la.lstsq(np.ones((2, 2)), np.ones(3))),
-        (ShapeError, lambda: la.multi_dot([np.ones((2, 3)), np.ones((2, 3))])),
-        (ShapeError, lambda: la.multi_dot([np.ones((2, 3))])),
-        (ShapeError, lambda: la.multi_dot([np.ones((2, 3)), np.ones(3), np.ones((3, 2))])),
-        (ShapeError, lambda: la.tensorinv(np.ones((2, 3)))),
-        (ShapeError, lambda: la.tensorsolve(np.ones((2, 3)), np.ones(2))),
-        (ShapeError, lambda: la.norm(np.ones((2, 2, 2)), 2)),
-        (ShapeError, lambda: la.matrix_norm(np.ones(2))),
-        (ShapeError, lambda: la.cond(np.ones(2))),
-        (AxisError, lambda: la.vector_norm(np.ones(2), axis=1)),
-        (OptionError, lambda: la.qr(np.eye(2), mode="full")),
-        (OptionError, lambda: la.eigh(np.eye(2), UPLO="X")),
-        (OptionError, lambda: la.matrix_norm(np.eye(2), ord=3)),
-        (OptionError, lambda: la.norm(np.ones(2), "fro")),
-        (DtypeError, lambda: la.matrix_power(np.eye(2), 0.5)),
-        (OptionError, lambda: sp.solve(np.eye(2), np.ones(2), assume_a="odd")),
-        (OptionError, lambda: sp.solve_triangular(np.eye(2), np.ones(2), trans=3)),
-        (OptionError, lambda: sp.qr(np.eye(2), pivoting=True)),
-        (OptionError, lambda: sp.eig(np.eye(2), left=True)),
-        (OptionError, lambda: sp.eigh(np.eye(2), subset_by_value=(0, 1))),
-        (OptionError, lambda: sp.hadamard(3)),
-        (OptionError, lambda: sp.pascal(40)),
-        (OptionError, lambda: sp.invhilbert(20, exact=True)),
-        (ShapeError, lambda: sp.solve_sylvester(np.eye(2), np.eye(3), np.ones((3, 2)))),
-        (ShapeError, lambda: sp.leslie([1.0, 2.0], [1.0, 2.0])),
-        (ShapeError, lambda: sp.companion([1.0])),
-        (ShapeError, lambda: lax.householder_product(np.ones((2, 3)), np.ones(3))),
-        (ShapeError, lambda: lax.tridiagonal_solve(np.ones(2), np.ones(3), np.ones(3), np.ones((3, 1)))),
-    ],
-)
-def test_bad_input_is_refused(error: Any, call: Any) -> None:
-    with pytest.raises(error):
-        call()

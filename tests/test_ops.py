@@ -226,6 +226,7 @@ def test_derivatives_of_vmap_and_vmap_of_derivatives(sample: Sample) -> None:
 # ---- what reverse mode keeps -------------------------------------------------------------------
 
 _X, _Y = np.linspace(0.3, 0.8, 6).reshape(2, 3), np.linspace(0.2, 0.7, 6).reshape(2, 3)
+_PLAIN = np.diag([3.0, 2.0, 1.5]) + np.linspace(0.1, 0.2, 9).reshape(3, 3)
 _AXES, _PLACES = {"axes": (1,)}, np.array([1, 0])
 _IMAGES, _WINDOWS = np.linspace(0.3, 0.8, 12).reshape(1, 6, 2), np.linspace(0.2, 0.7, 12).reshape(3, 2, 2)
 _MOVES = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,), "groups": 1}
@@ -260,6 +261,12 @@ _KEEPS: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[int, ...], set[in
     ("matmul", (_X, _Y.T), {}, (1,), {0}),
     ("cumulative_sum", (_X,), {"axis": 0, "reverse": False}, (0,), set()),
     ("relu", (_X,), {}, (0,), {"out"}),
+    ("solve", (_PLAIN, _Y.T), {}, (1,), {0, "out"}),
+    ("inv", (_PLAIN,), {}, (0,), {"out"}),
+    ("cholesky", (_PLAIN @ _PLAIN.T,), {}, (0,), {"out"}),
+    ("eigh", (_PLAIN,), {}, (0,), {"out"}),
+    ("svd", (_X,), {"full": False}, (0,), {"out"}),
+    ("qr", (_X.T,), {"mode": "reduced"}, (0,), {"out"}),
     ("conv", (_IMAGES, _WINDOWS), _MOVES, (0,), {1}),
     ("conv", (_IMAGES, _WINDOWS), _MOVES, (1,), {0}),
     ("conv", (_IMAGES, _WINDOWS), _MOVES, (0, 1), {0, 1}),

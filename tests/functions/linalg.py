@@ -6,30 +6,14 @@ from typing import Any
 
 import numpy as np
 from samples import uniform
+from samples.linalg import hermitian, plane, positive, regular
 
 from . import Use
 
 
-def _complex(*shape: int, seed: int = 0) -> Any:
-    return uniform(*shape, seed=seed) + 1j * uniform(*shape, seed=seed + 500)
-
-
-def _regular(x: Any) -> Any:
-    """The square matrices, far from singular."""
-    return x + 3 * np.eye(x.shape[-1])
-
-
-def _hermitian(x: Any) -> Any:
-    return (x + x.conj().swapaxes(-1, -2)) / 2
-
-
-def _positive(x: Any) -> Any:
-    return x @ x.conj().swapaxes(-1, -2) + np.eye(x.shape[-1])
-
-
 def _of_hermitian_part(function: Any) -> Any:
     """NumPy's function, which reads one triangle, on what ours reads."""
-    return lambda x, **kwargs: function(_hermitian(x), **kwargs)
+    return lambda x, **kwargs: function(hermitian(x), **kwargs)
 
 
 def _eigh_of_triangle(x: Any, UPLO: str) -> Any:
@@ -61,15 +45,15 @@ def _whole_rank(found: Any) -> Any:
 _PHASE = "its vectors are free up to a phase; derivatives of what does not depend on it: tests/test_linalg.py"
 _TURN = "some of its vectors may turn among each other; derivatives of what does not depend on it: tests/test_linalg.py"
 _WHOLE = "its result is a whole number"
-_SQUARE = [_regular(uniform(3, 3)), _regular(_complex(2, 2)), _regular(uniform(2, 2, 2))]
-_ANY = [uniform(4, 2), uniform(2, 3), uniform(2, 2, 2), _complex(3, 2), _complex(2, 3)]
+_SQUARE = [regular(uniform(3, 3)), regular(plane(2, 2)), regular(uniform(2, 2, 2))]
+_ANY = [uniform(4, 2), uniform(2, 3), uniform(2, 2, 2), plane(3, 2), plane(2, 3)]
 _INF = float("inf")
 
 
 USES = [
     # factors
     *[
-        Use("numpy.linalg.cholesky", (_positive(x),), kwargs, _of_hermitian_part(np.linalg.cholesky), jax=not kwargs)
+        Use("numpy.linalg.cholesky", (positive(x),), kwargs, _of_hermitian_part(np.linalg.cholesky), jax=not kwargs)
         for x in _SQUARE
         for kwargs in ({}, {"upper": True})
     ],
@@ -77,17 +61,17 @@ USES = [
     *[Use("numpy.linalg.qr", (x,), {"mode": "complete"}) for x in _ANY if x.shape[-2] <= x.shape[-1]],
     Use("numpy.linalg.qr", (uniform(3, 2),), {"mode": "complete"}, order=0, why=_TURN),
     # eigenvalues
-    Use("numpy.linalg.eigh", (_hermitian(uniform(3, 3)),), oracle=_of_hermitian_part(np.linalg.eigh)),
-    Use("numpy.linalg.eigh", (_hermitian(uniform(2, 2, 2)),), oracle=_of_hermitian_part(np.linalg.eigh)),
+    Use("numpy.linalg.eigh", (hermitian(uniform(3, 3)),), oracle=_of_hermitian_part(np.linalg.eigh)),
+    Use("numpy.linalg.eigh", (hermitian(uniform(2, 2, 2)),), oracle=_of_hermitian_part(np.linalg.eigh)),
     *[Use("numpy.linalg.eigh", (uniform(3, 3),), {"UPLO": uplo}, _eigh_of_triangle, jax=False) for uplo in ("L", "U")],
     Use(
         "numpy.linalg.eigh",
-        (_hermitian(_complex(2, 2)),),
+        (hermitian(plane(2, 2)),),
         oracle=_of_hermitian_part(np.linalg.eigh),
         order=0,
         why=_PHASE,
     ),
-    *[Use("numpy.linalg.eigvalsh", (_hermitian(x),), oracle=_of_hermitian_part(np.linalg.eigvalsh)) for x in _SQUARE],
+    *[Use("numpy.linalg.eigvalsh", (hermitian(x),), oracle=_of_hermitian_part(np.linalg.eigvalsh)) for x in _SQUARE],
     *[Use("numpy.linalg.eigvalsh", (uniform(3, 3),), {"UPLO": uplo}, jax=False) for uplo in ("L", "U")],
     *[
         Use(
@@ -97,7 +81,7 @@ USES = [
             rtol=1e-11,
             jax=name == "eigvals",
         )
-        for x in (uniform(3, 3), _complex(2, 2), uniform(2, 2, 2, seed=3))
+        for x in (uniform(3, 3), plane(2, 2), uniform(2, 2, 2, seed=3))
         for name in ("eig", "eigvals")
     ],
     # singular values
@@ -105,13 +89,13 @@ USES = [
     *[Use("numpy.linalg.svd", (x,), {"compute_uv": False}) for x in _ANY],
     Use("numpy.linalg.svd", (uniform(2, 2),)),
     Use("numpy.linalg.svd", (uniform(2, 3),), order=0, why=_TURN),
-    Use("numpy.linalg.svd", (_complex(2, 3),), {"full_matrices": False}, order=0, why=_PHASE),
-    Use("numpy.linalg.svd", (_positive(uniform(2, 2)),), {"hermitian": True, "compute_uv": False}, jax=False),
+    Use("numpy.linalg.svd", (plane(2, 3),), {"full_matrices": False}, order=0, why=_PHASE),
+    Use("numpy.linalg.svd", (positive(uniform(2, 2)),), {"hermitian": True, "compute_uv": False}, jax=False),
     *[Use("numpy.linalg.svdvals", (x,)) for x in _ANY],
     *[Use("numpy.linalg.matrix_rank", (x,), order=0, why=_WHOLE) for x in (*_ANY, np.ones((3, 3)), uniform(3))],
     Use("numpy.linalg.matrix_rank", (uniform(2, 2, 2),), {"tol": 1.0}, order=0, why=_WHOLE, jax=False),
     Use("numpy.linalg.matrix_rank", (uniform(3, 3),), {"rtol": 0.5}, order=0, why=_WHOLE, jax=False),
-    Use("numpy.linalg.matrix_rank", (_hermitian(uniform(3, 3)),), {"hermitian": True}, order=0, why=_WHOLE, jax=False),
+    Use("numpy.linalg.matrix_rank", (hermitian(uniform(3, 3)),), {"hermitian": True}, order=0, why=_WHOLE, jax=False),
     *[Use("numpy.linalg.cond", (x,)) for x in _ANY],
     *[Use("numpy.linalg.cond", (x, p)) for x in _SQUARE for p in (2, -2, "fro", "nuc", 1, -1, _INF, -_INF)],
     # solving
@@ -120,7 +104,7 @@ USES = [
         for a, b in [
             (_SQUARE[0], uniform(3)),
             (_SQUARE[0], uniform(3, 2)),
-            (_SQUARE[1], _complex(2)),
+            (_SQUARE[1], plane(2)),
             (_SQUARE[1], uniform(2, 3)),
             (_SQUARE[2], uniform(2)),
             (_SQUARE[2], uniform(2, 3)),
@@ -139,7 +123,7 @@ USES = [
     ),
     Use(
         "numpy.linalg.pinv",
-        (_hermitian(uniform(3, 3)),),
+        (hermitian(uniform(3, 3)),),
         {"hermitian": True},
         _of_hermitian_part(np.linalg.pinv),
         rtol=1e-10,
@@ -150,27 +134,27 @@ USES = [
             (uniform(4, 2), uniform(4)),
             (uniform(4, 2), uniform(4, 2, seed=1)),
             (uniform(2, 3), uniform(2)),
-            (_complex(3, 2), _complex(3, 1)),
+            (plane(3, 2), plane(3, 1)),
         ]
     ],
     Use("numpy.linalg.tensorinv", (uniform(2, 3, 6),)),
-    Use("numpy.linalg.tensorinv", (_complex(4, 2, 2),), {"ind": 1}),
+    Use("numpy.linalg.tensorinv", (plane(4, 2, 2),), {"ind": 1}),
     Use("numpy.linalg.tensorsolve", (uniform(2, 3, 6), uniform(2, 3))),
     Use("numpy.linalg.tensorsolve", (uniform(2, 3, 3, 2), uniform(3, 2)), {"axes": (0, 1)}),
     # products
     Use("numpy.linalg.cross", (uniform(3), uniform(2, 3))),
-    Use("numpy.linalg.cross", (_complex(3, 2), uniform(3, 2)), {"axis": 0}),
+    Use("numpy.linalg.cross", (plane(3, 2), uniform(3, 2)), {"axis": 0}),
     Use("numpy.linalg.diagonal", (uniform(2, 3, 2),)),
-    Use("numpy.linalg.diagonal", (_complex(2, 3),), {"offset": 1}),
+    Use("numpy.linalg.diagonal", (plane(2, 3),), {"offset": 1}),
     Use("numpy.linalg.trace", (uniform(2, 3, 3),), {"offset": -1}),
-    Use("numpy.linalg.trace", (_complex(2, 2),)),
+    Use("numpy.linalg.trace", (plane(2, 2),)),
     Use("numpy.linalg.trace", (uniform(2, 2),), {"dtype": "float32"}, order=0, why="summed in float32"),
     Use("numpy.linalg.matmul", (uniform(2, 3), uniform(2, 3, 2))),
-    Use("numpy.linalg.matrix_transpose", (_complex(2, 3, 2),)),
-    Use("numpy.linalg.outer", (uniform(2), _complex(3))),
+    Use("numpy.linalg.matrix_transpose", (plane(2, 3, 2),)),
+    Use("numpy.linalg.outer", (uniform(2), plane(3))),
     Use("numpy.linalg.tensordot", (uniform(2, 3), uniform(3, 2)), {"axes": 1}),
     Use("numpy.linalg.tensordot", (uniform(2, 3, 2), uniform(2, 3)), {"axes": ((0, -2), (0, 1))}),
-    Use("numpy.linalg.vecdot", (_complex(2, 3), _complex(3))),
+    Use("numpy.linalg.vecdot", (plane(2, 3), plane(3))),
     Use("numpy.linalg.vecdot", (uniform(2, 3), uniform(2, 3, seed=1)), {"axis": 0}),
     *[Use("numpy.linalg.matrix_power", (x, n), rtol=1e-11) for x in _SQUARE for n in (-2, -1, 0, 1, 3)],
     *[
@@ -181,20 +165,20 @@ USES = [
     *[
         Use("numpy.linalg.vector_norm", (x,), {"ord": ord, **kwargs}, oracle=_norm)
         for ord in (2, 1, _INF, -_INF, 3, 1.5, -1)
-        for x, kwargs in [(uniform(2, 3), {"axis": 1}), (_complex(3), {"keepdims": True}), (uniform(2, 3), {})]
+        for x, kwargs in [(uniform(2, 3), {"axis": 1}), (plane(3), {"keepdims": True}), (uniform(2, 3), {})]
     ],
     Use("numpy.linalg.vector_norm", (uniform(2, 3, 2),), {"axis": (0, 2), "keepdims": True}),
     Use("numpy.linalg.vector_norm", (np.asarray([0.0, 2.0, 3.0]),), {"ord": 0}, order=0, why=_WHOLE),
     *[
         Use("numpy.linalg.matrix_norm", (x,), {"ord": ord, "keepdims": keepdims})
         for ord in ("fro", "nuc", 1, -1, 2, -2, _INF, -_INF)
-        for x, keepdims in [(uniform(2, 3), True), (_complex(2, 3, 2), False)]
+        for x, keepdims in [(uniform(2, 3), True), (plane(2, 3, 2), False)]
     ],
     *[
         Use("numpy.linalg.norm", (x,), kwargs)
         for x, kwargs in [
             (uniform(3), {}),
-            (_complex(2, 3), {}),
+            (plane(2, 3), {}),
             (uniform(2, 3, 2), {}),
             (uniform(2, 3, 2), {"keepdims": True}),
             (uniform(3), {"ord": 1}),
@@ -202,6 +186,7 @@ USES = [
             (uniform(2, 3), {"axis": 0}),
             (uniform(2, 3), {"axis": 1, "ord": _INF, "keepdims": True}),
             (uniform(2, 3), {"ord": "nuc"}),
+            (uniform(2, 3), {"ord": "f", "keepdims": True}),
             (uniform(2, 3), {"ord": 2}),
             (uniform(2, 3, 2), {"axis": (2, 0), "ord": 1}),
             (uniform(2, 3, 2), {"axis": (0, 1), "ord": "fro", "keepdims": True}),

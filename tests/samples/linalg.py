@@ -10,15 +10,23 @@ import scipy
 from . import Sample, complexes, uniform
 
 
-def _complex(*shape: int, seed: int = 0) -> Any:
+def plane(*shape: int, seed: int = 0) -> Any:
+    """Complex numbers from the whole plane around zero."""
     return uniform(*shape, seed=seed) + 1j * uniform(*shape, seed=seed + 500)
 
 
-def _hermitian(x: Any) -> Any:
+def hermitian(x: Any) -> Any:
+    """The Hermitian parts of matrices."""
     return (x + x.conj().swapaxes(-1, -2)) / 2
 
 
-def _positive(x: Any) -> Any:
+def regular(x: Any) -> Any:
+    """Square matrices, far from singular."""
+    return x + 3 * np.eye(x.shape[-1])
+
+
+def positive(x: Any) -> Any:
+    """Positive definite matrices made of any."""
     return x @ x.conj().swapaxes(-1, -2) + np.eye(x.shape[-1])
 
 
@@ -83,8 +91,8 @@ _root, _logarithm = _each(scipy.linalg.sqrtm), _each(scipy.linalg.logm)
 
 # Vectors that are free, up to a phase or to turn among each other, are not LAPACK's next to where they are derived:
 # such samples have order 0, and test_linalg.py takes derivatives of what does not depend on the choice.
-_SQUARE = [uniform(3, 3), _complex(3, 3), uniform(2, 2, 2, seed=3), uniform(1, 1)]
-_TALL, _WIDE = [uniform(4, 2), _complex(4, 2), uniform(2, 3, 2)], [uniform(2, 3), _complex(2, 4)]
+_SQUARE = [uniform(3, 3), plane(3, 3), uniform(2, 2, 2, seed=3), uniform(1, 1)]
+_TALL, _WIDE = [uniform(4, 2), plane(4, 2), uniform(2, 3, 2)], [uniform(2, 3), plane(2, 4)]
 
 SAMPLES = [
     *[
@@ -103,7 +111,7 @@ SAMPLES = [
         Sample("solve", (a + 2 * np.eye(a.shape[-1]), b), np.linalg.solve)
         for a, b in [
             (uniform(3, 3), uniform(3, 2, seed=1)),
-            (_complex(3, 3), _complex(3, 1, seed=1)),
+            (plane(3, 3), plane(3, 1, seed=1)),
             (uniform(2, 2, 2), uniform(2, 3, seed=1)),
             (uniform(2, 2), uniform(3, 2, 1, seed=1)),
             (uniform(2, 1, 2, 2), uniform(3, 2, 1, seed=1)),
@@ -124,7 +132,7 @@ SAMPLES = [
         Sample("tridiagonal_solve", tuple(parts), _tridiagonal, portable=False)
         for parts in [
             [uniform(4, seed=1), uniform(4, seed=2), uniform(4, seed=3), uniform(4, 2, seed=4)],
-            [_complex(3, seed=1), _complex(3, seed=2), _complex(3, seed=3), _complex(3, 1, seed=4)],
+            [plane(3, seed=1), plane(3, seed=2), plane(3, seed=3), plane(3, 1, seed=4)],
             [uniform(2, 3, seed=1), uniform(2, 3, seed=2), uniform(2, 3, seed=3), uniform(2, 3, 1, seed=4)],
             [uniform(1, seed=1), uniform(1, seed=2), uniform(1, seed=3), uniform(1, 2, seed=4)],
         ]
@@ -133,14 +141,14 @@ SAMPLES = [
         Sample("sylvester", tuple(parts), scipy.linalg.solve_sylvester, rtol=1e-10, portable=False)
         for parts in [
             [uniform(3, 3), uniform(2, 2, seed=1) + 3 * np.eye(2), uniform(3, 2, seed=2)],
-            [_complex(2, 2), _complex(3, 3, seed=1), _complex(2, 3, seed=2)],
+            [plane(2, 2), plane(3, 3, seed=1), plane(2, 3, seed=2)],
         ]
     ],
     *[Sample("pinv", (x, 1e-9), np.linalg.pinv, rtol=1e-11) for x in [*_TALL, *_WIDE, uniform(3, 3)]],
     *[Sample("det", (x,), np.linalg.det, rtol=1e-11) for x in _SQUARE],
     *[Sample("adjugate", (x,), _adjugate, rtol=1e-11) for x in _SQUARE],
     *[Sample("slogdet", (x,), lambda x: _packed(x, *np.linalg.slogdet(x))) for x in _SQUARE],
-    *[Sample("cholesky", (_positive(x),), lambda x: np.linalg.cholesky(_hermitian(x))) for x in _SQUARE],
+    *[Sample("cholesky", (positive(x),), lambda x: np.linalg.cholesky(hermitian(x))) for x in _SQUARE],
     *[
         Sample(
             "qr",
@@ -149,7 +157,7 @@ SAMPLES = [
             {"mode": mode},
             order=0 if mode == "complete" and x.shape[-2] > x.shape[-1] else 2,
         )
-        for x in [*_TALL, uniform(3, 3), _complex(2, 2)]
+        for x in [*_TALL, uniform(3, 3), plane(2, 2)]
         for mode in ("reduced", "complete")
     ],
     *[Sample("lu", (x,), _lu, portable=False) for x in [*_SQUARE, *_TALL, *_WIDE]],
@@ -164,13 +172,13 @@ SAMPLES = [
     *[
         Sample(
             "eigh",
-            (_hermitian(x),),
-            lambda x: _packed(x, *np.linalg.eigh(_hermitian(x))),
+            (hermitian(x),),
+            lambda x: _packed(x, *np.linalg.eigh(hermitian(x))),
             order=0 if np.iscomplexobj(x) else 2,
         )
         for x in _SQUARE
     ],
-    *[Sample("eigvalsh", (_hermitian(x),), lambda x: np.linalg.eigvalsh(_hermitian(x))) for x in _SQUARE],
+    *[Sample("eigvalsh", (hermitian(x),), lambda x: np.linalg.eigvalsh(hermitian(x))) for x in _SQUARE],
     *[
         Sample(
             "svd",
@@ -180,10 +188,10 @@ SAMPLES = [
             order=0 if np.iscomplexobj(x) or (full and x.shape[-1] != x.shape[-2]) else 2,
             rtol=1e-11,
         )
-        for x in [*_TALL, *_WIDE, uniform(3, 3), _complex(2, 2)]
+        for x in [*_TALL, *_WIDE, uniform(3, 3), plane(2, 2)]
         for full in (False, True)
     ],
-    *[Sample("svdvals", (x,), np.linalg.svdvals) for x in [*_TALL, *_WIDE, uniform(3, 3), _complex(2, 2)]],
+    *[Sample("svdvals", (x,), np.linalg.svdvals) for x in [*_TALL, *_WIDE, uniform(3, 3), plane(2, 2)]],
     *[Sample("eig", (x,), _eig, {"dtype": np.dtype("complex128")}, rtol=1e-11, portable=False) for x in _SQUARE],
     *[
         Sample(
@@ -197,6 +205,6 @@ SAMPLES = [
         for x in _SQUARE
     ],
     *[Sample("expm", (scale * x,), scipy.linalg.expm, rtol=1e-11) for x in _SQUARE for scale in (0.3, 3.0)],
-    *[Sample("sqrtm", (_positive(x) + x / 4,), _root, rtol=1e-10) for x in _SQUARE],
-    *[Sample("logm", (_positive(x) + x / 4,), _logarithm, rtol=1e-10) for x in _SQUARE],
+    *[Sample("sqrtm", (positive(x) + x / 4,), _root, rtol=1e-10) for x in _SQUARE],
+    *[Sample("logm", (positive(x) + x / 4,), _logarithm, rtol=1e-10) for x in _SQUARE],
 ]

@@ -129,7 +129,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Order = "fro") -> Arr
 
 def _matrix(x: Any, order: Any) -> Any:
     """The norm of the last two axes, which stay at size one."""
-    if order == "fro":
+    if order in ("fro", "f"):
         return _root_of_squares(x, (-2, -1))
     if order in ("nuc", 2, -2):
         s: Any = svdvals(x)

@@ -14,14 +14,16 @@ from __future__ import annotations
 
 from numpy.linalg import LinAlgError  # what ours, LinearAlgebraError, is one of
 
-from . import decompositions, functions, solving, special_matrices
+from . import decompositions, equations, functions, solving, special_matrices
 from .decompositions import *
+from .equations import *
 from .functions import *
 from .solving import *
 from .special_matrices import *
 
 __all__ = ["LinAlgError"]
 __all__ += decompositions.__all__
+__all__ += equations.__all__
 __all__ += functions.__all__
 __all__ += solving.__all__
 __all__ += special_matrices.__all__

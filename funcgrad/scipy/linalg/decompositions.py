@@ -341,6 +341,7 @@ def eigvalsh_tridiagonal(d: Any, e: Any, select: str = "a", select_range: Any = 
     return eigh_tridiagonal(d, e, eigvals_only=True, select=select, select_range=select_range)
 
 
+@widened
 def hessenberg(a: Any, calc_q: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     """The Hessenberg form H = Q^H a Q of a square matrix, with zeros below its first subdiagonal.
 

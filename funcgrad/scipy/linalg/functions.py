@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from ...core import Array
+from ...dtypes import is_complex
 from ...errors import ShapeError
+from ...numpy.elementwise import conj
+from ...numpy.linalg import solve
 from ...ops.create import promote_all, to_inexact
 from ...ops.linalg import functions
 from ...ops.linalg.matrices import square
 from ...ops.precision import widened
 
-__all__ = ["expm", "expm_frechet", "logm", "sqrtm"]
+__all__ = ["coshm", "cosm", "expm", "expm_frechet", "logm", "sinhm", "sinm", "sqrtm", "tanhm", "tanm"]
 
 
 def _accepted(name: str, A: Any) -> Any:
@@ -112,3 +115,89 @@ def logm(A: Any) -> Array:
     Source: N. Higham, Functions of Matrices, SIAM 2008, chapter 11.
     """
     return functions.logm(_accepted("logm", A))
+
+
+# ---- circular and hyperbolic functions ---------------------------------------------------------
+
+
+def _turned(name: str, A: Any) -> tuple[Any, Any]:
+    """exp(i A) and exp(-i A); of a real matrix they are conjugate."""
+    x = _accepted(name, A)
+    if is_complex(x.dtype):
+        return functions.expm(x * 1j), functions.expm(x * -1j)
+    found: Any = functions.expm(x * 1j)
+    return found, conj(found)
+
+
+def _real_if(x: Any, A: Any) -> Any:
+    return x if is_complex(to_inexact(A).dtype) else x.real
+
+
+@widened
+def cosm(A: Any) -> Array:
+    """The cosine of a matrix, (exp(i A) + exp(-i A)) / 2.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.scipy.linalg as linalg
+    >>> linalg.cosm(fnp.zeros((1, 1)))
+    Array([[1.]], dtype=float32)
+    """
+    above, below = _turned("cosm", A)
+    return _real_if((above + below) / 2, A)
+
+
+@widened
+def sinm(A: Any) -> Array:
+    """The sine of a matrix, (exp(i A) - exp(-i A)) / 2i.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.scipy.linalg as linalg
+    >>> linalg.sinm(fnp.zeros((1, 1)))
+    Array([[0.]], dtype=float32)
+    """
+    above, below = _turned("sinm", A)
+    return _real_if((above - below) * -0.5j, A)
+
+
+@widened
+def tanm(A: Any) -> Array:
+    """The tangent of a matrix, the solution x of cosm(A) x = sinm(A).
+
+    >>> import funcgrad.numpy as fnp, funcgrad.scipy.linalg as linalg
+    >>> linalg.tanm(fnp.zeros((1, 1)))
+    Array([[0.]], dtype=float32)
+    """
+    return solve(cosm(A), sinm(A))
+
+
+@widened
+def coshm(A: Any) -> Array:
+    """The hyperbolic cosine of a matrix, (exp(A) + exp(-A)) / 2.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.scipy.linalg as linalg
+    >>> linalg.coshm(fnp.zeros((1, 1)))
+    Array([[1.]], dtype=float32)
+    """
+    x = _accepted("coshm", A)
+    return (functions.expm(x) + functions.expm(-x)) / 2  # type: ignore[no-any-return]
+
+
+@widened
+def sinhm(A: Any) -> Array:
+    """The hyperbolic sine of a matrix, (exp(A) - exp(-A)) / 2.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.scipy.linalg as linalg
+    >>> linalg.sinhm(fnp.zeros((1, 1)))
+    Array([[0.]], dtype=float32)
+    """
+    x = _accepted("sinhm", A)
+    return (functions.expm(x) - functions.expm(-x)) / 2  # type: ignore[no-any-return]
+
+
+@widened
+def tanhm(A: Any) -> Array:
+    """The hyperbolic tangent of a matrix, the solution x of coshm(A) x = sinhm(A).
+
+    >>> import funcgrad.numpy as fnp, funcgrad.scipy.linalg as linalg
+    >>> linalg.tanhm(fnp.zeros((1, 1)))
+    Array([[0.]], dtype=float32)
+    """
+    return solve(coshm(A), sinhm(A))

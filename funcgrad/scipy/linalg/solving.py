@@ -12,7 +12,7 @@ from ...ops.create import asarray, promote_all, to_inexact
 from ...ops.elementwise import astype, stop_gradient
 from ...ops.linalg import solve as systems
 from ...ops.linalg.factorizations import inverse_permutation, permutation, permuted
-from ...ops.linalg.matrices import adjoint, conjugate, square, transposed
+from ...ops.linalg.matrices import adjoint, conjugate, hermitian_part, square, transposed
 from ...ops.precision import widened
 from ...rules import broadcast_shapes
 from .decompositions import cholesky
@@ -24,8 +24,8 @@ __all__ = [
     "lstsq",
     "lu_solve",
     "pinv",
+    "pinvh",
     "solve",
-    "solve_sylvester",
     "solve_triangular",
 ]
 
@@ -286,23 +286,20 @@ def lu_solve(
 
 
 @widened
-def solve_sylvester(a: Any, b: Any, q: Any) -> Array:
-    """The solution x of a x + x b = q.
-
-    Args:
-        a: shape (..., n, n).
-        b: shape (..., m, m).
-        q: shape (..., n, m).
-
-    Raises:
-        ShapeError: sizes that do not fit.
-        LinearAlgebraError: an eigenvalue of a is that of -b.
+def pinvh(
+    a: Any,
+    atol: float | None = None,
+    rtol: float | None = None,
+    lower: bool = True,
+    return_rank: bool = False,
+    check_finite: bool = True,
+) -> Any:
+    """The pseudo-inverse of a Hermitian matrix, that of (a + a^H) / 2; other arguments as for `pinv`.
 
     >>> import funcgrad.numpy as fnp, funcgrad.scipy.linalg as linalg
-    >>> linalg.solve_sylvester(fnp.eye(2), fnp.eye(2), fnp.ones((2, 2)))
-    Array([[0.5, 0.5],
-           [0.5, 0.5]], dtype=float32)
+    >>> linalg.pinvh(2 * fnp.eye(1))
+    Array([[0.5]], dtype=float32)
     """
-    operands = [to_inexact(v) for v in promote_all((a, b, q))]
-    systems.sylvester.primitive.infer_of(operands, {})  # whether they fit
-    return systems.sylvester(*operands)
+    x = to_inexact(a)
+    square("pinvh", x)
+    return pinv(hermitian_part(x), atol=atol, rtol=rtol, return_rank=return_rank)

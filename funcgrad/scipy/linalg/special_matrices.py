@@ -21,6 +21,7 @@ __all__ = [
     "block_diag",
     "circulant",
     "companion",
+    "convolution_matrix",
     "dft",
     "fiedler",
     "hadamard",
@@ -28,6 +29,8 @@ __all__ = [
     "helmert",
     "hilbert",
     "invhilbert",
+    "invpascal",
+    "khatri_rao",
     "leslie",
     "pascal",
     "toeplitz",
@@ -127,6 +130,61 @@ def circulant(c: Any) -> Array:
     c = _vector("circulant", c)
     i, j = _ramps(c.shape[-1], c.shape[-1], c)
     return take(c, (i - j) % max(c.shape[-1], 1), axis=-1)
+
+
+def convolution_matrix(a: Any, n: int, mode: str = "full") -> Array:
+    """The matrix that convolves: `convolution_matrix(a, n) @ v` is convolve(a, v) of a vector of n elements.
+
+    Args:
+        a: shape (..., m), m > 0.
+        n: how many columns.
+        mode: "full" for m + n - 1 rows; "same" for the middle max(m, n) of them; "valid" for those where all of the
+            shorter one takes part.
+
+    Raises:
+        OptionError: another mode, or no columns.
+
+    >>> import funcgrad.scipy.linalg as linalg
+    >>> linalg.convolution_matrix([1, 2], 2)
+    Array([[1, 0],
+           [2, 1],
+           [0, 2]], dtype=int64)
+    """
+    if mode not in ("full", "same", "valid") or n < 1:
+        raise OptionError(f"convolution_matrix: mode 'full', 'same' or 'valid', and n > 0, not {mode!r} and {n!r}")
+    a = _vector("convolution_matrix", a)
+    m, front = a.shape[-1], ((0, 0),) * (a.ndim - 1)
+    row = a[..., :1] * 0
+    found = toeplitz(pad(a, (*front, (0, n - 1))), pad(row, (*front, (0, n - 1))))
+    trim = min(m, n) - 1
+    before = {"full": 0, "same": trim // 2, "valid": trim}[mode]
+    after = {"full": 0, "same": trim - trim // 2, "valid": trim}[mode]
+    return found[..., before : m + n - 1 - after, :]
+
+
+def khatri_rao(a: Any, b: Any) -> Array:
+    """The products of columns: column j is kron(a[:, j], b[:, j]).
+
+    Args:
+        a: shape (..., m, k).
+        b: shape (..., n, k).
+
+    Returns:
+        Shape (..., m n, k).
+
+    Raises:
+        ShapeError: other numbers of columns, or no matrices.
+
+    >>> import funcgrad.scipy.linalg as linalg
+    >>> linalg.khatri_rao([[1, 2]], [[3, 4], [5, 6]])
+    Array([[ 3,  8],
+           [ 5, 12]], dtype=int64)
+    """
+    x, y = promote_all((asarray(a), asarray(b)))
+    if x.ndim < 2 or y.ndim < 2 or x.shape[-1] != y.shape[-1]:
+        raise ShapeError(f"khatri_rao: matrices of equally many columns are needed, not {x.shape} and {y.shape}")
+    found: Any = x[..., :, None, :] * y[..., None, :, :]
+    return found.reshape((*found.shape[:-3], found.shape[-3] * found.shape[-2], found.shape[-1]))
 
 
 def companion(a: Any) -> Array:
@@ -314,3 +372,27 @@ def pascal(n: int, kind: str = "symmetric", exact: bool = True) -> Array:
     over = kinds[kind]
     elements = [[math.comb(*over(i, j)) for j in range(n)] for i in range(n)]
     return asarray(np.asarray(elements, np.uint64)) if exact else _given(elements)
+
+
+def invpascal(n: int, kind: str = "symmetric", exact: bool = True) -> Array:
+    """The inverse of Pascal's matrix.
+
+    Args:
+        n, kind: as for `pascal`.
+        exact: as int64, which hold it up to n = 34; else as floats.
+
+    >>> import funcgrad.scipy.linalg as linalg
+    >>> linalg.invpascal(2)
+    Array([[ 2, -1],
+           [-1,  1]], dtype=int64)
+    """
+    if kind not in ("symmetric", "lower", "upper"):
+        raise OptionError(f"invpascal: kind is 'symmetric', 'lower' or 'upper', not {kind!r}")
+    if exact and n > 34:
+        raise OptionError(f"invpascal: the elements for n = {n} are beyond int64: exact=False")
+    rows = [[(-1) ** (i + j) * math.comb(i, j) for j in range(n)] for i in range(n)]
+    if kind == "upper":
+        rows = [list(column) for column in zip(*rows, strict=True)]
+    elif kind == "symmetric":  # the transpose times the lower one
+        rows = [[sum(row[i] * row[j] for row in rows) for j in range(n)] for i in range(n)]
+    return asarray(np.asarray(rows, np.int64)) if exact else _given(rows)
