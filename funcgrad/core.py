@@ -29,6 +29,7 @@ import numpy as np
 
 from .array_methods import ArrayMethods
 from .array_protocols import ArrayProtocols
+from .decisions import only_decides
 from .device import Device, Raw, device_of, dtype_of, namespace
 from .dtypes import DType, is_boolean, is_inexact, weak
 from .errors import LeakedTracerError, LostDerivativeWarning, TracedConversionError
@@ -230,6 +231,8 @@ class Tracer(Array):
     def warn_of_loss(self, use: str, constant: str) -> None:
         """Warn, once for each line of the user's, where a value that is being differentiated becomes a constant.
 
+        What only decides or shows, as far as the line tells (`if float(x) > 3`), is quiet.
+
         Args:
             use: what makes it one.
             constant: what to write where one is meant.
@@ -239,6 +242,8 @@ class Tracer(Array):
             return
         frame = running()
         origin = frame.f_code, frame.f_lasti
+        if only_decides(origin):
+            return
         warnings.warn_explicit(
             f"{use} of a value under {trace.name} ({self.aval}) gives a constant, which has no {trace.carries}: "
             f"compute with x itself (np.sin(x) for math.sin(x)), or write {constant} where a constant is meant\n"

@@ -344,7 +344,7 @@ class LostDerivativeWarning(UserWarning):
     """A value that is being differentiated, turned into a Python number: to the derivative that is a constant.
 
     It is shown once for each line. What Python decides or shows (`if x > 0`, `int(x)`, `round`, `print`, formats) is a
-    constant by its nature, and quiet.
+    constant by its nature, and quiet, `if float(x) > 3` and `print(x.item())` too.
 
     Fails::
 

@@ -16,7 +16,10 @@ PACKAGE = Path(funcgrad.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = [
-    {"provenance", "array_methods", "array_protocols", "errors", "config", "tree", "device", "dtypes", "dlpack"},
+    {
+        *("provenance", "decisions", "array_methods", "array_protocols", "errors", "config", "tree"),
+        *("device", "dtypes", "dlpack"),
+    },
     {"core"},
     {"operations", "narrow"},
     {"rules"},

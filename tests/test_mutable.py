@@ -112,7 +112,8 @@ def numpys_functions(y: Any, x: Any) -> None:
     np.copyto(y, 2 * x, where=MASK)
     np.fill_diagonal(y, x[0])
     np.fill_diagonal(y[:, 1:], x[:3])
-    np.put(y, [1, 5], x[:2])
+    np.put(y, [1, 5, 13], x[:2], mode="wrap")
+    np.copyto(dst=y[0, :2], src=x[2:])
     np.putmask(y, y > 1, x)
     np.place(y, y < 0, x[1:])
     np.put_along_axis(y, np.array([[0], [1], [3]]), x[2], axis=1)
@@ -393,3 +394,14 @@ def test_jit_takes_it_as_an_argument_and_finds_it_around() -> None:
         y[0] = float(k)
         np.testing.assert_allclose(taken(y), np.asarray(y) * 2 + np.asarray(y).sum())
         np.testing.assert_allclose(found(A), A * np.asarray(y) + np.asarray(y)[1:].sum())
+
+
+def test_views_that_are_gone_are_forgotten() -> None:
+    y = fg.mutable(np.zeros((3, 4)))
+    kept = y[1]
+    for _ in range(1000):
+        assert y[0].sum() == 0.0
+    assert len(y.views) <= 101
+    y[1, 2] = 5.0
+    assert len(y.views) == 1
+    assert kept.tolist() == [0.0, 0.0, 5.0, 0.0]

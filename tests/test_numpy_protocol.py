@@ -173,6 +173,15 @@ def test_dtypes_of_ufuncs() -> None:
     same(np.add(x, 1, dtype=np.int64, casting="unsafe"), A.astype(int) + 1)
 
 
+def test_keywords_of_products_are_taken_and_others_refused() -> None:
+    x = fg.asarray(A)
+    same(np.vecdot(x, x, axis=0), np.vecdot(A, A, axis=0))
+    swapped = [(0, 1), (1, 0), (0, 1)]
+    np.testing.assert_allclose(np.matmul(x, x, axes=swapped), np.matmul(A, A, axes=swapped))
+    with pytest.raises(TracedConversionError, match=r"np\.matmul of a value under grad .*: call it without axes"):
+        fg.grad(lambda v: np.matmul(v, v, axes=swapped).sum())(A)
+
+
 @pytest.mark.parametrize(
     ("f", "line"),
     [

@@ -176,22 +176,34 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any
         if method == "reduce" and ufunc in ufuncs.REDUCTIONS and _AXES.issuperset(options):
             axis, keepdims = options.get("axis", 0), options.get("keepdims", False)
             return ufuncs.REDUCTIONS[ufunc](*inputs, axis=axis, keepdims=keepdims)
-        return _with_out(ufunc, method, ours.call, inputs, options)
-    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-    _refuse_arrays(options.get("out", ()), f"np.{name}")
+        return _with_keywords(ufunc, method, ours, inputs, options)
+    name = _full_name(ufunc, method)
+    _refuse_arrays(options.get("out", ()), name)
+    return getattr(ufunc, method)(*as_numpy(inputs, name, _missing(name.removeprefix("np."))), **options)
+
+
+def _full_name(ufunc: Any, method: str) -> str:
+    """What messages call a ufunc, or one of its methods."""
     known = getattr(np, ufunc.__name__, None) is ufunc
-    return getattr(ufunc, method)(*as_numpy(inputs, f"np.{name}" if known else name, _missing(name)), **options)
+    name = f"np.{ufunc.__name__}" if known else ufunc.__name__
+    return name if method == "__call__" else f"{name}.{method}"
 
 
-def _with_out(ufunc: Any, method: str, call: Any, inputs: Any, options: dict[str, Any]) -> Any:
+def _with_keywords(ufunc: Any, method: str, ours: _Ours, inputs: Any, options: dict[str, Any]) -> Any:
     """A ufunc with keywords, or one of its methods; what has a place to go to is written there."""
-    name = f"np.{ufunc.__name__}" if method == "__call__" else f"np.{ufunc.__name__}.{method}"
+    name = _full_name(ufunc, method)
     targets = options.pop("out", ())
     _refuse_arrays(targets, name)
     where = options.get("where", True) if method == "__call__" else True
     if method == "at":
         return ufuncs.at(ufunc, inputs, as_numpy)
     options = {k: v for k, v in options.items() if k not in ("order", "subok")}
+    call = ours.call
+    if method == "__call__" and (rest := options.keys() - {"where", "dtype", "casting"}):
+        if not ours.names.issuperset(rest):  # signature=, axes=
+            views = as_numpy(inputs, name, f"call it without {', '.join(sorted(rest))}")
+            return ufunc(*views, **options, **({"out": targets} if targets else {}))
+        call = functools.partial(call, **{k: options.pop(k) for k in rest})
     out = getattr(ufuncs, method.strip("_"))(ufunc, call, *inputs, **options)
     results = out if isinstance(out, tuple) else (out,)
     found = [

@@ -21,14 +21,18 @@ import numpy as np
 
 from .. import tree
 from ..core import Array, ArrayHolder, Trace, current_trace
-from ..errors import ImmutableArrayError, OptionError
+from ..dtypes import is_boolean, is_integer
+from ..errors import ImmutableArrayError
 from ..ops.create import asarray
-from ..ops.shape import normalize_axis
 from . import dispatch
+from .changes import CHANGES
 from .elementwise import where
 from .manipulation import broadcast_to
 
 __all__ = ["Mutable", "mutable"]
+
+MOST_DEAD = 100
+"""How many views are noted before those that are gone are looked for: a program may read many and never write."""
 
 
 def mutable(x: Any, /, dtype: Any = None) -> Mutable:
@@ -109,8 +113,11 @@ class Holder(ArrayHolder):
         return dispatch.array_ufunc(self, ufunc, method, *given, **options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        if function in _CHANGES and isinstance(args[0] if args else next(iter(options.values())), Mutable):
-            return _CHANGES[function](*args, **options)
+        if function in CHANGES:
+            y, *rest = args or (options.pop(next(iter(options))),)
+            if isinstance(y, Mutable):
+                return CHANGES[function](y, *rest, **options)
+            args = (y, *rest)
         out = options.get("out")
         given = _frozen({name: x for name, x in options.items() if name != "out"})
         if out is not None:
@@ -208,7 +215,7 @@ class Mutable(Holder):
         """A mask that says of every element of its own whether it is meant, in the array's shape."""
         key = _array(key)
         shape = self.freeze().shape
-        if not isinstance(key, Array | np.ndarray) or key.dtype.kind != "b" or key.shape != shape[: key.ndim]:
+        if not isinstance(key, Array | np.ndarray) or not is_boolean(key.dtype) or key.shape != shape[: key.ndim]:
             return None
         return broadcast_to(asarray(key).reshape(key.shape + (1,) * (len(shape) - key.ndim)), shape)
 
@@ -234,7 +241,10 @@ class View(Mutable):
 
     def __init__(self, parent: Mutable, key: tuple[Any, ...], value: Array):
         self._parent, self._key, self._value, self._writing = parent, key, value, False
-        self.root().views.append(weakref.ref(self))
+        root = self.root()
+        if len(root.views) >= MOST_DEAD:
+            root.views = [ref for ref in root.views if ref() is not None]
+        root.views.append(weakref.ref(self))
 
     def root(self) -> Mutable:
         return self._parent.root()
@@ -319,7 +329,7 @@ def _basic(key: Any) -> tuple[Any, ...] | None:
             found.append(entry)
         elif isinstance(entry, int | np.integer) and not isinstance(entry, bool):
             found.append(int(entry))
-        elif isinstance(entry, Array | np.ndarray) and not entry.shape and entry.dtype.kind in "iu":
+        elif isinstance(entry, Array | np.ndarray) and not entry.shape and is_integer(entry.dtype):
             found.append(entry)
         else:
             return None
@@ -385,65 +395,3 @@ def _install() -> None:
 
 
 _install()
-
-# ---- NumPy's functions that change an array ----------------------------------------------------
-
-
-def _copyto(dst: Mutable, src: Any, casting: str = "same_kind", where: Any = True) -> None:
-    _store(dst, broadcast_to(asarray(where), dst.shape), src)
-
-
-def _store(y: Mutable, mask: Any, values: Any) -> None:
-    """The values where the mask is true; they are in its shape, or broadcast to that."""
-    whole = y.freeze()
-    y.replace(where(mask, whole.at[...].set(values), whole))
-
-
-def _repeated(values: Any, count: int) -> Any:
-    """So many of the values, from the first again where there are fewer: one value as it is."""
-    values = asarray(values).ravel()
-    return values[0] if values.size == 1 else values[np.arange(count) % values.size]
-
-
-def _fill_diagonal(a: Mutable, val: Any, wrap: bool = False) -> None:
-    if wrap or a.ndim < 2:
-        raise OptionError("np.fill_diagonal: a mutable view takes matrices, and no wrap=True")
-    n = min(a.shape)
-    a[(np.arange(n),) * a.ndim] = _repeated(val, n)
-
-
-def _put(a: Mutable, ind: Any, v: Any, mode: str = "raise") -> None:
-    if mode != "raise":
-        raise OptionError("np.put: a mutable view has mode='raise' alone")
-    places = asarray(ind).ravel()
-    a[...] = a.freeze().ravel().at[places].set(_repeated(v, places.size)).reshape(a.shape)
-
-
-def _place(arr: Mutable, mask: Any, vals: Any) -> None:
-    mask = asarray(mask)
-    arr[mask] = _repeated(vals, int(mask.sum())) if np.size(vals) != 1 else _repeated(vals, 1)
-
-
-def _putmask(a: Mutable, mask: Any, values: Any) -> None:
-    repeated = _repeated(values, a.size)
-    _store(a, asarray(mask), repeated.reshape(a.shape) if repeated.shape else repeated)
-
-
-def _put_along_axis(arr: Mutable, indices: Any, values: Any, axis: int | None = -1) -> None:
-    indices = asarray(indices)
-    if axis is None:
-        _put(arr, indices, values)
-        return
-    places = list(np.ix_(*map(range, indices.shape)))
-    places[normalize_axis(axis, arr.ndim, "np.put_along_axis")] = indices
-    arr[tuple(places)] = values
-
-
-_CHANGES: dict[Any, Callable[..., None]] = {
-    np.copyto: _copyto,
-    np.fill_diagonal: _fill_diagonal,
-    np.place: _place,
-    np.put: _put,
-    np.put_along_axis: _put_along_axis,
-    np.putmask: _putmask,
-}
