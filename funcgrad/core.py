@@ -23,6 +23,7 @@ from contextvars import ContextVar
 from math import prod
 from opcode import opmap
 from operator import attrgetter
+from types import FrameType
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -138,6 +139,12 @@ class Array(ArrayProtocols, ArrayMethods):
         return self.__copy__()
 
 
+_INSTEAD = (
+    "use the function of funcgrad.numpy, np.stack([x, y]) for np.array([x, y]), fg.mutable(array) for an array that is "
+    "filled"
+)
+
+
 class Tracer(Array):
     """An array under a transform: it belongs to one trace, and it has a value that Python may look at.
 
@@ -182,18 +189,19 @@ class Tracer(Array):
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return self.for_numpy(
-            "np.asarray",
-            "use the function of funcgrad.numpy, np.stack([x, y]) for np.array([x, y]), fg.mutable(array) for an array "
-            "that is filled",
-        )
+        """The value, with a warning, where nothing but a derivative is lost; a batch has no one value."""
+        if not self.trace.differentiates or not is_running(self.trace):
+            return self.for_numpy("np.asarray", _INSTEAD)
+        self.refuse_assignment(sys._getframe(1))
+        self.warn_of_loss("np.asarray(x), or a function of NumPy's values,", "np.asarray(fg.stop_gradient(x))")
+        return self.inner.__array__(dtype, copy)
 
     def for_numpy(self, use: str, advice: str) -> np.ndarray[Any, Any]:
         """The value for one of NumPy's own functions; most transforms have none to give."""
         raise self.not_for_numpy(use, advice)
 
     def __dlpack__(self, **asked: Any) -> Any:
-        return self.__array__()  # refused alike
+        return self.for_numpy("from_dlpack", _INSTEAD)
 
     def __bool__(self) -> bool:
         # of a number Python asks whether it is zero, and not which one it is
@@ -221,12 +229,15 @@ class Tracer(Array):
     def warn_of_number(self, kind: str) -> None:
         """As below, unless "%.3f" % x asks, to show the number; `array[i] = x` of NumPy's is an error."""
         asking = sys._getframe(2)
-        instruction = asking.f_code.co_code[asking.f_lasti]
-        if instruction == opmap["STORE_SUBSCR"] and self.differentiated() is not None:
-            raise self.not_for_numpy("assignment to an array of NumPy's", "let that be fg.mutable(array)")
-        if instruction != opmap["BINARY_OP"]:
+        self.refuse_assignment(asking)
+        if asking.f_code.co_code[asking.f_lasti] != opmap["BINARY_OP"]:
             use = f"{kind}(x), or a function of {'math' if kind == 'float' else 'cmath'},"
             self.warn_of_loss(use, f"{kind}(fg.stop_gradient(x))")
+
+    def refuse_assignment(self, asking: FrameType) -> None:
+        """Raise where that frame is at `array[i] = x`, and the array NumPy's."""
+        if asking.f_code.co_code[asking.f_lasti] == opmap["STORE_SUBSCR"] and self.differentiated() is not None:
+            raise self.not_for_numpy("assignment to an array of NumPy's", "let that be fg.mutable(array)")
 
     def warn_of_loss(self, use: str, constant: str) -> None:
         """Warn, once for each line of the user's, where a value that is being differentiated becomes a constant.

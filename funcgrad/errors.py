@@ -341,7 +341,7 @@ class LinearAlgebraError(FuncgradError, np.linalg.LinAlgError):
 
 
 class LostDerivativeWarning(UserWarning):
-    """A value that is being differentiated, turned into a Python number: to the derivative that is a constant.
+    """A value that is being differentiated, turned into a Python number or NumPy's array: a constant to the derivative.
 
     It is shown once for each line. What Python decides or shows (`if x > 0`, `int(x)`, `round`, `print`, formats) is a
     constant by its nature, and quiet, `if float(x) > 3` and `print(x.item())` too.
@@ -353,6 +353,10 @@ class LostDerivativeWarning(UserWarning):
     Fails::
 
         fg.grad(lambda x: x * x.item())(1.0)
+
+    Fails::
+
+        fg.grad(lambda x: (x * np.asarray(x)).sum())(fnp.ones(3))
 
     Works::
 
@@ -397,15 +401,22 @@ class OptionError(FuncgradError, ValueError):
 
 
 class TracedConversionError(FuncgradError, TypeError):
-    """A value under a transform turned into a plain NumPy array, which would silently cut its derivative or batch.
+    """A value under a transform turned into an array of NumPy's, which would cut it off from its batch or derivative.
+
+    An example of a batch has no value of its own. Where nothing but a derivative is lost, `np.asarray(x)` gives the
+    value with a `LostDerivativeWarning`; NumPy's functions that funcgrad has not are refused there, too.
 
     Fails::
 
-        fg.grad(lambda x: np.asarray(x).sum())(fnp.ones(3))
+        fg.vmap(lambda x: np.asarray(x).sum())(fnp.ones((2, 3)))
+
+    Fails::
+
+        fg.grad(lambda x: np.real_if_close(x).sum())(fnp.ones(3))
 
     Works::
 
-        fg.grad(lambda x: fnp.sum(x))(fnp.ones(3))
+        fg.vmap(lambda x: fnp.sum(x))(fnp.ones((2, 3)))
         fg.grad(lambda x: (x * np.asarray(fg.stop_gradient(x))).sum())(fnp.ones(3))
     """
 

@@ -432,8 +432,8 @@ def test_the_value_of_a_leaked_tracer_can_still_be_read_for_debugging():
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (lambda: fg.grad(lambda x: np.asarray(x).sum())(V), ("under grad (float32[3])", "derivative", "stop_gradient")),
-        (lambda: fg.jvp(lambda x: np.array(x), (V,), (V,)), ("under jvp (float32[3])", "derivative", "stop_gradient")),
+        (lambda: fg.grad(np.real_if_close)(2.0), ("under grad (float32[])", "derivative", "stop_gradient")),
+        (lambda: fg.jvp(np.real_if_close, (V,), (V,)), ("under jvp (float32[3])", "derivative", "stop_gradient")),
         (
             lambda: fg.vmap(lambda x: np.asarray(x))(X23),
             ("under vmap (float32[3])", "from its batch", "funcgrad.numpy"),

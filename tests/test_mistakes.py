@@ -4,6 +4,7 @@ import functools
 import inspect
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from funcgrad.errors import (
     DtypeError,
     ImmutableArrayError,
     LeakedTracerError,
+    LostDerivativeWarning,
     OptionError,
     PathError,
     ShapeError,
@@ -262,7 +264,6 @@ def test_assignment_to_a_place_prints_the_line_to_write():
         (lambda x: np.sum(x, out=np.zeros(())), "np.sum", "let out be fg.mutable(array)"),
         (lambda x: np.add.at(np.zeros(3), 0, x[0]), "np.add.at", "let its first argument be fg.mutable(array)"),
         (lambda x: np.copyto(np.zeros(3), x), "np.copyto", "let its first argument be fg.mutable(array)"),
-        (lambda x: np.vectorize(abs)(x), "np.asarray", "use the function of funcgrad.numpy"),
     ],
 )
 def test_numpys_functions_of_a_value_under_a_transform(function, name, advice):
@@ -273,6 +274,22 @@ def test_numpys_functions_of_a_value_under_a_transform(function, name, advice):
         assert text.startswith(f"{name} of a value under ")
         assert advice in text
         assert where.startswith(f"{__file__}:{function.__code__.co_firstlineno}\n")
+
+
+@pytest.mark.parametrize("made", [np.asarray, np.array, lambda x: np.array([x, x]), np.vectorize(abs)])
+def test_numpys_array_of_a_value_warns_where_a_derivative_is_lost_and_is_refused_for_a_batch(made):
+    with pytest.warns(LostDerivativeWarning, match=r"np.asarray\(fg.stop_gradient\(x\)\)") as caught:
+        assert fg.grad(lambda x: (x * np.sum(made(x))).sum())(V).tolist() == [float(np.sum(made(V)))] * 3
+    assert f"  at {__file__}:" in str(caught[0].message)
+    with pytest.raises(TracedConversionError, match=r"use the function of funcgrad\.numpy"):
+        fg.vmap(made)(X23)
+    with pytest.raises(TracedConversionError, match=r"use the function of funcgrad\.numpy"), quiet():
+        fg.vmap(fg.grad(lambda x: made(x).sum()))(X23)
+
+
+def quiet() -> Any:
+    """Without the warning that comes before an error."""
+    return warnings.catch_warnings(action="ignore")
 
 
 def test_a_leaked_value_is_told_without_what_failed_underneath():

@@ -348,14 +348,13 @@ def assigned(x: Any) -> Any:
 
 
 @pytest.mark.parametrize("x", [2.0, A[0]], ids=["number", "row"])
-def test_numpys_arrays_of_values_that_are_differentiated_are_refused(x: Any) -> None:
-    for f in (np.asarray, np.array, lambda x: np.array([x, x]), lambda x: np.full(3, x), assigned):
-        for transform in (fg.grad, lambda g: lambda x: fg.jvp(g, (x,), (x,)), lambda g: fg.jit(fg.grad(g))):
-            with pytest.raises((TracedConversionError, ValueError)) as caught:
-                transform(lambda x, f=f: f(x))(x)
-            error = caught.value.__cause__ if type(caught.value) is ValueError else caught.value  # NumPy's, around ours
-            assert isinstance(error, TracedConversionError)
-            assert "fg.mutable(array)" in error.message
+def test_assigning_to_numpys_arrays_is_refused(x: Any) -> None:
+    for transform in (fg.grad, lambda g: lambda x: fg.jvp(g, (x,), (x,)), lambda g: fg.jit(fg.grad(g))):
+        with pytest.raises((TracedConversionError, ValueError)) as caught:
+            transform(assigned)(x)
+        error = caught.value.__cause__ if type(caught.value) is ValueError else caught.value  # NumPy's, around ours
+        assert isinstance(error, TracedConversionError)
+        assert "fg.mutable(array)" in error.message
 
 
 # ---- the price ---------------------------------------------------------------------------------
