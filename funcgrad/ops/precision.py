@@ -7,6 +7,7 @@ divides may be beyond float16's 65504, and the squares of a variance below its l
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -30,7 +31,7 @@ def widened(function: F) -> F:
 
     code: Any = function.__code__  # type: ignore[attr-defined]
     names = code.co_varnames[: code.co_argcount]
-    place = names.index("dtype") if "dtype" in names else len(names)
+    place = names.index("dtype") if "dtype" in names else sys.maxsize
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
