@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from funcgrad import config
+from funcgrad import clear_caches, config
 from funcgrad.graph.check import check
 from funcgrad.graph.ir import Graph
 
@@ -31,6 +31,13 @@ def recorded_from_the_first_call() -> Iterator[None]:
     """So that two calls of a jitted function make a program; `test_jit_first_calls.py` has what users have."""
     with config.jit_warmup(0):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_end_with_their_module() -> Iterator[None]:
+    """So that a process that runs the whole suite does not hold all programs of it."""
+    yield
+    clear_caches()
 
 
 @pytest.fixture(autouse=True, scope="session")
