@@ -7,6 +7,8 @@ S. Cheng, N. Higham, C. Kenney and A. Laub, Approximating the logarithm of a mat
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -31,15 +33,29 @@ def _part_size(x: Raw) -> int:
     return dtype.itemsize // 2 if is_complex(dtype) else dtype.itemsize
 
 
+def _of_finite(function: Callable[[Any, Raw], Raw]) -> Callable[[Any, Raw], Raw]:
+    """NaN for the matrices of a stack that hold infinities or NaN, which would stop the iteration for the others."""
+
+    @functools.wraps(function)
+    def wrapper(xp: Any, x: Raw) -> Raw:
+        finite = xp.all(xp.isfinite(x), axis=(-2, -1))
+        if not x.size or bool(xp.all(finite)):
+            return function(xp, x)
+        kept = finite[..., None, None]
+        out = function(xp, xp.where(kept, x, eye_like(xp, x)))
+        return xp.where(kept, out, xp.full_like(out, numpy.nan))
+
+    return wrapper
+
+
 @lapack("expm", "Infinities and NaN have no exponential.")
+@_of_finite
 def expm(xp: Any, x: Raw) -> Raw:
     """exp(x / 2^s) by a Pade approximant, squared s times; each matrix of a stack has an s of its own."""
     if not x.size:
         return x
     order, bound = _ORDERS[_part_size(x)]
     norms = _norms(xp, x)
-    if not bool(xp.all(xp.isfinite(norms))):
-        return xp.full(x.shape, numpy.nan, dtype=x.dtype, device=x.device)
     squarings = xp.ceil(xp.log2(xp.maximum(norms / bound, xp.ones_like(norms))))
     small = x / xp.astype(2.0**squarings, x.dtype)[..., None, None]
     square, power = xp.matmul(small, small), eye_like(xp, x)
@@ -58,6 +74,7 @@ def expm(xp: Any, x: Raw) -> Raw:
 
 
 @lapack("sqrtm", "A real matrix with negative eigenvalues has a complex root: x.astype(complex) first.")
+@_of_finite
 def sqrtm(xp: Any, x: Raw) -> Raw:
     """The root whose eigenvalues have positive real parts."""
     return _root(xp, x) if x.size else x
@@ -96,6 +113,7 @@ def _by_eigenvectors(xp: Any, x: Raw) -> Raw:
 
 
 @lapack("logm", "A real matrix with negative eigenvalues has a complex logarithm: x.astype(complex) first.")
+@_of_finite
 def logm(xp: Any, x: Raw) -> Raw:
     """2^k log(x^(1/2^k)) with a root near one, whose logarithm is an integral by Gauss' rule: a Pade approximant."""
     if not x.size:

@@ -209,9 +209,7 @@ def integer_pow(x: Any, y: int) -> Array:
     Source: jax.lax.integer_pow.
     """
     exponent = operator.index(y)
-    if exponent >= 0:
-        return fnp.power(asarray(x), exponent)
-    return fnp.reciprocal(fnp.power(to_inexact(x), -exponent))
+    return fnp.power(asarray(x) if exponent >= 0 else to_inexact(x), exponent)
 
 
 def optimization_barrier(operand: Any) -> Any:

@@ -13,6 +13,7 @@ from ..ops.elementwise import astype, complex_abs, isfinite, real_part, stop_gra
 from ..ops.elementwise import where as select
 from ..ops.precision import widened
 from ..ops.shape import normalize_axes
+from .creation import full_like
 from .manipulation import broadcast_to, reshape
 from .reductions import Axis, mask_of, masked, refuse_out, sum
 
@@ -176,7 +177,7 @@ def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
         found = mean(a, axis, keepdims=keepdims)
         if not returned:
             return found
-        return found, found * 0 + _count("average", asarray(a), axis, None, keepdims)  # type: ignore[operator]
+        return found, full_like(found, _count("average", asarray(a), axis, None, keepdims))
     a, w = promote_all((asarray(a), asarray(weights)))
     a, w = to_inexact(a), to_inexact(w)
     w = along_axes("average", a, w, axis)

@@ -306,7 +306,8 @@ def identity(n: int, dtype: Any = None) -> Array:
 def parse_shape(shape: Any) -> tuple[int, ...]:
     """An int or a sequence of ints as a tuple of ints that are not negative."""
     try:
-        found = tuple(map(operator.index, shape)) if isinstance(shape, tuple | list) else (operator.index(shape),)
+        several = isinstance(shape, tuple | list) or (isinstance(shape, np.ndarray) and shape.ndim == 1)
+        found = tuple(map(operator.index, shape)) if several else (operator.index(shape),)
     except TypeError:
         raise DtypeError(f"a shape must be an int or a sequence of ints, not {shape!r}") from None
     if any(n < 0 for n in found):

@@ -41,7 +41,7 @@ __all__ = [
 def _dtype_of(x: Any) -> DType:
     """The dtype of an array of any kind, or the dtype that is named."""
     if isinstance(x, Array | np.ndarray | np.generic):
-        return np.dtype(x.dtype)
+        return canonical(x.dtype)  # NumPy's may have the other order of bytes
     if isinstance(x, SCALARS) or x is None:
         raise DtypeError(f"not a dtype or an array: {x!r}")
     return canonical(x)
@@ -191,7 +191,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
     found: DType | None = None
     numbers: list[Any] = []
     for x in arrays_and_dtypes:
-        if isinstance(x, (*SCALARS, WeakNumber)):
+        if isinstance(x, (*SCALARS, WeakNumber)) and not isinstance(x, np.generic):  # np.float64 is a float, too
             numbers.append(x)
         else:
             dtype = _dtype_of(x)

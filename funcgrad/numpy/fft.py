@@ -114,6 +114,8 @@ def sized(name: str, x: Any, sizes: Sequence[int], axes: Sequence[int]) -> Array
 
 def places(name: str, x: Array, s: Sequence[int] | None, axes: Axes) -> tuple[tuple[int | None, ...], tuple[int, ...]]:
     """The size along each transformed axis (None for the array's own), and those axes."""
+    if s is not None and not isinstance(s, Sequence):
+        raise DtypeError(f"{name}: s is a sequence of sizes, one an axis, not {s!r}")
     wanted = None if s is None else tuple(s)
     if axes is None and wanted is not None:
         axes = tuple(range(x.ndim - len(wanted), x.ndim))

@@ -16,10 +16,11 @@ from ..ops.create import asarray, promote, promote_all
 from ..ops.elementwise import astype
 from ..ops.shape import normalize_axis, permute_dims
 from .elementwise import conj, multiply
-from .manipulation import diagonal, moveaxis, ravel, reshape
+from .manipulation import broadcast_arrays, diagonal, moveaxis, ravel, reshape, stack
 from .reductions import sum
 
 __all__ = [
+    "cross",
     "dot",
     "einsum",
     "einsum_path",
@@ -33,6 +34,48 @@ __all__ = [
     "vecdot",
     "vecmat",
 ]
+
+
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
+    """The vector product, at right angles to both vectors.
+
+    Args:
+        a, b: vectors of three components, or of two, whose third one is 0; their other axes broadcast.
+        axisa, axisb: where the components are.
+        axisc: where they are in the result.
+        axis: all three of them.
+
+    Returns:
+        The vectors; where both have two components, the third ones alone, without an axis for them.
+
+    Raises:
+        ShapeError: another number of components.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.cross(fnp.asarray([1, 0, 0]), fnp.asarray([0, 1, 0]))
+    Array([0, 0, 1], dtype=int64)
+    """
+    x, y = promote_all((a, b))
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    first, second = moveaxis(x, axisa, -1), moveaxis(y, axisb, -1)
+    if first.shape[-1] not in (2, 3) or second.shape[-1] not in (2, 3):
+        raise ShapeError(
+            f"cross: vectors of 2 or 3 components are needed, not axis {axisa} of {x.aval} and {axisb} of {y.aval}"
+        )
+    given: list[Any] = [v[..., i] for v in (first, second) for i in range(v.shape[-1])]
+    parts: Any = broadcast_arrays(*given)
+    u, v = parts[: first.shape[-1]], parts[first.shape[-1] :]
+    last = u[0] * v[1] - u[1] * v[0]
+    if len(parts) == 4:
+        return last  # type: ignore[no-any-return]
+    if len(u) == 2:
+        found = [u[1] * v[2], -(u[0] * v[2]), last]
+    elif len(v) == 2:
+        found = [-(u[2] * v[1]), u[2] * v[0], last]
+    else:
+        found = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], last]
+    return moveaxis(stack(found, -1), -1, axisc)
 
 
 def matmul(x: Any, y: Any, /) -> Array:

@@ -8,6 +8,8 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from ..core import Array, Aval
 from ..dtypes import is_integer
 from ..errors import AxisError, DtypeError, OptionError, ShapeError
@@ -253,11 +255,13 @@ def split(x: Any, /, indices_or_sections: int | Sequence[int], axis: int = 0) ->
     x = asarray(x)
     axis = normalize_axis(axis, x.ndim, "split")
     n = x.shape[axis]
-    if isinstance(indices_or_sections, int):
+    if isinstance(indices_or_sections, int | np.integer):
         if indices_or_sections < 1 or n % indices_or_sections:
             raise ShapeError(f"split: an axis of size {n} has no {indices_or_sections} equal parts")
-        step = n // indices_or_sections
-        cuts = [step * k for k in range(1, indices_or_sections)]
+        step = n // int(indices_or_sections)
+        cuts = [step * k for k in range(1, int(indices_or_sections))]
+    elif isinstance(indices_or_sections, float | complex | str):
+        raise DtypeError(f"split: a number of parts or the places to cut at, not {indices_or_sections!r}")
     else:
         cuts = [operator.index(c) for c in indices_or_sections]
     edges = [0, *cuts, n]

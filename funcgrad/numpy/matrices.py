@@ -6,7 +6,7 @@ import operator
 from typing import Any
 
 from ..core import Array
-from ..dtypes import is_boolean
+from ..dtypes import is_inexact, promote_types
 from ..errors import ShapeError
 from ..ops.create import asarray, promote_all
 from ..ops.elementwise import astype
@@ -37,7 +37,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:
     a: Any = asarray(x)
     if a.ndim != 1:
         raise ShapeError(f"vander needs one dimension, got {a.aval}")
-    a = astype(a, "int64") if is_boolean(a.dtype) else a
+    a = a if is_inexact(a.dtype) else astype(a, promote_types(a.dtype, "int64"))  # those of small ones overflow
     count = a.shape[0] if N is None else operator.index(N)
     if count < 0:
         raise ShapeError(f"vander: N must not be negative, got {count}")

@@ -16,7 +16,7 @@ from ..core import Array
 from ..dtypes import is_inexact
 from ..errors import DtypeError, OptionError, ShapeError
 from ..ops.create import asarray, to_inexact
-from ..ops.elementwise import astype, floor, round
+from ..ops.elementwise import astype, floor, isnan, round, where
 from ..ops.shape import concat, normalize_axis, slice_
 from ..rules import move_axis
 from . import manipulation
@@ -222,7 +222,8 @@ def _statistic(mode: str, part: Any) -> Any:
     if mode == "median":
         ordered: Any = sort(numbers, axis=0)
         middle, n = (part.shape[0] - 1) // 2, part.shape[0]
-        numbers = ordered[middle : n - middle]
+        # NaN are sorted to the end, and a median of any is NaN
+        numbers = where(isnan(ordered[-1:]), ordered[-1:], ordered[middle : n - middle])
     value = mean_(numbers, 0, keepdims=True)
     return astype(round(value), part.dtype) if whole else value
 

@@ -163,7 +163,11 @@ def choose(a: Any, choices: Sequence[Any], out: None = None, mode: str = "raise"
     """
     if out is not None:
         raise ImmutableArrayError("choose: arrays do not change, so there is no out=; take the result")
-    found = promote_all([choices[k] for k in range(len(choices))])
+    rows: Any = choices if isinstance(choices, list | tuple) else asarray(choices)
+    count = len(rows) if isinstance(rows, list | tuple) else sum(rows.shape[:1])
+    if not count:
+        raise ShapeError("choose: there are no choices")
+    found = promote_all([rows[k] for k in range(count)])
     given = asarray(a)
     index, *wide = broadcast_arrays(
         astype(given, "int64") if is_boolean(given.dtype) else _index(a, found[0], "choose"), *found

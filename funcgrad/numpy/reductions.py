@@ -306,6 +306,8 @@ def logsumexp(x: Any, /, axis: Axis = None, keepdims: bool = False) -> Array:
     axes = normalize_axes(axis, x.ndim, "logsumexp")
     if not axes:
         return x
+    if 0 in [x.shape[a] for a in axes]:
+        return sum(x, axes, keepdims=keepdims) - math.inf  # type: ignore[operator]  # log(0)
     peak: Any = stop_gradient(ops.max(x, axes=axes))
     nothing = equal(peak, -math.inf)  # log(0), which NumPy warns of and whose derivative is NaN
     shift: Any = _where(_isfinite(peak), peak, 0)

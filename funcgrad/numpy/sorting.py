@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core import Array
-from ..dtypes import is_complex, is_integer, promote_types
+from ..dtypes import inexact, is_complex, is_integer, promote_types
 from ..errors import DtypeError, OptionError, ShapeError
 from ..ops import sort as ops
 from ..ops.create import asarray, promote_all
@@ -205,7 +205,7 @@ def lexsort(keys: Any, axis: int = -1) -> Array:
     >>> fnp.lexsort((ages, names))                                       # by name, then by age
     Array([2, 1, 0], dtype=int64)
     """
-    found = [asarray(key) for key in keys]
+    found = [asarray(key) for key in keys] if isinstance(keys, list | tuple) or asarray(keys).ndim else []
     if not found:
         raise ShapeError("lexsort: there are no keys to sort by")
     if any(key.shape != found[0].shape for key in found):
@@ -228,7 +228,7 @@ def sort_complex(a: Any) -> Array:
     Array([1.+0.j, 2.+0.j], dtype=complex64)
     """
     x = sort(a)
-    return x if is_complex(x.dtype) else astype(x, promote_types(x.dtype, "complex64"))
+    return x if is_complex(x.dtype) else astype(x, promote_types(inexact(x.dtype), "complex64"))
 
 
 def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Array:
@@ -271,10 +271,12 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Arra
 def digitize(x: Any, bins: Any, right: bool = False) -> Array:
     """The number of the bin that each element lies in: i where bins[i - 1] <= x < bins[i].
 
+    Of decreasing edges it is bins[i - 1] > x >= bins[i].
+
     Args:
         x: an array.
         bins: edges, increasing or decreasing, shape (n,).
-        right: whether a bin holds its right edge instead of its left one.
+        right: whether a bin holds its upper edge instead of its lower one.
 
     Returns:
         int64 of x's shape: 0 before the first edge, n behind the last.
@@ -292,8 +294,9 @@ def digitize(x: Any, bins: Any, right: bool = False) -> Array:
         raise ShapeError(f"digitize: the edges must have one dimension, not {edges.aval}")
     if is_complex(edges.dtype):
         raise DtypeError(f"digitize: complex numbers have no bins: {values.aval}")
-    up = ops.searchsorted(edges, values, side="left" if right else "right")
+    side = "left" if right else "right"
+    up = ops.searchsorted(edges, values, side=side)
     if edges.shape[0] < 2:
         return up
-    down = edges.shape[0] - ops.searchsorted(edges[::-1], values, side="right" if right else "left")
+    down = edges.shape[0] - ops.searchsorted(edges[::-1], values, side=side)
     return where(edges[0] <= edges[-1], up, down)

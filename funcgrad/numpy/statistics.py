@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core import Array
 from ..dtypes import is_complex
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from ..ops.create import asarray, promote_all, to_inexact
 from ..ops.elementwise import astype
 from ..ops.precision import widened
@@ -58,6 +58,8 @@ def cov(
     Array([[ 1., -1.],
            [-1.,  1.]], dtype=float32)
     """
+    if m is None:
+        raise DtypeError("cov: there are no variables: m is None")
     given = [_variables(v, rowvar) for v in (m, y) if v is not None]
     x: Any = to_inexact(concat(promote_all(given)) if len(given) == 2 else given[0])
     x = x if dtype is None else astype(x, dtype)

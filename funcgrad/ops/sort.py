@@ -6,6 +6,7 @@ choice of tangents. Which of equal elements stands first is decided by their pla
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def _batch_searchsorted(size: int, args: Any, dims: Any, *, side: str) -> tuple[
     x, values = batch_to_front(args, dims, size)
     shape = values.shape
     if x.ndim == 2:  # one sorted line an example: its values are one line, too
-        return searchsorted(x, values.reshape((size, -1)), side=side).reshape(shape), 0
+        return searchsorted(x, values.reshape((size, math.prod(values.shape[1:]))), side=side).reshape(shape), 0
     return searchsorted(x, values, side=side), 0
 
 

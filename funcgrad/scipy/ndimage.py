@@ -18,7 +18,7 @@ from ..numpy.creation import asarray
 from ..numpy.elementwise import maximum, minimum, where
 from ..numpy.manipulation import broadcast_arrays
 from ..ops.create import promote_all, to_inexact
-from ..ops.elementwise import astype, floor, remainder, round, stop_gradient
+from ..ops.elementwise import abs, astype, floor, remainder, sign, stop_gradient
 
 __all__ = ["map_coordinates"]
 
@@ -64,7 +64,7 @@ def map_coordinates(
     """The values of an image at places between its elements.
 
     Args:
-        input: an array of d axes. Of integers the results are rounded to integers.
+        input: an array of d axes. Of integers the results are rounded to integers, halves away from 0.
         coordinates: d arrays (or one whose first axis is d long), which broadcast: the places along each axis, in
             elements.
         output: refused, as arrays are immutable.
@@ -119,7 +119,7 @@ def map_coordinates(
     if mode == "constant":
         for c, n in zip(places, image.shape, strict=True):
             total = where((c >= 0) & (c <= n - 1), total, cval)
-    return astype(round(total), image.dtype) if whole else astype(total, values.dtype)
+    return astype(sign(total) * floor(abs(total) + 0.5), image.dtype) if whole else astype(total, values.dtype)
 
 
 def _corners(c: Any, n: int, order: int, mode: str) -> list[tuple[Any, Any, Any]]:

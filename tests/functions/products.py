@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from samples import complexes, integers, uniform
 
 from . import Use
@@ -13,9 +14,21 @@ def _uniforms(*shapes: tuple[int, ...]) -> list[Any]:
     return [uniform(*shape, seed=i) for i, shape in enumerate(shapes)]
 
 
+def _cross(a: Any, b: Any) -> Any:
+    """NumPy's, which deprecates vectors of two components."""
+    wide = [np.concatenate([v, np.zeros((*v.shape[:-1], 3 - v.shape[-1]))], -1) for v in (a, b)]
+    found = np.cross(*wide)
+    return found[..., 2] if a.shape[-1] == b.shape[-1] == 2 else found
+
+
 _TEXT = "its result is a list and a text"
 
 USES = [
+    Use("numpy.cross", tuple(_uniforms((3,), (2, 3)))),
+    Use("numpy.cross", (complexes(3, 2), uniform(2, 1, 3)), {"axisa": 0, "axisc": 1}),
+    Use("numpy.cross", (uniform(3, 2), complexes(3, 2)), {"axis": 0}),
+    Use("numpy.cross", (integers(2, 3), integers(3, seed=1)), order=0),
+    *[Use("numpy.cross", tuple(_uniforms((2, m), (n,))), oracle=_cross) for m, n in [(2, 3), (3, 2), (2, 2)]],
     *[
         Use("numpy.matmul", tuple(_uniforms(left, right)))
         for left, right in [

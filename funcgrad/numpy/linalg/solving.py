@@ -168,6 +168,8 @@ def pinv(x: Any, /, rcond: Any = None, hermitian: bool = False, *, rtol: Any = N
     tolerance = rcond if rtol is None else rtol
     if tolerance is None:
         tolerance = rounding(x)
+    if hermitian:
+        square("pinv", x)
     return systems.pinv(hermitian_part(x) if hermitian else x, _constant(tolerance, x))
 
 
@@ -202,6 +204,8 @@ def matrix_rank(x: Any, /, tol: Any = None, hermitian: bool = False, *, rtol: An
     x = to_inexact(x)
     if x.ndim < 2:
         return (x != 0).any().astype("int64")
+    if hermitian:
+        square("matrix_rank", x)
     values: Any = abs(spectra.eigvalsh(x)) if hermitian else spectra.svdvals(x)
     if not values.shape[-1]:
         return sum(values != 0, -1)
@@ -239,7 +243,7 @@ def lstsq(a: Any, b: Any, /, rcond: Any = None) -> tuple[Array, Array, Array, Ar
         raise ShapeError(f"lstsq: a matrix (m, n) and (m,) or (m, k) are needed, not the shapes {a.shape}, {b.shape}")
     m, n = a.shape
     rcond = rounding(a) if rcond is None else rcond
-    columns: Any = b.reshape((m, -1)) if b.ndim == 1 else b
+    columns: Any = b.reshape((m, 1)) if b.ndim == 1 else b
     x: Any = pinv(a, rcond) @ columns
     s = spectra.svdvals(a)
     rank = matrix_rank(a, rtol=rcond)

@@ -11,7 +11,7 @@ from ...config import default_dtype
 from ...core import Array
 from ...dtypes import default_complex
 from ...errors import OptionError, ShapeError
-from ...numpy.creation import arange, asarray
+from ...numpy.creation import arange, asarray, zeros_like
 from ...numpy.elementwise import abs, conj
 from ...numpy.indexing import take
 from ...numpy.manipulation import concat, pad
@@ -112,7 +112,7 @@ def hankel(c: Any, r: Any = None) -> Array:
            [3, 0, 0]], dtype=int64)
     """
     column = _vector("hankel", c)
-    row = column * 0 if r is None else _vector("hankel", r)
+    row = zeros_like(column) if r is None else _vector("hankel", r)
     column, row = promote_all((column, row))
     i, j = _ramps(column.shape[-1], row.shape[-1], column)
     return take(concat([column, row[..., 1:]], axis=-1), i + j, axis=-1)

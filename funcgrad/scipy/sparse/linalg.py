@@ -11,6 +11,7 @@ the solver: with x = A^-1 b, dx = A^-1 (db - dA x). So a derivative costs one mo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -23,7 +24,7 @@ from ...dtypes import is_complex
 from ...errors import ShapeError
 from ...flatten_util import ravel_pytree
 from ...numpy.creation import asarray, zeros, zeros_like
-from ...numpy.elementwise import conj, where
+from ...numpy.elementwise import conj, isnan, where
 from ...numpy.linalg import pinv, vector_norm
 from ...numpy.linear_algebra import vecdot
 from ...numpy.manipulation import concat, pad, stack
@@ -212,7 +213,15 @@ def _cg(apply: Linear, b: Any, x: Any, bound: Any, steps: int, inverse: Linear) 
         return x, r, z + following / rho * p, following, k + 1
 
     x, r, _, _, k = while_loop(going_on, step, (x, r, z, vecdot(r, z), asarray(0)))
-    return x, where(vector_norm(r) > bound, k, 0)
+    return _outcome(x, r, bound, k)
+
+
+def _outcome(x: Any, r: Any, bound: Any, k: Any) -> tuple[Any, Any]:
+    """x, and the steps where it did not arrive. No method goes on from NaN: neither x nor the count may hide them."""
+    size: Any = vector_norm(r)
+    lost = isnan(size)
+    missed = where(lost & (k == 0), 1, k)
+    return where(lost, math.nan, x), where(lost | (size > bound) | (k < 0), missed, 0)
 
 
 def _bicgstab(apply: Linear, b: Any, x: Any, bound: Any, steps: int, inverse: Linear) -> tuple[Any, Any]:
@@ -245,7 +254,7 @@ def _bicgstab(apply: Linear, b: Any, x: Any, bound: Any, steps: int, inverse: Li
 
     state = (x, shadow, zeros_like(b), zeros_like(b), one, one, one, asarray(0))
     x, r, *_, k = while_loop(going_on, step, state)
-    return x, where((vector_norm(r) > bound) | (k < 0), k, 0)
+    return _outcome(x, r, bound, k)
 
 
 def _gmres(apply: Linear, b: Any, x: Any, bound: Any, steps: int, inverse: Linear, *, restart: int) -> tuple[Any, Any]:
@@ -261,7 +270,7 @@ def _gmres(apply: Linear, b: Any, x: Any, bound: Any, steps: int, inverse: Linea
         return x, b - apply(x), k + 1
 
     x, r, k = while_loop(going_on, round_, (x, b - apply(x), asarray(0)))
-    return x, where(vector_norm(r) > bound, k, 0)
+    return _outcome(x, r, bound, k)
 
 
 def _minimal(apply: Linear, inverse: Linear, r: Any, size: int) -> Any:

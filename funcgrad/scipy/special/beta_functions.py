@@ -7,7 +7,7 @@ from typing import Any
 from ...core import Array
 from ...errors import OptionError
 from ...ops import special as ops
-from ...ops.elementwise import exp, log, where
+from ...ops.elementwise import exp, isnan, log, where
 from ...ops.precision import widened
 from .gamma_functions import gammasgn
 from .operands import reals
@@ -98,4 +98,5 @@ def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Ar
         n = where((n > 0) & (m > 0), n + m - 1, n)
     there: Any = (m <= n) & (n >= 0) & (m >= 0)
     top, low = where(there, n, 1), where(there, m, 0)
-    return where(there, exp(-ops.betaln(top - low + 1, low + 1) - log(top + 1)), 0)
+    ways = exp(-ops.betaln(top - low + 1, low + 1) - log(top + 1))
+    return where(there, ways, where(isnan(n + m), n + m, 0))

@@ -180,7 +180,7 @@ def zeta(x: Any, q: Any = None) -> Array:
         x, q = reals("zeta", x, q)
         return ops.zeta(x, q)
     x = real("zeta", x)
-    one = 1 + 0 * x
+    one = x**0  # of infinity, too
     # below 1/2 by the functional equation; between, where the sum does not converge, by the alternating one
     low: Any = x < 0
     between: Any = (x >= 0) & (x < 1)

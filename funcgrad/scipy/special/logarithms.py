@@ -14,7 +14,7 @@ from ...ops import reduce
 from ...ops import special as ops
 from ...ops.activations import sigmoid
 from ...ops.create import asarray, promote_all, to_inexact
-from ...ops.elementwise import astype, equal, exp, expm1, isfinite, log, log1p, real_part, sign, stop_gradient
+from ...ops.elementwise import astype, equal, exp, expm1, isfinite, isinf, log, log1p, real_part, sign, stop_gradient
 from ...ops.precision import widened
 from ...ops.shape import normalize_axes
 from .operands import real, reals
@@ -90,7 +90,9 @@ def logsumexp(
     if (
         weights is not None or taken is not None
     ):  # what a zero leaves out may be so far above the rest that exp overflows
-        terms = terms - _choose(level > kept, level - kept, 0)
+        above: Any = (level > kept) & equal(heights, -math.inf)
+        ends = isinf(level)
+        terms = _choose(above & ends, 0, terms - _choose(above & ~ends, level - kept, 0))
     terms = exp(terms)
     terms = terms if weights is None else terms * weights
     terms = terms if taken is None else _choose(taken, terms, 0)
@@ -311,9 +313,12 @@ def boxcox1p(x: Any, lmbda: Any) -> Array:
 
 def _box(level: Any, power: Any) -> Array:
     """(exp(power level) - 1) / power: level times exprel(power level), which is smooth at power 0."""
-    bounded: Any = where(isfinite(level), level, 0)
-    at_end = where(power > 0, -1 / where(power > 0, power, 1), level)  # type: ignore[operator]  # x = 0
-    return where(isfinite(level), bounded * ops.exprel(power * bounded, order=0), at_end)
+    ends: Any = isinf(level)  # of the numbers at them, 0 and infinity, the power that is not infinite is 0
+    bounded: Any = where(ends, 0, level)
+    vanishes: Any = (level > 0) == (power < 0)
+    flat: Any = vanishes & (power != 0)
+    at_end = where(flat, -1 / where(flat, power, 1), level + 0 * power)  # type: ignore[operator]
+    return where(ends, at_end, bounded * ops.exprel(power * bounded, order=0))
 
 
 @widened
@@ -348,4 +353,7 @@ def inv_boxcox1p(y: Any, lmbda: Any) -> Array:
 
 def _unbox(y: Any, power: Any) -> Any:
     """log(1 + power y) / power: y times log(1 + u) / u, u = power y, which is smooth at power 0."""
-    return y / ops.exprel(log1p(power * y), order=0)
+    ends: Any = isinf(y)
+    inner: Any = where(ends, 0, y)
+    at_end = where(power * y < 0, math.nan, y + 0 * power)
+    return where(ends, at_end, inner / ops.exprel(log1p(power * inner), order=0))

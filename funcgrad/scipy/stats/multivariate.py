@@ -15,7 +15,7 @@ from ...numpy.elementwise import where
 from ...numpy.linalg import cholesky
 from ...numpy.manipulation import broadcast_to, concat, diagonal
 from ...ops.create import promote_all, to_inexact
-from ...ops.elementwise import abs, equal, exp, log
+from ...ops.elementwise import abs, equal, exp, isnan, log
 from ...rules import broadcast_shapes
 from ..linalg import solve_triangular
 from ..special import gammaln, xlogy
@@ -59,7 +59,7 @@ class _Dirichlet:
         shares = where(inside, x, 1 / alpha.shape[0])
         total: Any = xlogy(exponents - 1, shares)
         normal: Any = gammaln(alpha.sum()) - gammaln(alpha).sum()  # type: ignore[operator]
-        return where(inside, total.sum(0) + normal, -math.inf)
+        return where(isnan(high), high, where(inside, total.sum(0) + normal, -math.inf))
 
     def pdf(self, x: Any, alpha: Any) -> Array:
         """The density; arguments as for `logpdf`."""

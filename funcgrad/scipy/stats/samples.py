@@ -34,7 +34,7 @@ class ModeResult(NamedTuple):
 
 def _by_rows(f: Any, x: Any) -> Any:
     """A function of one axis applied along the last one."""
-    rows = x.reshape((-1, x.shape[-1]))
+    rows = x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
     return rows, vmap(f)(rows)
 
 
