@@ -30,11 +30,17 @@ DOCS = Path(__file__).parent.parent / "docs"
 TABLE, ON_GPU = DOCS / "coverage.md", DOCS / "coverage-gpu.json"
 YES, NO, PARTLY = "yes", "-", "partly"
 
+
+def order_of(use: Use) -> int:
+    """How often it can be differentiated: not at all by integers and booleans."""
+    return use.order if uses.Call(use).differentiated else 0
+
+
 ASKED: dict[str, tuple[Callable[[Use], bool], Callable[[Use], None]]] = {
     "value": (lambda use: True, uses.value),
-    "jvp": (lambda use: use.order > 0, lambda use: uses.derivatives(use, 1, ("fwd",))),
-    "vjp": (lambda use: use.order > 0, lambda use: uses.derivatives(use, 1, ("rev",))),
-    "order 2": (lambda use: use.order > 1, lambda use: uses.derivatives(use, 2)),
+    "jvp": (lambda use: order_of(use) > 0, lambda use: uses.derivatives(use, 1, ("fwd",))),
+    "vjp": (lambda use: order_of(use) > 0, lambda use: uses.derivatives(use, 1, ("rev",))),
+    "order 2": (lambda use: order_of(use) > 1, lambda use: uses.derivatives(use, 2)),
     "vmap": (lambda use: use.vmap, uses.batched),
     "jit": (lambda use: use.jit, uses.compiled),
 }
