@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -193,3 +195,12 @@ def test_a_format_of_as_many_bits_changes_nothing(dtype: str, bits: tuple[int, i
     x = fnp.asarray(np.array([1 / 3, -limits.max, limits.tiny, 0.0, np.inf, np.nan], dtype))
     np.testing.assert_array_equal(lax.reduce_precision(x, *bits), x)
     assert not np.isfinite(np.asarray(lax.reduce_precision(x, bits[0] - 1, bits[1])[1]))
+
+
+def test_submodules_are_attributes() -> None:
+    """`lax.linalg.cholesky` needs no import of its own, in a process that has imported no more than this."""
+    source = (
+        "import funcgrad.scipy as jsp; from funcgrad import lax; "
+        "jsp.sparse.linalg.cg, jsp.linalg.expm, jsp.signal.stft, lax.linalg.cholesky"
+    )
+    subprocess.run([sys.executable, "-c", source], check=True)

@@ -39,6 +39,7 @@ __all__ = [
     "param_text",
     "portable_text",
     "python_names",
+    "takes_no_memory",
     "ufunc",
     "writes",
 ]
@@ -207,6 +208,11 @@ def is_widened(eqn: Eqn) -> bool:
     """Does the kernel compute in another dtype than that of its operands?"""
     narrow = getattr(eqn.op, "narrow", ())
     return bool(narrow) and any(isinstance(a.type, Aval) and a.type.dtype in narrow for a in eqn.operands)
+
+
+def takes_no_memory(eqn: Eqn) -> bool:
+    """Does it make no memory of its own?"""
+    return isinstance(eqn.op, Primitive) and eqn.op.name in VIEWS
 
 
 def is_ufunc(name: str) -> bool:

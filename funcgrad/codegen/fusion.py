@@ -11,7 +11,7 @@ from math import gcd, prod
 
 from ..core import Primitive
 from ..graph.ir import Atom, Eqn, Graph, Var
-from .expressions import VIEWS
+from .expressions import takes_no_memory
 from .memory import Memory, is_large, nbytes, size_of
 from .tiles import TILE
 
@@ -128,15 +128,10 @@ def schedule(graph: Graph, memory: Memory) -> list[Eqn | Group]:
             steps.append(group)
         else:
             steps.append(eqn)
-            if not _is_view(eqn) and any(map(is_large, eqn.outs)):
+            if not takes_no_memory(eqn) and any(map(is_large, eqn.outs)):
                 group = None
         made.update((out, len(steps) - 1) for out in eqn.outs)
     return [step for s in steps for step in ([s] if isinstance(s, Eqn) or s.pays() else s.eqns)]
-
-
-def _is_view(eqn: Eqn) -> bool:
-    """Does it make no memory of its own?"""
-    return isinstance(eqn.op, Primitive) and eqn.op.name in VIEWS
 
 
 def is_fusable(eqn: Eqn, memory: Memory) -> bool:

@@ -33,6 +33,7 @@ from ..transforms.implicit import custom_linear_solve, custom_root
 from ..transforms.reduce import reduce, reduce_window
 from ..transforms.scan import associative_scan, map, scan
 from ..transforms.select import select, select_n
+from . import linalg
 from .bits import (
     bitcast_convert_type,
     clz,
@@ -301,6 +302,7 @@ __all__ = [
     "is_finite",
     "le",
     "lgamma",
+    "linalg",
     "log",
     "log1p",
     "logistic",

@@ -288,6 +288,7 @@ def dynamic_update_index_in_dim(
         update: the new slice, with the axis at size one or without it.
         index: which slice; one too large means the last.
         axis: which axis.
+        allow_negative_indices: whether -1 means the last, too, or the first, as all that is too small.
 
     >>> from funcgrad import lax, numpy as fnp
     >>> lax.dynamic_update_index_in_dim(fnp.zeros(3), 1.0, fnp.asarray(1), 0)

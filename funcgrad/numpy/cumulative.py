@@ -13,19 +13,9 @@ from ..ops.elementwise import astype, where
 from ..ops.shape import concat, normalize_axis
 from ..rules import zeros
 from .manipulation import ravel
-from .reductions import cumsum
+from .reductions import cumsum, to_total
 
 __all__ = ["cumprod", "cumulative_prod", "nancumprod", "nancumsum"]
-
-
-def _whole(x: Any, dtype: Any) -> Array:
-    """The operand in the dtype to multiply in: booleans and small integers as int64, unsigned ones as uint64."""
-    x = asarray(x)
-    if dtype is not None:
-        return astype(x, dtype)
-    if is_inexact(x.dtype) or x.dtype.itemsize == 8:
-        return x
-    return astype(x, "uint64" if x.dtype.kind == "u" else "int64")
 
 
 def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Array:
@@ -46,7 +36,7 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, in
 
     Source: Python array API 2024.12.
     """
-    found = _whole(x, dtype)
+    found = to_total(asarray(x), dtype)
     if axis is None and found.ndim != 1:
         raise ShapeError(f"cumulative_prod: say which axis of the shape {found.shape}")
     along = normalize_axis(0 if axis is None else axis, found.ndim, "cumulative_prod")

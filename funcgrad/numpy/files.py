@@ -15,13 +15,9 @@ import numpy as np
 from ..core import Array
 from ..dtypes import canonical
 from ..errors import OptionError
-from ..ops.create import asarray, to_device
+from ..ops.create import asarray, on_host
 
 __all__ = ["frombuffer", "fromiter", "load", "save", "savez"]
-
-
-def _host(x: Any) -> np.ndarray[Any, Any]:
-    return np.asarray(to_device(asarray(x).concrete(), "cpu"))
 
 
 def _write(file: Any, suffix: str, write: Callable[[BinaryIO], None]) -> None:
@@ -62,7 +58,7 @@ def save(file: Any, arr: Any, allow_pickle: bool = True) -> None:
     >>> fnp.load(file)
     Array([1, 2], dtype=int64)
     """
-    values = _host(arr)
+    values = on_host(arr)
     _write(file, ".npy", lambda out: np.save(out, values, allow_pickle=False))
 
 
@@ -83,8 +79,8 @@ def savez(file: Any, *args: Any, allow_pickle: bool = True, **kwds: Any) -> None
     >>> fnp.load(file)["b"]
     Array(0.5, dtype=float32)
     """
-    arrays = [_host(a) for a in args]
-    named: Any = {name: _host(a) for name, a in kwds.items()}
+    arrays = [on_host(a) for a in args]
+    named: Any = {name: on_host(a) for name, a in kwds.items()}
     _write(file, ".npz", lambda out: np.savez(out, *arrays, **named))
 
 

@@ -16,8 +16,9 @@ from .data_types import finfo
 from .elementwise import not_equal
 from .filtering import convolve
 from .linalg import eigvals, inv, lstsq
-from .linear_algebra import matmul, outer
+from .linear_algebra import matmul
 from .manipulation import concat, matrix_transpose, reshape, stack
+from .matrices import outer
 from .reductions import sum
 
 __all__ = [

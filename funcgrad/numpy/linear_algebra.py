@@ -16,7 +16,7 @@ from ..ops.create import asarray, promote, promote_all
 from ..ops.elementwise import astype
 from ..ops.shape import normalize_axis, permute_dims
 from .elementwise import conj, multiply
-from .manipulation import broadcast_arrays, diagonal, moveaxis, ravel, reshape, stack
+from .manipulation import diagonal, moveaxis, ravel, reshape, stack
 from .reductions import sum
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "inner",
     "matmul",
     "matvec",
-    "outer",
     "tensordot",
     "trace",
     "vdot",
@@ -36,54 +35,19 @@ __all__ = [
 ]
 
 
-def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
-    """The vector product, at right angles to both vectors.
-
-    Args:
-        a, b: vectors of three components, or of two, whose third one is 0; their other axes broadcast.
-        axisa, axisb: where the components are.
-        axisc: where they are in the result.
-        axis: all three of them.
-
-    Returns:
-        The vectors; where both have two components, the third ones alone, without an axis for them.
-
-    Raises:
-        ShapeError: another number of components.
-
-    >>> from funcgrad import numpy as fnp
-    >>> fnp.cross(fnp.asarray([1, 0, 0]), fnp.asarray([0, 1, 0]))
-    Array([0, 0, 1], dtype=int64)
-    """
-    x, y = promote_all((a, b))
-    if axis is not None:
-        axisa = axisb = axisc = axis
-    first, second = moveaxis(x, axisa, -1), moveaxis(y, axisb, -1)
-    if first.shape[-1] not in (2, 3) or second.shape[-1] not in (2, 3):
-        raise ShapeError(
-            f"cross: vectors of 2 or 3 components are needed, not axis {axisa} of {x.aval} and {axisb} of {y.aval}"
-        )
-    given: list[Any] = [v[..., i] for v in (first, second) for i in range(v.shape[-1])]
-    parts: Any = broadcast_arrays(*given)
-    u, v = parts[: first.shape[-1]], parts[first.shape[-1] :]
-    last = u[0] * v[1] - u[1] * v[0]
-    if len(parts) == 4:
-        return last  # type: ignore[no-any-return]
-    if len(u) == 2:
-        found = [u[1] * v[2], -(u[0] * v[2]), last]
-    elif len(v) == 2:
-        found = [-(u[2] * v[1]), u[2] * v[0], last]
-    else:
-        found = [u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], last]
-    return moveaxis(stack(found, -1), -1, axisc)
+def _meeting(x: Any, y: Any, dtype: Any) -> Sequence[Any]:
+    """Two operands in one dtype: that one, or the one in which they meet."""
+    return promote_all((x, y)) if dtype is None else [astype(asarray(v), dtype) for v in (x, y)]
 
 
-def matmul(x: Any, y: Any, /) -> Array:
+def matmul(x: Any, y: Any, /, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
     """The matrix product x @ y.
 
     Args:
         x: shape (n,) or (..., m, n).
         y: shape (n,) or (..., n, k); leading axes broadcast.
+        precision: there for JAX's users; products are in the dtype of their operands.
+        preferred_element_type: the dtype to multiply and sum in, and of the result.
 
     Returns:
         Shape (..., m, k); a vector's axis is summed away.
@@ -95,6 +59,8 @@ def matmul(x: Any, y: Any, /) -> Array:
     >>> fnp.matmul(fnp.asarray([[1, 2], [3, 4]]), fnp.asarray([1, 1]))
     Array([3, 7], dtype=int64)
     """
+    if preferred_element_type is not None:
+        x, y = _meeting(x, y, preferred_element_type)
     plain = isinstance(x, Array) and isinstance(y, Array) and x.dtype is y.dtype
     if plain and len(x.shape) > 1 and len(y.shape) > 1:  # two matrices, without the detours of the general case
         return contract.matmul(x, y)
@@ -115,11 +81,24 @@ def matmul(x: Any, y: Any, /) -> Array:
     return reshape(out, shape)
 
 
-def dot(x: Any, y: Any, /) -> Array:
+def dot(x: Any, y: Any, /, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
     """NumPy's dot: the product of numbers, the inner product of vectors, the product of matrices.
 
     Of more than two dimensions it sums the last axis of x with the second to last of y.
+
+    Args:
+        x, y: arrays or numbers.
+        precision, preferred_element_type: as for `matmul`.
+
+    Raises:
+        ShapeError: the sizes of the axes that are summed over differ.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.dot(fnp.asarray([1, 2]), fnp.asarray([3, 4]))
+    Array(11, dtype=int64)
     """
+    if preferred_element_type is not None:
+        x, y = _meeting(x, y, preferred_element_type)
     if type(x) in SCALARS or type(y) in SCALARS:
         return multiply(x, y)
     x, y = promote_all((x, y))
@@ -130,17 +109,33 @@ def dot(x: Any, y: Any, /) -> Array:
     return tensordot(x, y, axes=((x.ndim - 1,), (y.ndim - 2,)))
 
 
-def tensordot(x: Any, y: Any, /, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Array:
+def tensordot(
+    x: Any,
+    y: Any,
+    /,
+    axes: int | tuple[Sequence[int], Sequence[int]] = 2,
+    *,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Array:
     """The sum of products over pairs of axes.
 
     Args:
         x, y: arrays.
         axes: how many last axes of x pair with as many first axes of y, or two sequences of axes that pair.
+        precision, preferred_element_type: as for `matmul`.
 
     Returns:
         x's other axes, then y's.
+
+    Raises:
+        ShapeError: the sizes of axes that pair differ.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.tensordot(fnp.ones((2, 3, 4)), fnp.ones((4, 2)), axes=((0, 2), (1, 0)))
+    Array([8., 8., 8.], dtype=float32)
     """
-    x, y = promote_all((x, y))
+    x, y = _meeting(x, y, preferred_element_type)
     if isinstance(axes, int):
         if not 0 <= axes <= min(x.ndim, y.ndim):
             raise AxisError(f"tensordot: {axes} axes of arrays of {x.ndim} and {y.ndim} dimensions")
@@ -160,7 +155,15 @@ def tensordot(x: Any, y: Any, /, axes: int | tuple[Sequence[int], Sequence[int]]
     return reshape(contract.matmul(left, right), shape)
 
 
-def einsum(subscripts: Any, /, *operands: Any, dtype: Any = None, optimize: Any = True) -> Array:
+def einsum(
+    subscripts: Any,
+    /,
+    *operands: Any,
+    dtype: Any = None,
+    optimize: Any = True,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> Array:
     """Einstein summation: products of the operands, summed over the letters that the result does not name.
 
     Args:
@@ -170,6 +173,8 @@ def einsum(subscripts: Any, /, *operands: Any, dtype: Any = None, optimize: Any 
             list of ints (and Ellipsis): einsum(x, [0, 1], y, [1, 2], [0, 2]), the last list for the result.
         *operands: arrays.
         dtype: to compute in; by default the one in which the operands meet.
+        precision: there for JAX's users.
+        preferred_element_type: JAX's name for `dtype`.
         optimize: in which order three or more operands are contracted. True: in the cheapest that a search finds
             (opt_einsum's, where it is installed, else NumPy's); False: from left to right; "greedy" or "optimal": by
             that search; a path, as `einsum_path` returns it.
@@ -189,6 +194,7 @@ def einsum(subscripts: Any, /, *operands: Any, dtype: Any = None, optimize: Any 
     """
     text, arrays = _spelled(subscripts, operands)
     found = promote_all(arrays)
+    dtype = preferred_element_type if dtype is None else dtype
     return _einsum.einsum(text, found if dtype is None else [astype(x, dtype) for x in found], optimize)
 
 
@@ -228,23 +234,28 @@ def einsum_path(subscripts: Any, /, *operands: Any, optimize: Any = "greedy") ->
     return list(path), str(description)
 
 
-def outer(x: Any, y: Any, /) -> Array:
-    """All products of an element of x and one of y: shape (x.size, y.size)."""
-    x, y = promote_all((x, y))
-    return reshape(x, (-1, 1)) * reshape(y, (1, -1))
+def vecdot(x: Any, y: Any, /, *, axis: int = -1, precision: Any = None, preferred_element_type: Any = None) -> Array:
+    """The inner product sum(conj(x) * y) along an axis.
 
+    Args:
+        x, y: arrays whose shapes broadcast.
+        axis: which one to sum over.
+        precision, preferred_element_type: as for `matmul`.
 
-def vecdot(x: Any, y: Any, /, *, axis: int = -1) -> Array:
-    """The inner product sum(conj(x) * y) along an axis."""
-    x, y = promote_all((x, y))
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.vecdot(fnp.asarray([1j, 2]), fnp.asarray([1j, 1]))
+    Array(3.+0.j, dtype=complex64)
+    """
+    x, y = _meeting(x, y, preferred_element_type)
     return sum(moveaxis(conj(x), axis, -1) * moveaxis(y, axis, -1), -1, dtype=x.dtype)  # as the other products do
 
 
-def vdot(a: Any, b: Any, /) -> Array:
+def vdot(a: Any, b: Any, /, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
     """The inner product sum(conj(a) * b) of all elements, in their order.
 
     Args:
         a, b: arrays of one size.
+        precision, preferred_element_type: as for `matmul`.
 
     Raises:
         ShapeError: their sizes differ.
@@ -253,18 +264,19 @@ def vdot(a: Any, b: Any, /) -> Array:
     >>> fnp.vdot(fnp.asarray([[1, 2], [3, 4]]), fnp.asarray([1, 1, 1, 1]))
     Array(10, dtype=int64)
     """
-    x, y = (ravel(v) for v in promote_all((a, b)))
+    x, y = (ravel(v) for v in _meeting(a, b, preferred_element_type))
     if x.shape != y.shape:
         raise ShapeError(f"vdot: {x.shape[0]} and {y.shape[0]} elements: the sizes must be equal")
     return matmul(conj(x), y)
 
 
-def matvec(x: Any, y: Any, /) -> Array:
+def matvec(x: Any, y: Any, /, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
     """The products of matrices and vectors, x @ y for each pair.
 
     Args:
         x: shape (..., m, n).
         y: shape (..., n); leading axes broadcast.
+        precision, preferred_element_type: as for `matmul`.
 
     Returns:
         Shape (..., m).
@@ -273,18 +285,19 @@ def matvec(x: Any, y: Any, /) -> Array:
     >>> fnp.matvec(fnp.ones((2, 3)), fnp.ones((4, 3))).shape
     (4, 2)
     """
-    x, y = asarray(x), asarray(y)
+    x, y = _meeting(x, y, preferred_element_type)
     if x.ndim < 2 or not y.ndim:
         raise ShapeError(f"matvec: {x.aval} must have two dimensions at least, and {y.aval} one")
     return matmul(x, reshape(y, (*y.shape, 1)))[..., 0]
 
 
-def vecmat(x: Any, y: Any, /) -> Array:
+def vecmat(x: Any, y: Any, /, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
     """The products of vectors and matrices, conj(x) @ y for each pair.
 
     Args:
         x: shape (..., n).
         y: shape (..., n, m); leading axes broadcast.
+        precision, preferred_element_type: as for `matmul`.
 
     Returns:
         Shape (..., m).
@@ -293,14 +306,32 @@ def vecmat(x: Any, y: Any, /) -> Array:
     >>> fnp.vecmat(fnp.ones((4, 2)), fnp.ones((2, 3))).shape
     (4, 3)
     """
-    x, y = asarray(x), asarray(y)
+    x, y = _meeting(x, y, preferred_element_type)
     if y.ndim < 2 or not x.ndim:
         raise ShapeError(f"vecmat: {x.aval} must have one dimension at least, and {y.aval} two")
     return matmul(reshape(conj(x), (*x.shape[:-1], 1, x.shape[-1])), y)[..., 0, :]
 
 
-def inner(x: Any, y: Any, /) -> Array:
-    """The sum of products along the last axes, for all pairs of rows; of numbers their product."""
+def inner(x: Any, y: Any, /, *, precision: Any = None, preferred_element_type: Any = None) -> Array:
+    """The sum of products along the last axes, for all pairs of rows; of numbers their product.
+
+    Args:
+        x: shape (..., n), or a number.
+        y: shape (..., n), or a number.
+        precision, preferred_element_type: as for `matmul`.
+
+    Returns:
+        x's other axes, then y's.
+
+    Raises:
+        ShapeError: the last sizes differ.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.inner(fnp.asarray([[1, 2], [3, 4]]), fnp.asarray([1, 1]))
+    Array([3, 7], dtype=int64)
+    """
+    if preferred_element_type is not None:
+        x, y = _meeting(x, y, preferred_element_type)
     if type(x) in SCALARS or type(y) in SCALARS:
         return multiply(x, y)
     x, y = asarray(x), asarray(y)
@@ -319,3 +350,44 @@ def trace(x: Any, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any
     Array(5, dtype=int64)
     """
     return sum(diagonal(x, offset, axis1, axis2), -1, dtype=dtype)
+
+
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Array:
+    """The vector product of vectors of three components, or of two, whose third is zero.
+
+    Args:
+        a, b: arrays, the other axes of which broadcast.
+        axisa, axisb: where the components of each are.
+        axisc: where the components of the result are; two vectors of two components have only the third, without an
+            axis.
+        axis: all three of them.
+
+    Raises:
+        ShapeError: vectors of another number of components.
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.cross(fnp.asarray([1, 0, 0]), fnp.asarray([0, 1, 0]))
+    Array([0, 0, 1], dtype=int64)
+    >>> fnp.cross(fnp.asarray([1, 2]), fnp.asarray([3, 4]))
+    Array(-2, dtype=int64)
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    first, second = promote_all((a, b))
+    x, y = moveaxis(first, axisa, -1), moveaxis(second, axisb, -1)
+    if not {x.shape[-1], y.shape[-1]} <= {2, 3}:
+        raise ShapeError(
+            f"cross: vectors have 2 or 3 components, not {x.shape[-1]} along axis {axisa} of {first.aval} "
+            f"and {y.shape[-1]} along axis {axisb} of {second.aval}"
+        )
+    (x0, x1, *x2), (y0, y1, *y2) = ([v[..., i] for i in range(v.shape[-1])] for v in (x, y))
+    third = x0 * y1 - x1 * y0
+    if x2 and y2:
+        parts = [x1 * y2[0] - x2[0] * y1, x2[0] * y0 - x0 * y2[0], third]
+    elif y2:
+        parts = [x1 * y2[0], -(x0 * y2[0]), third]
+    elif x2:
+        parts = [-(x2[0] * y1), x2[0] * y0, third]
+    else:
+        return third
+    return moveaxis(stack(parts, -1), -1, axisc)

@@ -1,4 +1,4 @@
-"""Matrices made of vectors and of other matrices: `vander`, `kron`."""
+"""Matrices made of vectors and of other matrices: `outer`, `vander`, `kron`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,24 @@ from ..ops.elementwise import astype
 from .creation import ones_like
 from .manipulation import reshape, stack
 
-__all__ = ["kron", "vander"]
+__all__ = ["kron", "outer", "vander"]
+
+
+def outer(x: Any, y: Any, /) -> Array:
+    """All products of an element of x and one of y.
+
+    Args:
+        x, y: arrays, taken row by row.
+
+    Returns:
+        Shape (x.size, y.size).
+
+    >>> from funcgrad import numpy as fnp
+    >>> fnp.outer(fnp.asarray([1, 2]), fnp.asarray([3, 4])).tolist()
+    [[3, 4], [6, 8]]
+    """
+    x, y = promote_all((x, y))
+    return reshape(x, (-1, 1)) * reshape(y, (1, -1))
 
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Array
-from ..ops.create import asarray, to_device
+from ..ops.create import asarray, on_host
 from ..ops.shape import normalize_axes
 
 __all__ = [
@@ -91,7 +91,7 @@ def array_repr(
     >>> fnp.array_repr(fnp.asarray([1.0, 2.5]))
     'Array([1. , 2.5], dtype=float32)'
     """
-    body = np.array2string(_values(arr), max_line_width, precision, suppress_small, separator=", ", prefix="Array(")
+    body = np.array2string(on_host(arr), max_line_width, precision, suppress_small, separator=", ", prefix="Array(")
     return f"Array({body}, dtype={asarray(arr).dtype})"
 
 
@@ -104,9 +104,4 @@ def array_str(
     >>> fnp.array_str(fnp.asarray([1.0, 2.5]))
     '[1.  2.5]'
     """
-    return np.array_str(_values(a), max_line_width, precision, suppress_small)
-
-
-def _values(x: Any) -> np.ndarray[Any, Any]:
-    """The values on the host."""
-    return np.asarray(to_device(asarray(x).concrete(), "cpu"))
+    return np.array_str(on_host(a), max_line_width, precision, suppress_small)

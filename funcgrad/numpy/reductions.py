@@ -75,8 +75,10 @@ def _reduce(primitive: Operation, x: Array, axis: Axis, keepdims: bool) -> Array
     return ops.kept(out, x, axes) if keepdims else out
 
 
-def _whole(x: Array) -> Array:
-    """Booleans and small integers are summed as int64, unsigned ones as uint64."""
+def to_total(x: Array, dtype: Any) -> Array:
+    """The operand in the dtype to sum or multiply in; booleans and small integers as int64, unsigned ones as uint64."""
+    if dtype is not None:
+        return astype(x, dtype)
     if is_inexact(x.dtype) or x.dtype.itemsize == 8:
         return x
     return astype(x, "uint64" if x.dtype.kind == "u" else "int64")
@@ -114,7 +116,7 @@ def sum(
     Array([4, 6], dtype=int64)
     """
     refuse_out("sum", out)
-    x = _whole(asarray(a)) if dtype is None else astype(asarray(a), dtype)
+    x = to_total(asarray(a), dtype)
     if where is not None:
         x = masked("sum", x, where, 0)
     total: Any = _reduce(ops.sum, x, axis, keepdims)
@@ -137,7 +139,7 @@ def prod(
     Array([6., 0., 0.], dtype=float32)
     """
     refuse_out("prod", out)
-    x = _whole(asarray(a)) if dtype is None else astype(asarray(a), dtype)
+    x = to_total(asarray(a), dtype)
     total: Any = _reduce(ops.prod, masked("prod", x, where, 1), axis, keepdims)
     return total if initial is None else total * initial
 
@@ -325,7 +327,7 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
         dtype: to sum in.
         include_initial: start with a 0, which makes the axis longer by one.
     """
-    x = _whole(asarray(x)) if dtype is None else astype(asarray(x), dtype)
+    x = to_total(asarray(x), dtype)
     if axis is None and x.ndim != 1:
         raise ShapeError(f"cumulative_sum: say which axis of the shape {x.shape}")
     found = normalize_axis(0 if axis is None else axis, x.ndim, "cumulative_sum")

@@ -36,6 +36,7 @@ __all__ = [
     "asarray",
     "check_range",
     "from_backend",
+    "on_host",
     "promote",
     "promote_all",
     "promote_inexact",
@@ -164,6 +165,11 @@ def to_device(x: Array, target: str | Device | Any) -> Array:
     """The array on another device; differentiable."""
     found, source = target_device(target), x.device
     return x if source == found else device_put(x, source=source, target=found)
+
+
+def on_host(x: Any) -> np.ndarray[Any, Any]:
+    """The values as NumPy's array, wherever they are."""
+    return np.asarray(to_device(asarray(x).concrete(), "cpu"))
 
 
 def _frozen(x: np.ndarray[Any, Any] | np.generic, copy: bool | None) -> Raw:

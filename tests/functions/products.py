@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,33 @@ def _uniforms(*shapes: tuple[int, ...]) -> list[Any]:
     return [uniform(*shape, seed=i) for i, shape in enumerate(shapes)]
 
 
-def _cross(a: Any, b: Any) -> Any:
-    """NumPy's, which deprecates vectors of two components."""
-    wide = [np.concatenate([v, np.zeros((*v.shape[:-1], 3 - v.shape[-1]))], -1) for v in (a, b)]
-    found = np.cross(*wide)
-    return found[..., 2] if a.shape[-1] == b.shape[-1] == 2 else found
+def _cross_of_two(a: Any, b: Any, axisa: int = -1) -> Any:
+    """Vectors of two components with a zero behind, since NumPy warns of them."""
+    x, y = (np.concatenate([v, np.zeros_like(v[..., : 3 - v.shape[-1]])], -1) for v in (np.moveaxis(a, axisa, -1), b))
+    out = np.cross(x, y)
+    return out[..., 2] if a.shape[axisa] == b.shape[-1] == 2 else out
 
 
+def _in_jaxs_words(name: str) -> Callable[..., Any]:
+    def product(*args: Any, precision: str | None = None, preferred_element_type: str = "float64") -> Any:
+        wide = [x.astype(preferred_element_type) if isinstance(x, np.ndarray) else x for x in args]
+        return getattr(np, name)(*wide)
+
+    return product
+
+
+_PRODUCTS: list[Any] = [
+    ("matmul", (), (2, 3), (3, 2)),
+    ("matmul", (), (3,), (3,)),
+    ("dot", (), (2, 3), (3,)),
+    ("tensordot", (), (2, 3), (2, 3)),
+    ("einsum", ("ij,jk->ik",), (2, 3), (3, 2)),
+    ("vecdot", (), (2, 3), (3,)),
+    ("vdot", (), (2, 3), (6,)),
+    ("inner", (), (2, 3), (3,)),
+    ("matvec", (), (2, 3), (3,)),
+    ("vecmat", (), (2,), (2, 3)),
+]
 _TEXT = "its result is a list and a text"
 
 USES = [
@@ -28,7 +49,6 @@ USES = [
     Use("numpy.cross", (complexes(3, 2), uniform(2, 1, 3)), {"axisa": 0, "axisc": 1}),
     Use("numpy.cross", (uniform(3, 2), complexes(3, 2)), {"axis": 0}),
     Use("numpy.cross", (integers(2, 3), integers(3, seed=1)), order=0),
-    *[Use("numpy.cross", tuple(_uniforms((2, m), (n,))), oracle=_cross) for m, n in [(2, 3), (3, 2), (2, 2)]],
     *[
         Use("numpy.matmul", tuple(_uniforms(left, right)))
         for left, right in [
@@ -121,4 +141,24 @@ USES = [
     Use("numpy.trace", (complexes(3, 3),)),
     Use("numpy.vecdot", (uniform(2, 3), uniform(3, seed=1))),
     Use("numpy.vecdot", (complexes(3, 2), complexes(3, 1, seed=1)), {"axis": 0}),
+    Use("numpy.cross", tuple(_uniforms((3,), (3,)))),
+    Use("numpy.cross", (complexes(2, 3), uniform(3, seed=1))),
+    Use("numpy.cross", tuple(_uniforms((3, 2), (2, 1, 3))), {"axisa": 0, "axisb": 2, "axisc": 1}),
+    Use("numpy.cross", tuple(_uniforms((3, 2), (3, 2))), {"axis": 0}),
+    Use("numpy.cross", tuple(_uniforms((2, 2), (3,))), oracle=_cross_of_two),
+    Use("numpy.cross", tuple(_uniforms((2, 3), (2,))), oracle=_cross_of_two),
+    Use("numpy.cross", tuple(_uniforms((2, 2), (2,))), {"axisa": 0}, oracle=_cross_of_two),
+    *[
+        Use(f"numpy.{name}", (*before, *_uniforms(*shapes)), {"precision": "highest"}, oracle=_in_jaxs_words(name))
+        for name, before, *shapes in _PRODUCTS
+    ],
+    *[
+        Use(
+            f"numpy.{name}",
+            (*before, *[x.astype("float32") for x in _uniforms(*shapes)]),
+            {"preferred_element_type": "float64"},
+            oracle=_in_jaxs_words(name),
+        )
+        for name, before, *shapes in _PRODUCTS
+    ],
 ]

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from ...core import Aval, Primitive
 from ...graph.ir import Atom, Eqn, Graph, Var
-from ..expressions import VIEWS
+from ..expressions import takes_no_memory
 from ..memory import Memory, is_large, size_of
 from ..strides import Strides, c_strides, of_view
 from .components import components
@@ -93,7 +93,7 @@ class Scheduling:
         if step is None:
             step = eqn
             self.place[eqn] = len(self.place), 0
-            if not _is_view(eqn) and any(map(is_large, eqn.outs)):
+            if not takes_no_memory(eqn) and any(map(is_large, eqn.outs)):
                 self.open = []
         self.makers.update((out, step) for out in eqn.outs)
         if len(eqn.outs) == 1 and isinstance(eqn.outs[0].type, Aval):
@@ -106,7 +106,7 @@ class Scheduling:
         read them see whether it is so (`linking.mend`).
         """
         out = eqn.outs[0]
-        if isinstance(eqn.op, Primitive) and eqn.op.name in VIEWS:
+        if takes_no_memory(eqn):
             x = eqn.operands[0]
             strides = self.strides(x)
             if strides is None:
@@ -145,8 +145,3 @@ def _space(eqn: Eqn) -> tuple[int, ...] | None:
         return None
     a = eqn.operands[0] if eqn.op.name in REDUCTIONS else eqn.outs[0]
     return a.type.shape if size_of(a) > 1 else None
-
-
-def _is_view(eqn: Eqn) -> bool:
-    """Does it make no memory of its own?"""
-    return isinstance(eqn.op, Primitive) and eqn.op.name in VIEWS

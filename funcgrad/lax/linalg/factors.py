@@ -127,6 +127,7 @@ def eig(x: Any, *, compute_left_eigenvectors: bool = True, compute_right_eigenve
 
     Args:
         x: shape (..., n, n), with n independent eigenvectors where the left ones are asked for.
+        compute_left_eigenvectors, compute_right_eigenvectors: which of them the result has.
 
     Returns:
         [w], then the left and the right vectors that are asked for.
@@ -224,6 +225,7 @@ def symmetric_product(
     Args:
         a_matrix: shape (..., n, k).
         c_matrix: shape (..., n, n).
+        alpha, beta: numbers.
         symmetrize_output: the whole product is computed in any case.
 
     Raises:

@@ -10,12 +10,13 @@ from ...core import Array
 from ...errors import DtypeError, ShapeError
 from ...ops.create import asarray, promote_all
 from ...ops.linalg.matrices import identity, square
-from ...ops.shape import stack
+from ...ops.shape import normalize_axis
+from ..linear_algebra import cross as _cross
 from ..linear_algebra import matmul, tensordot, vecdot
-from ..linear_algebra import outer as _outer
 from ..linear_algebra import trace as _trace
-from ..manipulation import broadcast_arrays, matrix_transpose, moveaxis
+from ..manipulation import broadcast_arrays, matrix_transpose
 from ..manipulation import diagonal as _diagonal
+from ..matrices import outer as _outer
 from .solving import inv
 
 __all__ = [
@@ -47,12 +48,9 @@ def cross(x: Any, y: Any, /, *, axis: int = -1) -> Array:
     Array([0, 0, 1], dtype=int64)
     """
     a, b = broadcast_arrays(*promote_all((x, y)))
-    first, second = moveaxis(a, axis, -1), moveaxis(b, axis, -1)
-    if first.shape[-1] != 3:
+    if a.shape[normalize_axis(axis, a.ndim, "cross")] != 3:
         raise ShapeError(f"cross: vectors of 3 components are needed along axis {axis} of the shape {a.shape}")
-    (x0, x1, x2), (y0, y1, y2) = ([v[..., i] for i in range(3)] for v in (first, second))
-    parts = [x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0]
-    return moveaxis(stack(parts, x0.ndim), -1, axis)
+    return _cross(a, b, axis=axis)
 
 
 def diagonal(x: Any, /, *, offset: int = 0) -> Array:
