@@ -152,8 +152,9 @@ class Tracer(Array):
     tracer kept after its transform is found out, at no cost to the others.
     """
 
-    __slots__ = ("trace",)
-    trace: Trace
+    __slots__ = ("owner",)
+    owner: Trace
+    """The trace that it belongs to; `x.trace()` is the sum of a diagonal."""
 
     aval: Any
     shape: Any = property(lambda self: self.aval.shape)
@@ -172,25 +173,25 @@ class Tracer(Array):
 
     def leaked(self, use: str) -> LeakedTracerError:
         """The error for a value that is used outside of its transform."""
-        name = self.trace.name
+        name = self.owner.name
         return LeakedTracerError(
             f"{use}: an operand ({self.aval}) belongs to a {name} that has ended, or that runs in another thread. "
             "Values of a transformed function must leave it as its result, not by a list, a global or an attribute.\n"
-            f"  the {name} was called at {describe(self.trace.origin)}\n  and the value is used"
+            f"  the {name} was called at {describe(self.owner.origin)}\n  and the value is used"
         )
 
     def not_for_numpy(self, use: str, advice: str) -> LeakedTracerError | TracedConversionError:
         """The error for a NumPy function, or another one, that asks for the values."""
-        if not is_running(self.trace):
+        if not is_running(self.owner):
             return self.leaked(use)
         return TracedConversionError(
-            f"{use} of a value under {self.trace.name} ({self.aval}) would cut it off from its {self.trace.carries}: "
-            f"{advice}{self.trace.instead}"
+            f"{use} of a value under {self.owner.name} ({self.aval}) would cut it off from its {self.owner.carries}: "
+            f"{advice}{self.owner.instead}"
         )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         """The value, with a warning, where nothing but a derivative is lost; a batch has no one value."""
-        if not self.trace.differentiates or not is_running(self.trace):
+        if not self.owner.differentiates or not is_running(self.owner):
             return self.for_numpy("np.asarray", _INSTEAD)
         self.refuse_assignment(sys._getframe(1))
         self.warn_of_loss("np.asarray(x), or a function of NumPy's values,", "np.asarray(fg.stop_gradient(x))")
@@ -267,10 +268,10 @@ class Tracer(Array):
     def differentiated(self) -> Trace | None:
         """The running trace that carries a derivative of it, its own or one below."""
         x: Any = self
-        while isinstance(x, Tracer) and not x.trace.differentiates:
+        while isinstance(x, Tracer) and not x.owner.differentiates:
             x = x.inner
-        carries = isinstance(x, Tracer) and is_inexact(self.dtype) and is_running(x.trace)
-        return x.trace if carries else None
+        carries = isinstance(x, Tracer) and is_inexact(self.dtype) and is_running(x.owner)
+        return x.owner if carries else None
 
     # by what is inside, not by `concrete`: to look at a batch must not ask it for one value
     def __repr__(self) -> str:

@@ -129,7 +129,7 @@ def _diagnose(primitive: Primitive, args: Sequence[Any], params: Params, error: 
     arrays = [x for x in args if isinstance(x, Array)]
     for x in arrays:
         while isinstance(x, Tracer):  # also of a tracer that was made from a leaked one
-            if not is_running(x.trace):
+            if not is_running(x.owner):
                 return x.leaked(primitive.name)
             x = x.inner
     for x in arrays:

@@ -480,3 +480,12 @@ def test_methods_of_traced_arrays() -> None:
         for a, b in zip(found, plain, strict=True):
             assert_same(a if run is fg.jit else a[0], np.asarray(b))
     assert fg.grad(lambda x: x.sort()[0])(x).tolist() == [float(v == x.min()) for v in x]
+
+
+def test_trace_is_a_method_under_every_transform() -> None:
+    x = np.arange(1.0, 10.0).reshape(3, 3)
+    for transformed in (lambda f: f, fg.jit):
+        assert transformed(lambda v: v.trace(1) * 2)(fg.asarray(x)) == 2 * x.trace(1)
+    assert fg.grad(lambda v: v.trace())(fg.asarray(x)).tolist() == np.eye(3).tolist()
+    assert fg.jvp(lambda v: v.trace(offset=-1), (fg.asarray(x),), (fg.asarray(x),))[1] == x.trace(-1)
+    assert fg.vmap(lambda v: v.trace())(fg.asarray([x, -x])).tolist() == [x.trace(), -x.trace()]

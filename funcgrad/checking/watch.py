@@ -60,13 +60,13 @@ class WatchTracer(Tracer):
     __slots__ = ("inner", "sources")
 
     def __init__(self, trace: WatchTrace, inner: Array, sources: frozenset[int]):
-        self.trace, self.inner, self.sources, self.dtype = trace, inner, sources, inner.dtype
+        self.owner, self.inner, self.sources, self.dtype = trace, inner, sources, inner.dtype
 
     aval: Any = property(lambda self: self.inner.aval)
 
     def concrete(self) -> Array:
         """The value; to look at it from Python ends its derivative there."""
-        trace: Any = self.trace
+        trace: Any = self.owner
         trace.dropped(self.sources, "a Python read of its value (if, float, int, item)")
         return self.inner.concrete()
 
@@ -106,7 +106,7 @@ class WatchTrace(Trace):
             self.drops.setdefault(source, []).append((what, here()))
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
-        mine = [type(x) is WatchTracer and x.trace is self for x in args]
+        mine = [type(x) is WatchTracer and x.owner is self for x in args]
         values = [x.inner if m else x for x, m in zip(args, mine, strict=True)]
         with np.errstate(all="ignore"):
             out = bind(self.parent, primitive, values, params)
@@ -126,7 +126,7 @@ class WatchTrace(Trace):
         return WatchTracer(self, out, sources)
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
-        mine = [type(x) is WatchTracer and x.trace is self for x in args]
+        mine = [type(x) is WatchTracer and x.owner is self for x in args]
         outs = bind_call(self.parent, call, [x.inner if m else x for x, m in zip(args, mine, strict=True)])
         sources = frozenset().union(*[x.sources for x, m in zip(args, mine, strict=True) if m])
         if sources and call.name.startswith(RULES):

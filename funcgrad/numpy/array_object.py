@@ -149,7 +149,7 @@ _METHODS: dict[str, Any] = {
                 "cumsum",
             ),
             averages: ("mean", "var", "std"),
-            linear_algebra: ("dot",),
+            linear_algebra: ("dot", "trace"),
             indexing: ("take",),
             e: ("clip", "round", "conj", "conjugate", "nonzero"),
         }.items()

@@ -236,7 +236,7 @@ def _number(caller: str, name: str, value: Any) -> Any:
         return value
     if isinstance(value, Tracer):
         raise DtypeError(
-            f"{caller}: {name} is a value under {value.trace.name}, and a transformation is made of plain numbers; "
+            f"{caller}: {name} is a value under {value.owner.name}, and a transformation is made of plain numbers; "
             f"make it with any number and put the value into the state: "
             f"optim.set_hyperparams(opt.init(params), {name}=...)"
         )

@@ -90,14 +90,14 @@ class BatchTrace(Trace):
         if params and "axis_name" in params:
             if params["axis_name"] == self.axis_name:
                 return self.collective(primitive, args, params)
-            if not any(type(x) is BatchTracer and x.trace is self for x in args):
+            if not any(type(x) is BatchTracer and x.owner is self for x in args):
                 return self.passed_on(primitive, args, params)
         ids = self.ids
         batched = False
         values: list[Any] = []
         dims: list[int | None] = []
         for x in args:
-            if type(x) is BatchTracer and x.trace is self:
+            if type(x) is BatchTracer and x.owner is self:
                 if not batched and self.replaying and self.repeats() and (found := self.replay(primitive)) is not None:
                     return found
                 batched = True
@@ -117,7 +117,7 @@ class BatchTrace(Trace):
 
     def process_call(self, call: Call, args: Sequence[Any]) -> Sequence[Any]:
         args = [self.paired(x) for x in args]
-        batched = any(type(x) is BatchTracer and x.trace is self for x in args)
+        batched = any(type(x) is BatchTracer and x.owner is self for x in args)
 
         def compute() -> tuple[Sequence[Any], Sequence[int | None]]:
             if not batched:
@@ -172,7 +172,7 @@ class BatchTrace(Trace):
 
     def operands(self, args: Sequence[Any]) -> tuple[list[Any], list[int | None]]:
         """What the parent knows the operands as, and their batch axes."""
-        mine = [type(x) is BatchTracer and x.trace is self for x in args]
+        mine = [type(x) is BatchTracer and x.owner is self for x in args]
         values = [self.read(x) if m else x for x, m in zip(args, mine, strict=True)]
         return values, [x.dim if m else None for x, m in zip(args, mine, strict=True)]
 
@@ -194,10 +194,10 @@ class BatchTrace(Trace):
 
     def paired(self, x: Any) -> Any:
         """In a flat run, a value of the outer batch as one of all pairs."""
-        if (outer := self.outer) is None or type(x) is not BatchTracer or x.trace is self:
+        if (outer := self.outer) is None or type(x) is not BatchTracer or x.owner is self:
             return x
         x = outer.paired(x)  # where that is a flat run too
-        if x.trace is not outer:
+        if x.owner is not outer:
             return x
         found = self.pairs.get(id(x))
         if found is None:
@@ -336,7 +336,7 @@ class BatchTrace(Trace):
             raise PathError(f"Python needs a value ({x.aval}) of a batch without examples: {words}")
         if self.queue.mixed:  # somebody has caught it
             raise Flatten(self.queue)
-        nested = type(value) is BatchTracer and value.trace is outer
+        nested = type(value) is BatchTracer and value.owner is outer
         if nested and self.may_flatten() and not outer.agrees(value):
             # one row would decide for a whole batch of outer examples, and they disagree: run all pairs side by side
             raise Flatten(self.queue)

@@ -21,11 +21,11 @@ class BatchTracer(Tracer):
     """
 
     __slots__ = ("dim", "ids", "inner", "view")
-    trace: Any
+    owner: Any
     """The `BatchTrace` (`batch.py`) that it belongs to."""
 
     def __init__(self, trace: Any, inner: Array, dim: int, ids: Ids | None):
-        self.trace, self.inner, self.dim, self.dtype, self.ids = trace, inner, dim, inner.dtype, ids
+        self.owner, self.inner, self.dim, self.dtype, self.ids = trace, inner, dim, inner.dtype, ids
         self.view: tuple[Ids, Array] | None = None
 
     @property
@@ -36,7 +36,7 @@ class BatchTracer(Tracer):
 
     def concrete(self) -> Array:
         """The one value that all examples on this path have from here on: others leave it."""
-        x, trace = self, self.trace
+        x, trace = self, self.owner
         while trace.flat is not None:
             x, trace = trace.flat.paired(x), trace.flat
         if not is_running(trace):
@@ -45,7 +45,7 @@ class BatchTracer(Tracer):
                     raise ValueAsked(self)
                 return value.concrete()  # type: ignore[no-any-return]
             raise self.leaked("reading a value")
-        if trace is self.trace:
+        if trace is self.owner:
             noticed(self)
         return trace.decide(x)  # type: ignore[no-any-return]
 
@@ -54,7 +54,7 @@ class BatchTracer(Tracer):
 
     def shown(self) -> Any:
         """The rows to print: of the examples on this path; nobody parts for being looked at, and no log knows."""
-        trace = self.trace
+        trace = self.owner
         if self.ids is None or self.ids is trace.ids or trace.flat is not None or not is_running(trace):
             return self.inner
         return _seen(self.inner, self.dim, np.searchsorted(self.ids, trace.ids))
@@ -84,7 +84,7 @@ def _seen(x: Array, axis: int, rows: Any) -> Any:
     """Rows along an axis (or one, by an int, without the axis), by no operation that a trace would have to repeat."""
     if isinstance(x, BatchTracer):
         dim = x.dim - (isinstance(rows, int) and axis < x.dim)
-        return BatchTracer(x.trace, _seen(x.inner, axis + (axis >= x.dim), rows), dim, x.ids)
+        return BatchTracer(x.owner, _seen(x.inner, axis + (axis >= x.dim), rows), dim, x.ids)
     while isinstance(x, Tracer):
         if isinstance(x := x.inner, BatchTracer):
             return _seen(x, axis, rows)

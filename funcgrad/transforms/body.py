@@ -69,14 +69,14 @@ class BodyTrace(ShapeTrace):
         self.around = next(records, None)
 
     def atom(self, x: Any) -> Atom:
-        if type(x) in (StageTracer, StagedNumber) and x.trace is self:
+        if type(x) in (StageTracer, StagedNumber) and x.owner is self:
             return x.variable  # type: ignore[no-any-return]
         if isinstance(x, Tracer | StagedNumber) or (isinstance(x, Array) and self.is_outside(x)):
             return self.capture(x).variable  # type: ignore[no-any-return]
         return Literal(x)
 
     def read(self, x: Any) -> Any:
-        if type(x) in (StageTracer, StagedNumber) and x.trace is self:
+        if type(x) in (StageTracer, StagedNumber) and x.owner is self:
             return x.inner
         found = self.captured.get(id(x))
         return x if found is None else found[1].inner
@@ -91,7 +91,7 @@ class BodyTrace(ShapeTrace):
         """The stand-in of a value from outside."""
         found = self.captured.get(id(x))
         if found is None:
-            if isinstance(x, Tracer) and not is_running(x.trace) and resolve(x) is x:
+            if isinstance(x, Tracer) and not is_running(x.owner) and resolve(x) is x:
                 raise self.fail("it reads a value of a transform that has ended")
             found = self.captured[id(x)] = x, self.input(x)
         return found[1]

@@ -282,9 +282,9 @@ class Rematerialised(Call):
             return [*outs, *found]
 
         met = [down(x, JVPTracer) for x in self.known]
-        values = [x.inner if isinstance(x, JVPTracer) and not is_running(x.trace) else x for x in met]
+        values = [x.inner if isinstance(x, JVPTracer) and not is_running(x.owner) else x for x in met]
         slopes = [
-            x.tangent if isinstance(x, JVPTracer) and not is_running(x.trace) else zeros_like(v)
+            x.tangent if isinstance(x, JVPTracer) and not is_running(x.owner) else zeros_like(v)
             for x, v in zip(met, values, strict=True)
         ]
         call = Rematerialised(push, [*values, *slopes], {})
@@ -296,10 +296,10 @@ class Rematerialised(Call):
         self, size: int, args: Sequence[Any], dims: Sequence[int | None]
     ) -> tuple[Sequence[Any], Sequence[int | None]]:
         met = [down(x, BatchTracer) for x in self.known]
-        mine = [isinstance(x, BatchTracer) and not is_running(x.trace) for x in met]
+        mine = [isinstance(x, BatchTracer) and not is_running(x.owner) for x in met]
         # a result that no example has a part in gets rows too: another run may give each example its own, since loops
         # are Python's where the function is watched, and a batch's own (`fork.py`) where it is not
-        values = [x.trace.read(x) if m else x.broadcast_to((size, *x.shape)) for x, m in zip(met, mine, strict=True)]
+        values = [x.owner.read(x) if m else x.broadcast_to((size, *x.shape)) for x, m in zip(met, mine, strict=True)]
         out_dims = [x.dim if m else 0 for x, m in zip(met, mine, strict=True)]
         batched = vmap(lambda *xs: list(self.f(xs)), in_axes=tuple(dims), out_axes=list(out_dims), axis_size=size)
         call = Rematerialised(lambda xs: batched(*xs), values, self.records)
@@ -309,7 +309,7 @@ class Rematerialised(Call):
 def down(x: Any, kind: type[Tracer] | None = None) -> Any:
     """A result as the current trace knows it; or, above it, the tracer of that kind that some trace has made of it."""
     x = resolve(x)
-    while isinstance(x, Tracer) and not is_running(x.trace) and not (kind is not None and isinstance(x, kind)):
+    while isinstance(x, Tracer) and not is_running(x.owner) and not (kind is not None and isinstance(x, kind)):
         x = resolve(x.inner)
     return x
 

@@ -57,12 +57,12 @@ class CaptureTracer(Tracer):
     __slots__ = ("inner",)
 
     def __init__(self, trace: CaptureTrace, inner: Any):
-        self.trace, self.inner, self.dtype = trace, inner, inner.dtype
+        self.owner, self.inner, self.dtype = trace, inner, inner.dtype
 
     aval: Any = property(lambda self: self.inner.aval)
 
     def concrete(self) -> Any:
-        trace: Any = self.trace
+        trace: Any = self.owner
         trace.inside += 1  # what is read now comes from inside of the function
         try:
             return self.inner.concrete()
@@ -93,7 +93,7 @@ class CaptureTrace(Trace):
         """An operand as the parent knows it."""
         if not isinstance(x, Tracer):
             return x
-        if type(x) is CaptureTracer and x.trace is self:
+        if type(x) is CaptureTracer and x.owner is self:
             return x.inner
         self.captured.setdefault(id(x), x)
         return x
@@ -153,7 +153,7 @@ class SubstitutionTrace(Trace):
 def noticed(x: Tracer) -> None:
     """Python asks x for its value: functions that are watched read it from around them, though by no operation."""
     trace = current_trace()
-    while trace is not None and trace is not x.trace:  # functions below that began before x was there
+    while trace is not None and trace is not x.owner:  # functions below that began before x was there
         if isinstance(trace, CaptureTrace) and not trace.inside:
             trace.read(x)
         trace = trace.parent
@@ -213,7 +213,7 @@ def held(*roots: Any) -> list[Tracer]:
             continue
         seen[id(x)] = x
         if isinstance(x, Array):
-            if isinstance(x, Tracer) and (is_running(x.trace) or resolve(x) is not x):
+            if isinstance(x, Tracer) and (is_running(x.owner) or resolve(x) is not x):
                 found.append(x)
             continue
         if (names := getattr(type(x), "held_in", None)) is not None:  # a jitted function, but not all its programs

@@ -30,7 +30,7 @@ __all__ = ["choose", "deciding_batch", "repeat"]
 def deciding_batch(x: Any) -> BatchTrace | None:
     """The batch whose examples decide by x each for itself, where it is the innermost transform."""
     trace: Any = current_trace()
-    return trace if type(x) is BatchTracer and x.trace is trace else None
+    return trace if type(x) is BatchTracer and x.owner is trace else None
 
 
 def choose(index: Any, branches: Sequence[Callable[[], Any]]) -> Any:
@@ -43,7 +43,7 @@ def choose(index: Any, branches: Sequence[Callable[[], Any]]) -> Any:
     Raises:
         PathError: the branches' outputs have different structures or shapes.
     """
-    trace: BatchTrace = index.trace
+    trace: BatchTrace = index.owner
 
     def compute() -> Any:
         rows = observe(index)
@@ -73,7 +73,7 @@ def repeat(trace: BatchTrace, condition: Callable[[Any], Any], body: Callable[[A
         try:
             while True:
                 flag = condition(value)
-                mine = type(flag) is BatchTracer and flag.trace is trace
+                mine = type(flag) is BatchTracer and flag.owner is trace
                 going = observe(flag) if mine else np.full(len(trace.ids), bool(flag))
                 done = branch(trace, trace.ids[~going], partial(_Part, trace, value))
                 if done is not None:
@@ -95,7 +95,7 @@ def repeat(trace: BatchTrace, condition: Callable[[Any], Any], body: Callable[[A
 
 def observe(x: BatchTracer) -> np.ndarray[Any, Any]:
     """The value of x for each example on the path, a row each; nobody parts."""
-    trace = x.trace
+    trace = x.owner
     if trace.repeats():
         _, _, rows, ids = trace.entry(OBSERVED)
         rows = rows[np.searchsorted(ids, trace.ids)]

@@ -112,7 +112,7 @@ class Reading:
         if self.count > MOST_PARTS:
             self.unknown = True
             return None
-        if kind in self.staged and x.trace is self.trace:
+        if kind in self.staged and x.owner is self.trace:
             # which of the variables it is counts too: `x is y` now need not be so in the next turn
             return "staged", x.variable.type, self.variables.setdefault(x.variable, len(self.variables))
         if kind is Array and id(x) in self.trace.hidden:  # an input, and another array in the next call

@@ -68,7 +68,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     nodes = [x.node if belongs(x, trace) else None for x in out_leaves]
     plain = [x.inner if belongs(x, trace) else x for x in out_leaves]
     avals = tree.unflatten(out_structure, [asarray(x).aval for x in plain])
-    input_nodes = [x.node for x in inputs if isinstance(x, GradTracer) and x.trace is trace]
+    input_nodes = [x.node for x in inputs if isinstance(x, GradTracer) and x.owner is trace]
 
     def pullback(ct: Any) -> Any:
         cts = directions(avals, ct, "vjp", "output", "cotangent")

@@ -25,7 +25,7 @@ class JVPTracer(Tracer):
     __slots__ = ("inner", "tangent")
 
     def __init__(self, trace: JVPTrace, inner: Array, tangent: Array):
-        self.trace, self.inner, self.tangent, self.dtype = trace, inner, tangent, inner.dtype
+        self.owner, self.inner, self.tangent, self.dtype = trace, inner, tangent, inner.dtype
 
     aval: Any = property(lambda self: self.inner.aval)
 
@@ -39,7 +39,7 @@ class JVPTrace(Trace):
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         primals, tangents = [], []
         for x in args:
-            mine = type(x) is JVPTracer and x.trace is self
+            mine = type(x) is JVPTracer and x.owner is self
             primals.append(x.inner if mine else x)
             tangents.append(x.tangent if mine else None)
         out = bind(self.parent, primitive, primals, params)
@@ -107,4 +107,4 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], 
 
 
 def _belongs(x: Any, trace: JVPTrace) -> bool:
-    return type(x) is JVPTracer and x.trace is trace
+    return type(x) is JVPTracer and x.owner is trace

@@ -36,7 +36,7 @@ class checking_leaks:  # noqa: N801  # a context manager, named as one
             return
         gc.collect()
         found = [x for x in gc.get_objects() if issubclass(type(x), Tracer) and id(x) not in self.before]
-        found = [x for x in found if not is_running(x.trace)]
+        found = [x for x in found if not is_running(x.owner)]
         if found:
             raise LeakedTracerError(_report(found))
 
@@ -46,9 +46,9 @@ def _report(found: list[Any]) -> str:
     held = "; ".join(dict.fromkeys(_holders(x, [found]))) or "a local variable"
     many = "s" if len(found) > 1 else ""
     return (
-        f"{len(found)} value{many} of a {x.trace.name} outlived it, the first {x.aval}, held by {held}. Values of a "
-        f"transformed function must leave it as its result\n  the {x.trace.name} was called at "
-        f"{describe(x.trace.origin)}\n  and the block is"
+        f"{len(found)} value{many} of a {x.owner.name} outlived it, the first {x.aval}, held by {held}. Values of a "
+        f"transformed function must leave it as its result\n  the {x.owner.name} was called at "
+        f"{describe(x.owner.origin)}\n  and the block is"
     )
 
 

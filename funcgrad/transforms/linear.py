@@ -115,7 +115,7 @@ def linear_transpose(f: Callable[..., Any], *primals: Any) -> Callable[[Any], An
     with use_trace(trace):
         out = split_aux(f(*tree.unflatten(structure, inputs)), False)[0]
     outs, out_structure = tree.flatten(out)
-    nodes = [x.node if type(x) is GradTracer and x.trace is trace else None for x in outs]
+    nodes = [x.node if type(x) is GradTracer and x.owner is trace else None for x in outs]
     plain = [asarray(x.inner if node is not None else x) for x, node in zip(outs, nodes, strict=True)]
     readers = value_readers([n for n in nodes if n is not None])
     if readers and not _has_one_slope(f, forms, structure):  # of what a call returns only the numbers tell

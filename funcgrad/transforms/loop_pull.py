@@ -267,7 +267,7 @@ def with_loops(root: Node) -> int:
 
 def of_tape(outs: Sequence[Any], info: Any, wanted: int) -> tuple[Sequence[Any], tuple[Pull, Any]]:
     """Plain results and their pullback, of values of a tape."""
-    tape: Any = next((x.trace for x in outs if isinstance(x, GradTracer)), None)
+    tape: Any = next((x.owner for x in outs if isinstance(x, GradTracer)), None)
 
     def pull(cts: Sequence[Any]) -> Sequence[Any]:
         pairs = [(x.node, ct) for x, ct in zip(outs, cts, strict=True) if isinstance(x, GradTracer) and ct is not None]

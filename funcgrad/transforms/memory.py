@@ -64,7 +64,7 @@ class BudgetTracer(Tracer):
     __slots__ = ("aval", "cell", "node")
 
     def __init__(self, trace: BudgetTrace, cell: Cell, node: Node):
-        self.trace, self.cell, self.node = trace, cell, node
+        self.owner, self.cell, self.node = trace, cell, node
         self.aval, self.dtype = cell.value.aval, cell.value.dtype
 
     shape: Any = property(lambda self: self.aval.shape)
@@ -72,14 +72,14 @@ class BudgetTracer(Tracer):
     @property
     def inner(self) -> Any:  # type: ignore[override]
         """The value, as the parent knows it."""
-        trace: Any = self.trace
+        trace: Any = self.owner
         with use_trace(trace.parent):
             return trace.budget.read(self.cell)
 
     def __del__(self) -> None:
         cell = self.cell
         if not cell.readers and cell.primitive is not None:  # nobody can ask for it but who makes another one again
-            self.trace.budget.empty(cell)  # type: ignore[attr-defined]
+            self.owner.budget.empty(cell)  # type: ignore[attr-defined]
 
 
 class Budget:
@@ -230,7 +230,7 @@ class BudgetTrace(GradTrace):
         return BudgetTracer(self, Cell(x), Node(None, (), {}, None, ()))
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
-        mine = [type(x) is BudgetTracer and x.trace is self for x in args]
+        mine = [type(x) is BudgetTracer and x.owner is self for x in args]
         if not any(mine):
             return bind(self.parent, primitive, args, params)
         budget = self.budget

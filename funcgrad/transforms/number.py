@@ -60,14 +60,14 @@ class AsArray(Call):
 class StagedNumber(WeakNumber):
     """A Python number and the variable that stands for it in the record."""
 
-    __slots__ = ("inner", "trace", "variable")
+    __slots__ = ("inner", "owner", "variable")
 
     def __init__(self, trace: Any, inner: Any, var: Var):
-        self.trace, self.inner, self.variable, self.kind = trace, inner, var, type(inner)
+        self.owner, self.inner, self.variable, self.kind = trace, inner, var, type(inner)
 
     def as_array(self, dtype: DType) -> Any:
         self.check()
-        return self.trace.record_call(AsArray(dtype), [self])[0]
+        return self.owner.record_call(AsArray(dtype), [self])[0]
 
     def beside(self, dtype: DType) -> Any:
         self.check()
@@ -75,21 +75,21 @@ class StagedNumber(WeakNumber):
             bounds = np.iinfo(dtype)
             if not bounds.min <= self.inner <= bounds.max:  # an error of the operation's, but for comparisons
                 return self.concrete()
-        return self.trace.record_call(AsArray(dtype, is_operand=True), [self])[0]
+        return self.owner.record_call(AsArray(dtype, is_operand=True), [self])[0]
 
     def check(self) -> None:
         """An error where the record has ended."""
-        if not is_running(self.trace):
+        if not is_running(self.owner):
             raise LeakedTracerError(
-                f"a number ({self.kind.__name__}) belongs to a {self.trace.name} that has ended: it must leave the "
-                f"function as its result\n  the {self.trace.name} was called at {describe(self.trace.origin)}\n"
+                f"a number ({self.kind.__name__}) belongs to a {self.owner.name} that has ended: it must leave the "
+                f"function as its result\n  the {self.owner.name} was called at {describe(self.owner.origin)}\n"
                 "  and the number is used"
             )
 
     def concrete(self) -> Any:
         """The number itself, of which the record notes that Python reads it."""
         self.check()
-        self.trace.ask_number(self)
+        self.owner.ask_number(self)
         return self.inner
 
     def item(self) -> Any:
@@ -158,7 +158,7 @@ class StagedNumber(WeakNumber):
 def _unary(name: str, function: Callable[[Any], Any]) -> Callable[..., Any]:
     def method(self: StagedNumber) -> Any:
         self.check()
-        return self.trace.record_call(NumberCall(name, function), [self])[0]
+        return self.owner.record_call(NumberCall(name, function), [self])[0]
 
     return method
 
@@ -168,7 +168,7 @@ def _binary(name: str, function: Callable[[Any, Any], Any], swapped: bool = Fals
         if type(other) is StagedNumber or type(other) in SCALARS:
             self.check()
             pair = [other, self] if swapped else [self, other]
-            return self.trace.record_call(NumberCall(name, function), pair)[0]
+            return self.owner.record_call(NumberCall(name, function), pair)[0]
         if isinstance(other, np.ndarray | np.generic):  # which leave this to us
             array = asarray(other)
             return function(array, self) if swapped else function(self, array)

@@ -26,7 +26,7 @@ def in_pairs(outer: Any, x: Any, dim: int | None, size: int) -> Any:
     if dim is None:
         return x
     rows = len(outer.ids)
-    if type(x) is BatchTracer and x.trace is outer:
+    if type(x) is BatchTracer and x.owner is outer:
         x = move_axis(move_axis(outer.read(x), x.dim, 0), dim + 1, 1)
         return x.reshape((rows * size, *x.shape[2:]))
     x = move_axis(x, dim, 0)

@@ -34,7 +34,7 @@ def saved_residuals(f: Callable[..., Any], *args: Any, **kwargs: Any) -> list[tu
     with use_trace(trace):
         given, named = tree.unflatten(structure, inputs)
         out = f(*given, **named)
-    roots = [x.node for x in tree.leaves(out) if type(x) is GradTracer and x.trace is trace]
+    roots = [x.node for x in tree.leaves(out) if type(x) is GradTracer and x.owner is trace]
     places = {id(x): f"from argument {_argument(path)}" for x, path in zip(arrays, paths, strict=True)}
     found: dict[int, tuple[Array, str]] = {}
     for node in oldest_first(roots):

@@ -55,18 +55,18 @@ class StageTracer(Tracer):
     """A value and the variable that stands for it in the record."""
 
     __slots__ = ("inner", "variable")
-    trace: StageTrace
+    owner: StageTrace
 
     def __init__(self, trace: StageTrace, inner: Array, var: Var):
-        self.trace, self.inner, self.variable, self.dtype = trace, inner, var, inner.dtype
+        self.owner, self.inner, self.variable, self.dtype = trace, inner, var, inner.dtype
 
     aval: Any = property(lambda self: self.inner.aval)
     shape: Any = property(lambda self: self.inner.shape)
 
     def concrete(self) -> Array:
-        if not is_running(self.trace):
+        if not is_running(self.owner):
             raise self.leaked("reading a value")
-        self.trace.ask(self)
+        self.owner.ask(self)
         return plain(self.inner)
 
     def shown(self) -> Array:
@@ -82,7 +82,7 @@ class StageTracer(Tracer):
         if is_floating(self.dtype):  # 0.0 == -0.0, and Python may tell them apart
             same = same & (copysign(1.0, x) == copysign(1.0, first)).all()
         if not same:
-            self.trace.abandon("examples of a batch part there")
+            self.owner.abandon("examples of a batch part there")
         else:
             first.concrete()
         return plain(self.inner)
@@ -191,21 +191,21 @@ class StageTrace(Trace):
 
     def atom(self, x: Any) -> Atom:
         """What stands for an operand in the record."""
-        if type(x) in (StageTracer, StagedNumber) and x.trace is self:
+        if type(x) in (StageTracer, StagedNumber) and x.owner is self:
             return x.variable  # type: ignore[no-any-return]
         found = self.hidden.get(id(x))
         return Literal(x) if found is None else found[1]
 
     def read(self, x: Any) -> Any:
         """The value of an operand."""
-        return x.inner if type(x) in (StageTracer, StagedNumber) and x.trace is self else x
+        return x.inner if type(x) in (StageTracer, StagedNumber) and x.owner is self else x
 
     def process(self, primitive: Primitive, args: Sequence[Any], params: Params) -> Any:
         atoms: list[Atom] = []
         values: list[Any] = []
         staged = False
         for x in args:  # `atom` and `read` without their calls: every operation of a first run passes here
-            if type(x) is StageTracer and x.trace is self:
+            if type(x) is StageTracer and x.owner is self:
                 atoms.append(x.variable)
                 values.append(x.inner)
                 staged = True

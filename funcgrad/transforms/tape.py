@@ -66,7 +66,7 @@ class GradTracer(Tracer):
     __slots__ = ("inner", "node")
 
     def __init__(self, trace: GradTrace, inner: Array, node: Node):
-        self.trace = trace
+        self.owner = trace
         self.inner = inner
         self.node = node
         self.dtype = inner.dtype
@@ -89,7 +89,7 @@ class GradTrace(Trace):
         parent = self.parent
         if len(args) == 1:  # the general case below in half the time: most operations have one operand
             (x,) = args
-            if type(x) is not GradTracer or x.trace is not self:
+            if type(x) is not GradTracer or x.owner is not self:
                 return bind(parent, primitive, args, params)
             inner = x.inner
             plain = parent is None and not params
@@ -104,7 +104,7 @@ class GradTrace(Trace):
         wanted = 1  # a leading 1 and a bit an operand, set where it is differentiated: the cheapest key of `unread`
         for x in args:
             wanted += wanted
-            if type(x) is GradTracer and x.trace is self:
+            if type(x) is GradTracer and x.owner is self:
                 wanted += 1
                 primals.append(x.inner)
                 parents.append(x.node)
@@ -238,4 +238,4 @@ def is_call(node: Node) -> bool:
 
 def belongs(x: Any, trace: Trace) -> bool:
     """Is x a tracer of that trace?"""
-    return isinstance(x, Tracer) and x.trace is trace
+    return isinstance(x, Tracer) and x.owner is trace

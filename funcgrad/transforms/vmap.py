@@ -237,7 +237,7 @@ class _Run:
                         outs.append(move_axis(x, 1, 1 + _counted(axis, x.ndim - 1 - h)))
                         places.append(0)
                     else:
-                        mine = type(x) is BatchTracer and x.trace is outer
+                        mine = type(x) is BatchTracer and x.owner is outer
                         outs.append(outer.read(x) if mine else x)
                         places.append(x.dim if mine else None)
             return outs, places, tree.structure(first)
@@ -303,7 +303,7 @@ def joined_rows(traces: Sequence[BatchTrace], path: str, column: Sequence[Any]) 
 def shared_by_all(traces: Sequence[BatchTrace], path: str, column: Sequence[Any]) -> Any:
     """A leaf that must not depend on the example, so that each path has it by itself."""
     first, outer = column[0], traces[0].outer
-    mine = [type(x) is BatchTracer and x.trace is trace for trace, x in zip(traces, column, strict=True)]
+    mine = [type(x) is BatchTracer and x.owner is trace for trace, x in zip(traces, column, strict=True)]
     if outer is not None and any(mine):  # in a flat run it may depend on the outer example
         x = joined_rows(traces, path, column)
         x = x.reshape((len(outer.ids), traces[0].inner, *x.shape[1:]))
@@ -327,13 +327,13 @@ def parted(one: BatchTrace, other: BatchTrace) -> str:
 def rows_of(trace: BatchTrace, x: Any) -> Any:
     """A value as the parent knows it, with a row for each example on the path in front."""
     x = _output(trace.paired(x))
-    if type(x) is BatchTracer and x.trace is trace:
+    if type(x) is BatchTracer and x.owner is trace:
         return move_axis(trace.read(x), x.dim, 0)
     return x.broadcast_to((len(trace.ids), *x.shape))
 
 
 def _at_axis(x: Any, axis: int | None, hidden: int, trace: BatchTrace) -> Any:
-    mine = type(x) is BatchTracer and x.trace is trace
+    mine = type(x) is BatchTracer and x.owner is trace
     if axis is None:
         if mine:
             raise AxisError(
