@@ -46,6 +46,9 @@ ASKED: dict[str, tuple[Callable[[Use], bool], Callable[[Use], None]]] = {
 }
 """The columns: of which uses each is asked, and how it is found out."""
 
+DERIVATIVES = ("jvp", "vjp", "order 2")
+"""Those that say nothing of uses of integers and booleans alone."""
+
 HEAD = """# What every function can do
 
 Made by `python tests/coverage_table.py --save`, which runs several uses of each function: its value against NumPy's,
@@ -53,19 +56,22 @@ SciPy's or a formula; jvp and vjp, and both of them once more (order 2), against
 every array against the loop; as a part of a jitted program; and its value on a GPU by CuPy. {gpu}
 
 `yes` is all uses, `-` none, `partly` some of them; the reason stands behind it. Integers and booleans have no
-derivatives, and a function of them alone has a `-` there.
+derivatives: the three columns say what holds for floats and complex numbers.
 """
 
 
 def cells(name: str, gpu: dict[str, str]) -> list[str]:
     """A function's row as its uses declare it; `test_functions.py` holds them to it."""
     own = [use for use in ALL if use.name == name]
+    smooth = [use for use in own if uses.Call(use).differentiated]
     row = [f"`{name.split('.')[-1]}`"]
-    for asked, _ in ASKED.values():
-        found = {asked(use) for use in own}
-        row.append(YES if found == {True} else NO if found == {False} else PARTLY)
+    for column, (asked, _) in ASKED.items():
+        found = {asked(use) for use in (smooth if column in DERIVATIVES else own)}
+        row.append(YES if found == {True} else NO if True not in found else PARTLY)
     on_gpu = gpu.get(name, "not run")
     reasons = list(dict.fromkeys(use.why for use in own if use.why))
+    if not smooth and not reasons:
+        reasons.append("no array of floats goes in")
     if on_gpu not in (YES, "not run"):
         reasons.append(f"CuPy: {on_gpu}")
     row.append(on_gpu if on_gpu in (YES, "not run") else NO)

@@ -13,7 +13,7 @@ _random = np.random.default_rng(2)
 _x, _y = _random.uniform(-1, 1, (3, 4)), _random.uniform(-1, 1, (2, 5))
 
 USES = [
-    Use(use.name.replace("numpy.", "scipy."), use.args, use.kwargs, order=min(use.order, 1), why=use.why, jax=False)
+    Use(use.name.replace("numpy.", "scipy."), use.args, use.kwargs, order=use.order, why=use.why, jax=False)
     for use in OF_NUMPY[::3]
 ]
 USES += [Use("scipy.fft.next_fast_len", (n,), {"real": real}, order=0, why="no array goes in", jax=False)

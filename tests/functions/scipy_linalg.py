@@ -234,7 +234,8 @@ USES = [
         (uniform(3, 2) @ uniform(2, 3, seed=1),),
         {"atol": 1e-3, "rtol": 1e-3, "return_rank": True},
         _pinv,
-        order=1,  # the derivative is that among matrices of this rank, and the next one leaves them
+        order=1,
+        why="below full rank the derivative is that among matrices of this rank, and the next one leaves them",
         rtol=1e-11,
         jax=False,
     ),
