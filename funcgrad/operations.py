@@ -12,7 +12,15 @@ from typing import Any, NoReturn, Protocol
 
 from .core import Array, Params, Primitive, Tracer, aval, current_trace, is_running
 from .dtypes import DType, is_integer
-from .errors import ArrayIndexError, DeviceError, DtypeError, FuncgradError, IntegerRangeError, LeakedTracerError
+from .errors import (
+    ArrayIndexError,
+    DeviceError,
+    DtypeError,
+    FuncgradError,
+    IntegerRangeError,
+    LeakedTracerError,
+    OptionError,
+)
 from .provenance import describe, here
 
 __all__ = ["Operation", "binary", "operation", "unary"]
@@ -140,6 +148,11 @@ def _diagnose(primitive: Primitive, args: Sequence[Any], params: Params, error: 
             )
     if isinstance(error, IndexError):
         return ArrayIndexError(f"{primitive.name}: {error}")
+    if primitive.name == "pow" and isinstance(error, ValueError) and all(is_integer(aval(x).dtype) for x in args):
+        return OptionError(
+            f"pow: {' ** '.join(str(aval(x)) for x in args)} has a negative exponent, and its result is not whole: "
+            "write x.astype('float32') for the base"
+        )
     if isinstance(error, OverflowError) and (numbers := [x for x in args if type(x) is int]) and arrays:
         dtype = arrays[0].dtype
         wider = "int64" if is_integer(dtype) and dtype.itemsize < 8 else "float64"

@@ -134,3 +134,11 @@ def test_numpys_cross_keeps_its_derivative() -> None:
 def test_hermitian_matrices_are_square(name: str) -> None:
     with pytest.raises(ShapeError, match=f"{name}: square matrices"):
         getattr(fnp.linalg, name)(np.ones((3, 1)), hermitian=True)
+
+
+@pytest.mark.parametrize("exponent", [-1, np.array([1, -1, 2])])
+def test_whole_numbers_to_a_negative_power_are_told_of(exponent: Any) -> None:
+    x = fg.asarray([1, 2, 3])
+    for power in (lambda x: x**exponent, lambda x: np.power(x, exponent), fg.jit(lambda x: x**exponent)):
+        with pytest.raises(ValueError, match=r"(?s)int64\[3\] \*\* int64.*negative exponent.*astype\('float32'\)"):
+            power(x)
