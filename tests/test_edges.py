@@ -12,7 +12,7 @@ import scipy.ndimage
 import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad import config, lax
-from funcgrad.errors import DtypeError, ShapeError
+from funcgrad.errors import DtypeError, IntegerRangeError, ShapeError
 from funcgrad.scipy import ndimage, stats
 
 
@@ -142,3 +142,11 @@ def test_whole_numbers_to_a_negative_power_are_told_of(exponent: Any) -> None:
     for power in (lambda x: x**exponent, lambda x: np.power(x, exponent), fg.jit(lambda x: x**exponent)):
         with pytest.raises(ValueError, match=r"(?s)int64\[3\] \*\* int64.*negative exponent.*astype\('float32'\)"):
             power(x)
+
+
+def test_large_unsigned_numbers_beside_small_ones_are_exact() -> None:
+    for numbers in ([0, 2**63 + 1], [[2**64 - 2048, 1], [3, 2**64 - 1]], (2**63 - 1, 2**63)):
+        assert fnp.asarray(numbers, dtype="uint64").tolist() == np.array(numbers, np.uint64).tolist()
+    for numbers in ([-1, 2**63 + 1], [[2**64 - 1], [-5]]):
+        with pytest.raises(IntegerRangeError, match=r"out of the range of uint64"):
+            fnp.asarray(numbers, dtype="uint64")

@@ -213,11 +213,24 @@ def _of_python(x: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     if data.dtype not in ALL:
         raise DtypeError(f"not an array or a number: {x!r:.60} ({type(x).__name__})")
     if dtype is not None:
+        if data.dtype == np.float64 and canonical(dtype) == np.uint64:
+            data = _unsigned(x, data)
         check_range(x, canonical(dtype), data)
         return data
     if data.dtype == np.float64:
         return data.astype(default_float())
     return data.astype(default_complex()) if data.dtype == np.complex128 else data
+
+
+def _unsigned(x: Any, floats: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Whole numbers of which some are beyond int64, exactly: beside smaller ones NumPy takes them for floats."""
+    exact = np.asarray(x, dtype=object)
+    if not all(isinstance(v, int | np.integer) for v in exact.flat):
+        return floats
+    try:
+        return exact.astype(np.uint64)
+    except OverflowError:
+        raise IntegerRangeError(f"{x!r:.60} is out of the range of uint64, 0 to {2**64 - 1}") from None
 
 
 def check_range(x: Any, dtype: DType, data: Any = None) -> None:
