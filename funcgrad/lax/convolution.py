@@ -92,6 +92,7 @@ def conv_dimension_numbers(
 
 
 def per_axis(name: str, option: str, value: Sequence[int] | None, rank: int) -> Sizes:
+    """One positive int for each spatial axis; ones where nothing is given."""
     found = (1,) * rank if value is None else tuple(operator.index(v) for v in value)
     if len(found) != rank or min(found, default=1) < 1:
         raise ShapeError(f"{name}: {option} must be {rank} ints of at least 1, not {value!r}")

@@ -84,11 +84,13 @@ def _real(name: str, x: Any, instead: str) -> Array:
 
 
 def at_least_single(x: Array) -> Array:
+    """Floats of 16 bits as float32: there are no transforms of fewer bits."""
     narrow = is_floating(x.dtype) and x.dtype.itemsize < 4
     return astype(x, canonical("float32")) if narrow else x
 
 
 def size_of(name: str, n: Any) -> int:
+    """A number of points, which is an int and at least 1."""
     try:
         found = operator.index(n)
     except TypeError:
@@ -128,6 +130,7 @@ def places(name: str, x: Array, s: Sequence[int] | None, axes: Axes) -> tuple[tu
 
 
 def own_sizes(x: Array, sizes: Sequence[int | None], axes: Sequence[int]) -> list[int]:
+    """The sizes asked for, and the array's own where none is."""
     return [x.shape[a] if n is None else n for n, a in zip(sizes, axes, strict=True)]
 
 
