@@ -24,7 +24,8 @@ def _infer_matmul(x: Aval, y: Aval) -> Aval:
     return Aval((*leading, x.shape[-2], y.shape[-1]), x.dtype)
 
 
-def _transposed(x: Any) -> Any:
+def transposed(x: Any) -> Any:
+    """The last two axes exchanged."""
     return x.swapaxes(-1, -2)
 
 
@@ -32,15 +33,15 @@ def _matmul_ct_y(g: Any, x: Any, y: Any) -> Any:
     """x^T g, summed over what y was repeated along; by one product where y is a plain matrix."""
     if len(y.shape) == 2 and x.ndim > 2 and x.shape[:-2] == g.shape[:-2]:
         rows = prod(x.shape[:-1])
-        return matmul(_transposed(x.reshape(rows, x.shape[-1])), g.reshape(rows, g.shape[-1]))
-    return unbroadcast(matmul(_transposed(x), g), y.shape)
+        return matmul(transposed(x.reshape(rows, x.shape[-1])), g.reshape(rows, g.shape[-1]))
+    return unbroadcast(matmul(transposed(x), g), y.shape)
 
 
 matmul = multilinear(  # both operands have at least two dimensions
     "matmul(x, y)",
     impl=products.matmul,
     infer=_infer_matmul,
-    x=lambda g, x, y: unbroadcast(matmul(g, _transposed(y)), x.shape),
+    x=lambda g, x, y: unbroadcast(matmul(g, transposed(y)), x.shape),
     y=_matmul_ct_y,
     batch=lambda size, args, dims: (matmul(*align_in_front(size, args, dims)), 0),
 )

@@ -9,19 +9,12 @@ from ...errors import OptionError, ShapeError
 from ...numpy import linalg as _linalg
 from ...numpy.elementwise import sign, where
 from ...numpy.manipulation import concat
+from ...ops.contract import transposed
 from ...ops.create import asarray, promote_all, to_inexact
 from ...ops.elementwise import astype
 from ...ops.linalg import factorizations, spectra
 from ...ops.linalg import solve as systems
-from ...ops.linalg.matrices import (
-    adjoint,
-    conjugate,
-    diagonal,
-    lower,
-    matrix,
-    square,
-    transposed,
-)
+from ...ops.linalg.matrices import adjoint, conjugate, diagonal, lower, matrix, square
 
 __all__ = [
     "cholesky",

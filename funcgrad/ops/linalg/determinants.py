@@ -9,6 +9,7 @@ from ...core import Aval
 from ...dtypes import is_complex
 from ...kernels import linalg as kernels
 from ...rules import general
+from ..contract import transposed
 from ..elementwise import convert, greater_equal, imag, real_part, where
 from ..reduce import prod, sum
 from .matrices import (
@@ -21,7 +22,6 @@ from .matrices import (
     in_front,
     pack,
     square,
-    transposed,
     unpack,
 )
 from .solve import inv

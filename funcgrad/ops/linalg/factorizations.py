@@ -16,6 +16,7 @@ from ...device import backend_dtype
 from ...dtypes import canonical, is_complex
 from ...kernels import linalg as kernels
 from ...rules import general, iota
+from ..contract import transposed
 from ..elementwise import cast, convert, real_part
 from ..index import gather
 from ..shape import concat, pad
@@ -36,7 +37,6 @@ from .matrices import (
     packed_size,
     split,
     square,
-    transposed,
     unpack,
     upper,
 )

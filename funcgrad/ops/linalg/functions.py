@@ -17,10 +17,11 @@ from ...device import Raw
 from ...dtypes import is_complex
 from ...kernels import matrix_functions as kernels
 from ...rules import general, zeros
+from ..contract import transposed
 from ..elementwise import abs, complex_abs, equal, stop_gradient, where
 from ..reduce import max
 from ..shape import concat
-from .matrices import as_complex, in_front, square, transposed
+from .matrices import as_complex, in_front, square
 
 
 def derivative(f: Any, a: Any, e: Any) -> Any:

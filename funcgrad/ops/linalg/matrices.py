@@ -11,6 +11,7 @@ from ...device import Raw
 from ...dtypes import is_complex
 from ...errors import ShapeError
 from ...rules import iota, linear, move_axis
+from ..contract import transposed
 from ..elementwise import conj, convert, greater_equal, imag, real_part
 from ..shape import concat, reshape, slice_
 
@@ -61,11 +62,6 @@ diagonal_matrix = linear(
 )
 
 # ---- composed ----------------------------------------------------------------------------------
-
-
-def transposed(x: Any) -> Any:
-    """The last two axes exchanged."""
-    return x.swapaxes(-1, -2)
 
 
 def conjugate(x: Any) -> Any:

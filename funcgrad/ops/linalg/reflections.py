@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ...dtypes import is_complex
+from ..contract import transposed
 from ..elementwise import abs, complex_abs, equal, less, real_part, sqrt, where
 from ..reduce import sum
 from ..shape import concat, pad, stack
-from .matrices import adjoint, as_complex, conjugate, identity, lower, transposed
+from .matrices import adjoint, as_complex, conjugate, identity, lower
 
 
 def reflection(x: Any) -> tuple[Any, Any]:

@@ -9,8 +9,9 @@ from ...core import Aval
 from ...errors import ShapeError
 from ...kernels import linalg as kernels
 from ...rules import align_in_front, batch_to_front, broadcast_shapes, general, move_axis, unbroadcast
+from ..contract import transposed
 from ..shape import pad
-from .matrices import adjoint, conjugate, in_front, lower, square, transposed, upper
+from .matrices import adjoint, conjugate, in_front, lower, square, upper
 
 
 def _infer_solve(name: str, a: Aval, b: Aval) -> Aval:

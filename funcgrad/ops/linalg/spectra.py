@@ -26,6 +26,7 @@ from ...core import Aval
 from ...dtypes import canonical, is_complex
 from ...kernels import linalg as kernels
 from ...rules import general, iota
+from ..contract import transposed
 from ..elementwise import abs, complex_abs, convert, equal, imag, less_equal, real_part, stop_gradient, where
 from ..reduce import argmax, max, sum
 from .matrices import (
@@ -46,7 +47,6 @@ from .matrices import (
     skew_part,
     split,
     square,
-    transposed,
     unpack,
 )
 from .solve import inv

@@ -7,13 +7,15 @@ from typing import Any
 from ...core import Array
 from ...errors import OptionError, ShapeError
 from ...numpy import linalg as _linalg
-from ...numpy.manipulation import diagonal, pad
+from ...numpy.manipulation import diagonal
+from ...ops.contract import transposed
 from ...ops.create import asarray, promote_all, to_inexact
 from ...ops.elementwise import astype, stop_gradient
 from ...ops.linalg import solve as systems
 from ...ops.linalg.factorizations import inverse_permutation, permutation, permuted
-from ...ops.linalg.matrices import adjoint, conjugate, hermitian_part, square, transposed
+from ...ops.linalg.matrices import adjoint, conjugate, hermitian_part, square
 from ...ops.precision import widened
+from ...ops.shape import pad
 from ...rules import broadcast_shapes
 from .decompositions import cholesky
 
@@ -185,8 +187,8 @@ def _by_cholesky(factor: Any, b: Any) -> Any:
 
 def _tridiagonal(a: Any, b: Any) -> Any:
     front = ((0, 0),) * (a.ndim - 2)
-    lower = pad(diagonal(a, -1, -2, -1), (*front, (1, 0)))
-    upper = pad(diagonal(a, 1, -2, -1), (*front, (0, 1)))
+    lower = pad(diagonal(a, -1, -2, -1), widths=(*front, (1, 0)))
+    upper = pad(diagonal(a, 1, -2, -1), widths=(*front, (0, 1)))
     lead = broadcast_shapes("solve", a.shape[:-2], b.shape[:-2])
     parts = [v.broadcast_to((*lead, a.shape[-1])) for v in (lower, diagonal(a, 0, -2, -1), upper)]
     return systems.tridiagonal_solve(*parts, b.broadcast_to((*lead, *b.shape[-2:])))
