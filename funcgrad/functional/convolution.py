@@ -17,10 +17,9 @@ from typing import Any
 
 from ..core import Array
 from ..errors import ShapeError
-from ..numpy.manipulation import pad
 from ..ops import convolution as ops
 from ..ops.create import asarray, promote_inexact, to_inexact
-from ..ops.shape import permute_dims
+from ..ops.shape import pad, permute_dims
 from .windows import (
     Padding,
     Sizes,
@@ -338,7 +337,7 @@ def _conv_transpose(
         groups=groups,
     )
     if any(beyond):
-        out = pad(out, ((0, 0), *[(0, n) for n in beyond], (0, 0)))
+        out = pad(out, widths=((0, 0), *[(0, n) for n in beyond], (0, 0)))
     return from_channels_last(_add_bias(name, out, b), given, layout, rank)
 
 

@@ -332,36 +332,6 @@ def repeat(x: Any, /, repeats: Any, axis: int | None = None, *, total_repeat_len
     return reshape(wide, (*x.shape[:axis], n * count, *x.shape[axis + 1 :]))
 
 
-def pad(x: Any, pad_width: Any, /, *, constant_values: Any = 0) -> Array:
-    """The array with a border of a constant; `padding.pad`, which users see, has the other modes.
-
-    Args:
-        x: an array.
-        pad_width: an int for all sides, a pair (before, after) for all axes, or one pair an axis.
-        constant_values: what the border holds.
-    """
-    x = asarray(x)
-    widths = _widths(pad_width, x.ndim)
-    padded = ops.pad(x, widths=widths)
-    if type(constant_values) in (int, float) and constant_values == 0:
-        return padded
-    inside = ops.pad(asarray(True, device=x.device).broadcast_to(x.shape), widths=widths)
-    return where(inside, padded, asarray(constant_values, x.dtype, device=x.device))
-
-
-def _widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
-    if isinstance(pad_width, int):
-        return ((pad_width, pad_width),) * ndim
-    pairs = list(pad_width)
-    if len(pairs) == 2 and all(isinstance(p, int) for p in pairs):
-        pairs = [tuple(pairs)] * ndim
-    elif len(pairs) == 1:
-        pairs *= ndim
-    if len(pairs) != ndim or any(len(p) != 2 or min(p) < 0 for p in pairs):
-        raise ShapeError(f"pad: {pad_width!r} does not give one (before, after) for each of {ndim} axes")
-    return tuple((operator.index(a), operator.index(b)) for a, b in pairs)
-
-
 def tril(x: Any, /, k: int = 0) -> Array:
     """The matrix with zeros above its k-th diagonal."""
     return _triangle(x, lambda row, column: column <= row + k)

@@ -18,8 +18,8 @@ from ..errors import DtypeError, OptionError, ShapeError
 from ..ops.create import asarray, to_inexact
 from ..ops.elementwise import astype, floor, isnan, round, where
 from ..ops.shape import concat, normalize_axis, slice_
+from ..ops.shape import pad as zero_pad
 from ..rules import move_axis
-from . import manipulation
 from .averages import mean as mean_
 from .manipulation import broadcast_to, reshape, stack
 from .reductions import max as max_
@@ -154,15 +154,24 @@ def _pairs(value: Any, ndim: int, option: str) -> list[Pair]:
 # ---- the modes ---------------------------------------------------------------------------------
 
 
+def _bordered(x: Array, widths: tuple[tuple[int, int], ...], value: Any) -> Array:
+    """The array with one value all around."""
+    padded: Any = zero_pad(x, widths=widths)
+    if type(value) in (int, float) and value == 0:
+        return padded  # type: ignore[no-any-return]
+    inside = zero_pad(asarray(True, device=x.device).broadcast_to(x.shape), widths=widths)
+    return where(inside, padded, asarray(value, x.dtype, device=x.device))
+
+
 def _constant(x: Array, widths: tuple[tuple[int, int], ...], values: Any) -> Array:
     if not isinstance(values, list | tuple | np.ndarray) and not getattr(values, "ndim", 0):
-        return manipulation.pad(x, widths, constant_values=values)
+        return _bordered(x, widths, values)
     for axis, (width, pair) in enumerate(zip(widths, _pairs(values, x.ndim, "constant_values"), strict=True)):
         for side in (0, 1):
             if width[side]:
                 own = [(0, 0)] * x.ndim
                 own[axis] = (width[0], 0) if side == 0 else (0, width[1])
-                x = manipulation.pad(x, tuple(own), constant_values=pair[side])
+                x = _bordered(x, tuple(own), pair[side])
     return x
 
 
@@ -229,7 +238,7 @@ def _statistic(mode: str, part: Any) -> Any:
 
 
 def _by_function(x: Any, widths: tuple[tuple[int, int], ...], function: Callable[..., Any], kwargs: Any) -> Array:
-    out = manipulation.pad(x, widths)
+    out = zero_pad(x, widths=widths)
     for axis, width in enumerate(widths):
         moved: Any = move_axis(out, axis, out.ndim - 1)
         lines: Any = reshape(moved, (-1, moved.shape[-1]))

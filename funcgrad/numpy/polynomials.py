@@ -9,10 +9,11 @@ from ..core import Array
 from ..errors import OptionError, ShapeError
 from ..ops.create import asarray, promote_all, to_inexact
 from ..ops.precision import widened
+from ..ops.shape import pad
 from .creation import arange, zeros
 from .elementwise import abs
 from .filtering import convolve
-from .manipulation import concat, pad, ravel
+from .manipulation import concat, ravel
 
 __all__ = [
     "polyadd",
@@ -74,7 +75,7 @@ def _of_one_size(name: str, a1: Any, a2: Any) -> list[Any]:
     """Coefficients of two polynomials, zeros in front of the shorter one."""
     found = promote_all((_coefficients(name, a1), _coefficients(name, a2)))
     n = max(p.shape[0] for p in found)
-    return [pad(p, (n - p.shape[0], 0)) for p in found]
+    return [pad(p, widths=((n - p.shape[0], 0),)) for p in found]
 
 
 def polyadd(a1: Any, a2: Any) -> Array:

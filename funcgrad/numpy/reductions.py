@@ -20,10 +20,10 @@ from ..ops.elementwise import isfinite as _isfinite
 from ..ops.elementwise import log as _log
 from ..ops.elementwise import where as _where
 from ..ops.precision import widened
-from ..ops.shape import normalize_axes, normalize_axis
+from ..ops.shape import normalize_axes, normalize_axis, pad
 from ..rules import broadcast_shapes
 from .elementwise import maximum, minimum
-from .manipulation import pad, ravel
+from .manipulation import ravel
 
 __all__ = [
     "all",
@@ -336,7 +336,7 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
         return out
     widths = [(0, 0)] * x.ndim
     widths[found] = (1, 0)
-    return pad(out, tuple(widths))
+    return pad(out, widths=tuple(widths))
 
 
 def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Array:

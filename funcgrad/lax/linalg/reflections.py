@@ -6,10 +6,10 @@ from typing import Any
 
 from ...core import Array
 from ...errors import OptionError, ShapeError
-from ...numpy.manipulation import pad
 from ...ops.create import promote_all, to_inexact
 from ...ops.linalg import reflections
 from ...ops.linalg.matrices import hermitian_part, identity, lower, matrix, real_diagonal, square
+from ...ops.shape import pad
 
 __all__ = ["hessenberg", "householder_product", "ormqr", "tridiagonal"]
 
@@ -91,7 +91,7 @@ def _below(vectors: Any, x: Any) -> Any:
     n = x.shape[-1]
     if n < 2:
         return x * 0
-    return lower(pad(vectors, ((0, 0),) * (x.ndim - 1) + ((0, 1),)), k=-2)
+    return lower(pad(vectors, widths=((0, 0),) * (x.ndim - 1) + ((0, 1),)), k=-2)
 
 
 def tridiagonal(a: Any, *, lower: bool = True) -> tuple[Array, Array, Array, Array]:

@@ -14,8 +14,9 @@ from ...errors import OptionError, ShapeError
 from ...numpy.creation import arange, asarray, zeros_like
 from ...numpy.elementwise import abs, conj
 from ...numpy.indexing import take
-from ...numpy.manipulation import concat, pad
+from ...numpy.manipulation import concat
 from ...ops.create import promote_all, to_inexact
+from ...ops.shape import pad
 
 __all__ = [
     "block_diag",
@@ -60,7 +61,7 @@ def block_diag(*arrs: Any) -> Array:
         blocks[i] = block.reshape((1,) * (2 - block.ndim) + block.shape)
     width, start, rows = sum(block.shape[1] for block in blocks), 0, []
     for block in blocks:
-        rows.append(pad(block, ((0, 0), (start, width - start - block.shape[1]))))
+        rows.append(pad(block, widths=((0, 0), (start, width - start - block.shape[1]))))
         start += block.shape[1]
     return concat(rows, axis=0)
 
@@ -155,7 +156,7 @@ def convolution_matrix(a: Any, n: int, mode: str = "full") -> Array:
     a = _vector("convolution_matrix", a)
     m, front = a.shape[-1], ((0, 0),) * (a.ndim - 1)
     row = a[..., :1] * 0
-    found = toeplitz(pad(a, (*front, (0, n - 1))), pad(row, (*front, (0, n - 1))))
+    found = toeplitz(pad(a, widths=(*front, (0, n - 1))), pad(row, widths=(*front, (0, n - 1))))
     trim = min(m, n) - 1
     before = {"full": 0, "same": trim // 2, "valid": trim}[mode]
     after = {"full": 0, "same": trim - trim // 2, "valid": trim}[mode]

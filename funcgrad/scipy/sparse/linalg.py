@@ -27,9 +27,10 @@ from ...numpy.creation import asarray, zeros, zeros_like
 from ...numpy.elementwise import conj, isnan, where
 from ...numpy.linalg import pinv, vector_norm
 from ...numpy.linear_algebra import vecdot
-from ...numpy.manipulation import concat, pad, stack
+from ...numpy.manipulation import concat, stack
 from ...ops.create import to_inexact
 from ...ops.precision import widened
+from ...ops.shape import pad
 from ...transforms.control import while_loop
 from ...transforms.linear_solve import custom_linear_solve
 
@@ -293,7 +294,7 @@ def _minimal(apply: Linear, inverse: Linear, r: Any, size: int) -> Any:
         rest = where(rest <= 10 * n * eps * before, 0, rest)
         basis.append(_direction(w, rest))
         column = concat([parts, rest.astype(r.dtype).reshape((1,))])
-        columns.append(pad(column, (0, size - j - 1)))
+        columns.append(pad(column, widths=((0, size - j - 1),)))
     hessenberg: Any = stack(columns, axis=1)
     weights: Any = pinv(hessenberg)[:, 0] * length.astype(r.dtype)
     return inverse(weights @ stack(basis[:-1]))
