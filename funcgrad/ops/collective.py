@@ -15,7 +15,7 @@ from ..core import Array, Aval
 from ..errors import AxisNameError
 from ..rules import general, linear, move_axis
 from .create import asarray
-from .elementwise import cast, equal
+from .elementwise import cast, equal, same
 from .index import gather
 from .reduce import max as reduce_max
 from .reduce import min as reduce_min
@@ -30,14 +30,10 @@ def _unbound(xp: Any, *args: Any, axis_name: Any, **params: Any) -> NoReturn:
     raise AxisNameError(f"no vmap with axis_name={axis_name!r} is running here")
 
 
-def _same(x: Aval, **params: Any) -> Aval:
-    return x
-
-
 psum = linear(
     "psum(x)",
     impl=_unbound,
-    infer=_same,
+    infer=same,
     transpose=lambda g, x, *, axis_name: psum(g, axis_name=axis_name),
     batch=lambda size, xs, dims, *, axis_name: (psum(xs[0], axis_name=axis_name), dims[0]),
 )
@@ -58,14 +54,14 @@ psum_scatter = linear(  # (size, *s) -> (*s): the sum of all examples' rows, eac
 ppermute = linear(  # example `source` sends to example `target`; who gets nothing has zeros
     "ppermute(x)",
     impl=_unbound,
-    infer=_same,
+    infer=same,
     transpose=lambda g, x, *, axis_name, perm: ppermute(g, axis_name=axis_name, perm=tuple((t, s) for s, t in perm)),
     batch=lambda size, xs, dims, **params: (ppermute(xs[0], **params), dims[0]),
 )
 all_to_all = linear(  # row i of example j -> row j of example i, so it is its own transpose
     "all_to_all(x)",
     impl=_unbound,
-    infer=_same,
+    infer=same,
     transpose=lambda g, x, **params: all_to_all(g, **params),
     batch=lambda n, xs, dims, **params: (all_to_all(move_axis(xs[0], dims[0], 1), **params), 1),
 )
@@ -87,7 +83,7 @@ def _extreme(name: str) -> Any:
     made = general(
         f"{name}(x)",
         impl=_unbound,
-        infer=_same,
+        infer=same,
         batch=lambda size, xs, dims, *, axis_name: (made(xs[0], axis_name=axis_name), dims[0]),
         jvp=lambda primals, tangents, out, *, axis_name: (
             None if tangents[0] is None else psum(tangents[0] * share(primals[0], out, axis_name), axis_name=axis_name)

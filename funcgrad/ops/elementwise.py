@@ -195,7 +195,8 @@ bitwise_right_shift = elementwise("bitwise_right_shift(x, y)")
 # ---- dtype, complex parts, placement: linear, and blind to the batch ---------------------------
 
 
-def _same(x: Aval, **_: Any) -> Aval:
+def same(x: Aval, **_: Any) -> Aval:
+    """Shape and dtype of a result that has its operand's."""
     return x
 
 
@@ -215,14 +216,14 @@ cast = general(  # to or from a dtype that has no derivatives
 copy = linear(  # in memory of its own, in C's order
     "copy(x)",
     impl=lambda xp, x: numpy.array(x, order="C") if xp is numpy else xp.asarray(x, copy=True),
-    infer=_same,
+    infer=same,
     transpose=lambda g, x: g,
     moves=True,
 )
 stop_gradient = general(
     "stop_gradient(x)",
     impl=lambda xp, x: x,
-    infer=_same,
+    infer=same,
     moves=True,
 )
 device_put = linear(
@@ -256,7 +257,7 @@ imag = linear(  # <ct, Im t> = Re(-i ct t): JAX's convention pairs complex vecto
 conj = linear(
     "conj(x)",
     impl=lambda xp, x: xp.conj(x),
-    infer=_same,
+    infer=same,
     transpose=lambda g, x: conj(g),
     moves=True,
 )

@@ -10,17 +10,12 @@ from typing import Any
 
 import numpy
 
-from ..core import Aval
 from ..device import Raw
 from ..rules import general, iota, move_axis, zeros
-from .elementwise import equal, exp, where
+from .elementwise import equal, exp, same, where
 from .index import scatter_add
 from .shape import concat
 from .sort import put_along, take_along
-
-
-def _same(x: Aval, *, axis: int) -> Aval:
-    return x
 
 
 def _batched(primitive: Any, x: Any, dim: int, axis: int) -> tuple[Any, int]:
@@ -76,7 +71,7 @@ def _pull_product(g: Any, x: Any, out: Any, *, axis: int) -> Any:
 cumulative_prod = general(
     "cumulative_prod(x)",
     impl=lambda xp, x, *, axis: xp.cumulative_prod(x, axis=axis, dtype=x.dtype),
-    infer=_same,
+    infer=same,
     jvp=_push_product,
     x=_pull_product,
     batch=lambda size, xs, dims, *, axis: _batched(cumulative_prod, xs[0], dims[0], axis),
@@ -97,7 +92,7 @@ def _extreme(name: str, function: str) -> Any:
     primitive = general(
         f"{name}(x)",
         impl=_accumulate(function),
-        infer=_same,
+        infer=same,
         jvp=lambda primals, tangents, out, *, axis: take_along(tangents[0], _places(primals[0], out, axis), axis),
         x=lambda g, x, out, *, axis: put_along(scatter_add, zeros(x, g), g, _places(x, out, axis), axis),
         batch=lambda size, xs, dims, *, axis: _batched(primitive, xs[0], dims[0], axis),
@@ -132,7 +127,7 @@ def _pull_logsumexp(g: Any, x: Any, out: Any, *, axis: int) -> Any:
 cumulative_logsumexp = general(
     "cumulative_logsumexp(x)",
     impl=_accumulate("logaddexp"),
-    infer=_same,
+    infer=same,
     jvp=_push_logsumexp,
     x=_pull_logsumexp,
     batch=lambda size, xs, dims, *, axis: _batched(cumulative_logsumexp, xs[0], dims[0], axis),

@@ -14,7 +14,7 @@ import numpy as np
 from ..core import Aval
 from ..device import Raw
 from ..rules import batch_to_front, general, iota, move_axis, zeros
-from .elementwise import cast, less, logical_not
+from .elementwise import cast, less, logical_not, same
 from .index import gather, scatter_add
 from .reduce import sum as sum_
 from .shape import pad
@@ -49,10 +49,6 @@ def put_along(scatter: Any, x: Any, updates: Any, index: Any, axis: int) -> Any:
 # ---- sorting -----------------------------------------------------------------------------------
 
 
-def _same(x: Aval, **_: Any) -> Aval:
-    return x
-
-
 def _sort(xp: Any, x: Raw, *, axis: int, descending: bool) -> Raw:
     ascending = xp.sort(x, axis=axis)
     return xp.flip(ascending, axis=axis) if descending else ascending
@@ -69,7 +65,7 @@ def _argsort(xp: Any, x: Raw, *, axis: int, descending: bool) -> Raw:
 sort = general(
     "sort(x)",
     impl=_sort,
-    infer=_same,
+    infer=same,
     jvp=lambda primals, tangents, out, *, axis, descending: take_along(
         tangents[0], argsort(primals[0], axis=axis, descending=descending), axis
     ),
