@@ -11,98 +11,39 @@ Names and options are those of `torch.nn.functional`; images are channels-last u
 
 from __future__ import annotations
 
-from .activations import (
-    elu,
-    gelu,
-    glu,
-    leaky_relu,
-    log_sigmoid,
-    log_softmax,
-    logsumexp,
-    one_hot,
-    relu,
-    relu6,
-    sigmoid,
-    silu,
-    softmax,
-    softplus,
-    swish,
-    tanh,
-)
-from .attention import scaled_dot_product_attention
-from .convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
-from .indexing import gather, index_add, index_select, masked_fill, masked_select, scatter, scatter_add, scatter_reduce
-from .linear import linear
-from .losses import (
-    binary_cross_entropy_with_logits,
-    cross_entropy,
-    huber_loss,
-    kl_div,
-    l1_loss,
-    mse_loss,
-    nll_loss,
-    smooth_l1_loss,
-)
-from .normalization import batch_norm, layer_norm
-from .patches import fold, unfold
-from .pooling import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
-from .regularization import dropout
-from .segments import segment_max, segment_min, segment_prod, segment_sum
+from . import activations as _activations
+from . import attention as _attention
+from . import convolution as _convolution
+from . import indexing as _indexing
+from . import linear as _linear
+from . import losses as _losses
+from . import normalization as _normalization
+from . import patches as _patches
+from . import pooling as _pooling
+from . import regularization as _regularization
+from . import segments as _segments
+from .activations import *
+from .attention import *
+from .convolution import *
+from .indexing import *
+from .linear import *
+from .losses import *
+from .normalization import *
+from .patches import *
+from .pooling import *
+from .regularization import *
+from .segments import *
 
 __all__ = [
-    "avg_pool1d",
-    "avg_pool2d",
-    "avg_pool3d",
-    "batch_norm",
-    "binary_cross_entropy_with_logits",
-    "conv1d",
-    "conv2d",
-    "conv3d",
-    "conv_transpose1d",
-    "conv_transpose2d",
-    "conv_transpose3d",
-    "cross_entropy",
-    "dropout",
-    "elu",
-    "fold",
-    "gather",
-    "gelu",
-    "glu",
-    "huber_loss",
-    "index_add",
-    "index_select",
-    "kl_div",
-    "l1_loss",
-    "layer_norm",
-    "leaky_relu",
-    "linear",
-    "log_sigmoid",
-    "log_softmax",
-    "logsumexp",
-    "masked_fill",
-    "masked_select",
-    "max_pool1d",
-    "max_pool2d",
-    "max_pool3d",
-    "mse_loss",
-    "nll_loss",
-    "one_hot",
-    "relu",
-    "relu6",
-    "scaled_dot_product_attention",
-    "scatter",
-    "scatter_add",
-    "scatter_reduce",
-    "segment_max",
-    "segment_min",
-    "segment_prod",
-    "segment_sum",
-    "sigmoid",
-    "silu",
-    "smooth_l1_loss",
-    "softmax",
-    "softplus",
-    "swish",
-    "tanh",
-    "unfold",
+    *_activations.__all__,
+    *_attention.__all__,
+    *_convolution.__all__,
+    *_indexing.__all__,
+    *_linear.__all__,
+    *_losses.__all__,
+    *_normalization.__all__,
+    *_patches.__all__,
+    *_pooling.__all__,
+    *_regularization.__all__,
+    *_segments.__all__,
 ]

@@ -12,7 +12,7 @@ from ..ops.create import asarray
 from ..ops.shape import pad, permute_dims, reshape, slice_, stack, unslice
 from .windows import Padding, Sizes, is_channels_last, pairs, per_axis, to_channels_last, window_counts
 
-__all__ = ["fold", "unfold", "window_keys"]
+__all__ = ["fold", "unfold"]
 
 _LAYOUTS = {"NWC": 1, "NCW": 1, "NHWC": 2, "NCHW": 2, "NDHWC": 3, "NCDHW": 3}
 

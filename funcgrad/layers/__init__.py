@@ -14,61 +14,41 @@ their channels last unless `layout` says otherwise. Activations are plain functi
 
 from __future__ import annotations
 
-from ..functional import gelu, relu, sigmoid, silu, softmax, tanh
-from . import initializers
-from .activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from .convolution import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from .dropout import Dropout
-from .embedding import Embedding
-from .layer import Layer, Run
-from .linear import Linear
-from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, LayerNorm
-from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
-from .sequential import Identity, Lambda, Sequential
-from .shape import Flatten
-from .text import summary
+from . import activation as _activation
+from . import convolution as _convolution
+from . import dropout as _dropout
+from . import embedding as _embedding
+from . import initializers as initializers
+from . import layer as _layer
+from . import linear as _linear
+from . import normalization as _normalization
+from . import pooling as _pooling
+from . import sequential as _sequential
+from . import shape as _shape
+from . import text as _text
+from .activation import *
+from .convolution import *
+from .dropout import *
+from .embedding import *
+from .layer import *
+from .linear import *
+from .normalization import *
+from .pooling import *
+from .sequential import *
+from .shape import *
+from .text import *
 
 __all__ = [
-    "ELU",
-    "GELU",
-    "AvgPool1d",
-    "AvgPool2d",
-    "AvgPool3d",
-    "BatchNorm1d",
-    "BatchNorm2d",
-    "BatchNorm3d",
-    "Conv1d",
-    "Conv2d",
-    "Conv3d",
-    "ConvTranspose1d",
-    "ConvTranspose2d",
-    "ConvTranspose3d",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "Identity",
-    "Lambda",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "MaxPool1d",
-    "MaxPool2d",
-    "MaxPool3d",
-    "ReLU",
-    "Run",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softplus",
-    "Tanh",
-    "gelu",
+    *_activation.__all__,
+    *_convolution.__all__,
+    *_dropout.__all__,
+    *_embedding.__all__,
+    *_layer.__all__,
+    *_linear.__all__,
+    *_normalization.__all__,
+    *_pooling.__all__,
+    *_sequential.__all__,
+    *_shape.__all__,
+    *_text.__all__,
     "initializers",
-    "relu",
-    "sigmoid",
-    "silu",
-    "softmax",
-    "summary",
-    "tanh",
 ]

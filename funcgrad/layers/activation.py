@@ -8,6 +8,7 @@ from ..functional import elu, gelu, leaky_relu, relu, sigmoid, silu, softmax, so
 from .layer import Layer, Run
 
 __all__ = ["ELU", "GELU", "LeakyReLU", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ += ["gelu", "relu", "sigmoid", "silu", "softmax", "tanh"]  # the plain functions, for `Sequential`
 
 
 class ReLU(Layer):

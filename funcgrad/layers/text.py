@@ -9,7 +9,7 @@ from typing import Any
 from .. import tree
 from ..core import aval
 
-__all__ = ["show", "show_value", "summary"]
+__all__ = ["summary"]
 
 
 def show(layer: Any, nested: Sequence[str], spread: str | None) -> str:

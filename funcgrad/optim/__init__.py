@@ -29,88 +29,30 @@ A schedule, a function of the number of updates made, may be given in place of a
 
 from __future__ import annotations
 
-from .adaptive import (
-    ScaleByAdamState,
-    ScaleByRmsState,
-    ScaleByRssState,
-    ScaleByStddevState,
-    scale_by_adam,
-    scale_by_rms,
-    scale_by_rss,
-    scale_by_stddev,
-)
-from .aliases import adagrad, adam, adamw, nadam, rmsprop, sgd
-from .clipping import adaptive_grad_clip, clip, clip_by_global_norm, global_norm
-from .hyperparams import HyperparamsState, Number, Tunable, set_hyperparams
-from .masking import MaskedState, freeze, masked
-from .scaling import TraceState, add_decayed_weights, scale, scale_by_learning_rate, scale_by_schedule, trace
-from .schedules import (
-    Schedule,
-    constant_schedule,
-    cosine_decay_schedule,
-    exponential_decay,
-    join_schedules,
-    linear_schedule,
-    piecewise_constant_schedule,
-    polynomial_schedule,
-    warmup_cosine_decay_schedule,
-)
-from .transformation import (
-    EmptyState,
-    GradientTransformation,
-    apply_updates,
-    chain,
-    identity,
-    named_chain,
-    set_to_zero,
-)
+from . import adaptive as _adaptive
+from . import aliases as _aliases
+from . import clipping as _clipping
+from . import hyperparams as _hyperparams
+from . import masking as _masking
+from . import scaling as _scaling
+from . import schedules as _schedules
+from . import transformation as _transformation
+from .adaptive import *
+from .aliases import *
+from .clipping import *
+from .hyperparams import *
+from .masking import *
+from .scaling import *
+from .schedules import *
+from .transformation import *
 
 __all__ = [
-    "EmptyState",
-    "GradientTransformation",
-    "HyperparamsState",
-    "MaskedState",
-    "Number",
-    "ScaleByAdamState",
-    "ScaleByRmsState",
-    "ScaleByRssState",
-    "ScaleByStddevState",
-    "Schedule",
-    "TraceState",
-    "Tunable",
-    "adagrad",
-    "adam",
-    "adamw",
-    "adaptive_grad_clip",
-    "add_decayed_weights",
-    "apply_updates",
-    "chain",
-    "clip",
-    "clip_by_global_norm",
-    "constant_schedule",
-    "cosine_decay_schedule",
-    "exponential_decay",
-    "freeze",
-    "global_norm",
-    "identity",
-    "join_schedules",
-    "linear_schedule",
-    "masked",
-    "nadam",
-    "named_chain",
-    "piecewise_constant_schedule",
-    "polynomial_schedule",
-    "rmsprop",
-    "scale",
-    "scale_by_adam",
-    "scale_by_learning_rate",
-    "scale_by_rms",
-    "scale_by_rss",
-    "scale_by_schedule",
-    "scale_by_stddev",
-    "set_hyperparams",
-    "set_to_zero",
-    "sgd",
-    "trace",
-    "warmup_cosine_decay_schedule",
+    *_adaptive.__all__,
+    *_aliases.__all__,
+    *_clipping.__all__,
+    *_hyperparams.__all__,
+    *_masking.__all__,
+    *_scaling.__all__,
+    *_schedules.__all__,
+    *_transformation.__all__,
 ]

@@ -28,7 +28,6 @@ __all__ = [
     "scale_by_rms",
     "scale_by_rss",
     "scale_by_stddev",
-    "squared_magnitude",
 ]
 
 

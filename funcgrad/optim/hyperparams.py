@@ -30,7 +30,7 @@ from ..transforms.arguments import described
 from .schedules import Schedule
 from .transformation import GradientTransformation, floating_leaves
 
-__all__ = ["HyperparamsState", "Number", "Tunable", "beside", "real_dtype", "require", "set_hyperparams"]
+__all__ = ["HyperparamsState", "Number", "Tunable", "set_hyperparams"]
 
 Number: TypeAlias = float | Schedule
 """A hyper-parameter: a number, or a schedule of the step count."""

@@ -11,7 +11,7 @@ from ..errors import DtypeError, TreeError
 from ..transforms.arguments import described
 from .transformation import GradientTransformation, aligned, floating_leaves, set_to_zero
 
-__all__ = ["Mask", "MaskedState", "flags_of", "freeze", "masked"]
+__all__ = ["MaskedState", "freeze", "masked"]
 
 
 @dataclass(frozen=True)

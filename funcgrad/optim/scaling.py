@@ -19,15 +19,7 @@ from .masking import Mask, flags_of
 from .schedules import Schedule
 from .transformation import aligned, floating_leaves, need_params, rebuilt
 
-__all__ = [
-    "TraceState",
-    "add_decayed_weights",
-    "dtype_or_none",
-    "scale",
-    "scale_by_learning_rate",
-    "scale_by_schedule",
-    "trace",
-]
+__all__ = ["TraceState", "add_decayed_weights", "scale", "scale_by_learning_rate", "scale_by_schedule", "trace"]
 
 
 # ---- by a number -------------------------------------------------------------------------------

@@ -24,19 +24,7 @@ from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy import asarray, zeros_like
 from ..ops.elementwise import astype
 
-__all__ = [
-    "EmptyState",
-    "GradientTransformation",
-    "aligned",
-    "apply_updates",
-    "chain",
-    "floating_leaves",
-    "identity",
-    "named_chain",
-    "need_params",
-    "rebuilt",
-    "set_to_zero",
-]
+__all__ = ["EmptyState", "GradientTransformation", "apply_updates", "chain", "identity", "named_chain", "set_to_zero"]
 
 
 class GradientTransformation(ABC):

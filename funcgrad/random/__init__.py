@@ -28,40 +28,15 @@ The bits are made on the CPU, so a key gives the same numbers whichever the defa
 
 from __future__ import annotations
 
-from .continuous import (
-    bits,
-    cauchy,
-    exponential,
-    gumbel,
-    laplace,
-    logistic,
-    normal,
-    truncated_normal,
-    uniform,
-)
-from .discrete import bernoulli, categorical, choice, permutation, rademacher, randint
-from .keys import Key, fold_in, key, key_data, split, wrap_key_data
+from . import continuous as _continuous
+from . import discrete as _discrete
+from . import keys as _keys
+from .continuous import *
+from .discrete import *
+from .keys import *
 
 __all__ = [
-    "Key",
-    "bernoulli",
-    "bits",
-    "categorical",
-    "cauchy",
-    "choice",
-    "exponential",
-    "fold_in",
-    "gumbel",
-    "key",
-    "key_data",
-    "laplace",
-    "logistic",
-    "normal",
-    "permutation",
-    "rademacher",
-    "randint",
-    "split",
-    "truncated_normal",
-    "uniform",
-    "wrap_key_data",
+    *_continuous.__all__,
+    *_discrete.__all__,
+    *_keys.__all__,
 ]
