@@ -26,6 +26,8 @@ from . import pooling as _pooling
 from . import sequential as _sequential
 from . import shape as _shape
 from . import text as _text
+from . import torch_entry as _torch_entry
+from . import torch_state as _torch_state
 from .activation import *
 from .convolution import *
 from .dropout import *
@@ -37,6 +39,8 @@ from .pooling import *
 from .sequential import *
 from .shape import *
 from .text import *
+from .torch_entry import *
+from .torch_state import *
 
 __all__ = [
     *_activation.__all__,
@@ -50,5 +54,7 @@ __all__ = [
     *_sequential.__all__,
     *_shape.__all__,
     *_text.__all__,
+    *_torch_entry.__all__,
+    *_torch_state.__all__,
     "initializers",
 ]

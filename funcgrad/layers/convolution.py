@@ -9,6 +9,7 @@ from ..errors import OptionError, ShapeError
 from ..functional import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .initializers import Initializer, weight_and_bias
 from .layer import Layer, Run
+from .torch_entry import TorchEntry
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
@@ -42,6 +43,12 @@ def _parameters(layer: Any, key: Any, channels: tuple[int, int]) -> dict[str, An
     if layer.layout[1] == "C":
         params["weight"] = params["weight"].transpose((rank + 1, rank, *range(rank)))
     return params
+
+
+def _torch_layout(layer: Any) -> dict[str, TorchEntry]:
+    """PyTorch's weight has the channels first."""
+    rank = layer._rank
+    return {} if layer.layout[1] == "C" else {"weight": TorchEntry(axes=(rank + 1, rank, *range(rank)))}
 
 
 def _apply(layer: Any, run: Run, x: Any, **options: Any) -> Any:
@@ -78,6 +85,9 @@ class _Conv(Layer):
 
     def __post_init__(self) -> None:
         _check(self, self._rank, self._layouts)
+
+    def torch_layout(self) -> dict[str, TorchEntry]:
+        return _torch_layout(self)
 
     def parameters(self, key: Any) -> dict[str, Any]:
         return _parameters(self, key, (self.in_channels // self.groups, self.out_channels))
@@ -181,6 +191,9 @@ class _ConvTranspose(Layer):
 
     def __post_init__(self) -> None:
         _check(self, self._rank, self._layouts)
+
+    def torch_layout(self) -> dict[str, TorchEntry]:
+        return _torch_layout(self)
 
     def parameters(self, key: Any) -> dict[str, Any]:
         return _parameters(self, key, (self.out_channels // self.groups, self.in_channels))

@@ -34,6 +34,7 @@ from ..numpy.creation import asarray
 from ..random import fold_in
 from ..transforms.arguments import described
 from . import text
+from .torch_entry import TorchEntry
 
 __all__ = ["Layer", "Run"]
 
@@ -110,6 +111,10 @@ class Layer:
 
     def state(self) -> dict[str, Any]:
         """The first values of the layer's own running state, by name."""
+        return {}
+
+    def torch_layout(self) -> dict[str, TorchEntry]:
+        """How PyTorch holds what the layer holds, by name, where that is under another name or in another order."""
         return {}
 
     def forward(self, run: Run, *inputs: Any, **options: Any) -> Any:

@@ -9,6 +9,7 @@ from ..functional import linear
 from ..numpy.creation import asarray
 from .initializers import Initializer, weight_and_bias
 from .layer import Layer, Run
+from .torch_entry import TorchEntry
 
 __all__ = ["Linear"]
 
@@ -45,6 +46,9 @@ class Linear(Layer):
     def parameters(self, key: Any) -> dict[str, Any]:
         shape = (self.in_features, self.out_features)
         return weight_and_bias(key, shape, self.out_features if self.bias else 0, self.weight_init, self.bias_init)
+
+    def torch_layout(self) -> dict[str, TorchEntry]:
+        return {"weight": TorchEntry(axes=(1, 0))}
 
     def forward(self, run: Run, x: Any) -> Any:
         x = asarray(x)

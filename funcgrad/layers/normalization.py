@@ -11,6 +11,7 @@ from ..functional import batch_norm, layer_norm
 from ..numpy.creation import ones, zeros
 from ..ops.create import to_inexact
 from .layer import Layer, Run
+from .torch_entry import TorchEntry
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm"]
 
@@ -38,6 +39,10 @@ class _BatchNorm(Layer):
             return {}
         running = {"mean": zeros(self.num_features), "var": ones(self.num_features)}
         return running if self.momentum is not None else running | {"count": zeros(())}
+
+    def torch_layout(self) -> dict[str, TorchEntry]:
+        names = {"mean": "running_mean", "var": "running_var", "count": "num_batches_tracked"}
+        return {ours: TorchEntry(name) for ours, name in names.items()}
 
     def forward(self, run: Run, x: Any) -> Any:
         given = to_inexact(x)

@@ -1,0 +1,208 @@
+"""Parameters and running state as PyTorch's state dicts, and back; PyTorch itself need not be installed.
+
+    params, state = layers.from_torch_state_dict(model, torch_model.state_dict())
+    weights = layers.to_torch_state_dict(model, params, state)
+    torch_model.load_state_dict({name: torch.from_numpy(x) for name, x in weights.items()})
+
+Names are paths: the sublayer in the field `conv1` of entry 0 of the field `blocks` has `blocks.0.conv1.weight`, as a
+module of PyTorch with attributes of those names has. What a layer holds under another name or with its axes in
+another order it says in `torch_layout`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core import Aval
+from ..dtypes import is_floating
+from ..errors import ShapeError, TreeError
+from ..numpy.creation import asarray
+from ..ops.elementwise import astype
+from ..random import key as make_key
+from ..transforms.arguments import described
+from ..transforms.make_graph import eval_shape
+from .layer import Layer, sublayers
+from .torch_entry import TorchEntry
+
+__all__ = ["from_torch_state_dict", "to_torch_state_dict"]
+
+# PyTorch's normalisation layers count batches, also where nothing needs the number
+_COUNTER = "num_batches_tracked"
+
+
+class _Entry(NamedTuple):
+    """An array of a model: which of the two trees it is in and where, and how PyTorch holds it."""
+
+    tree: int
+    place: tuple[str | int, ...]
+    name: str
+    axes: tuple[int, ...] | None
+    aval: Aval
+
+    def shape(self) -> tuple[int, ...]:
+        """PyTorch's shape of it."""
+        sizes = self.aval.shape
+        return sizes if self.axes is None else tuple(sizes[a] for a in self.axes)
+
+
+def to_torch_state_dict(model: Layer, params: Any, state: Any = None) -> dict[str, np.ndarray]:
+    """The arrays that PyTorch's module of the same structure holds, by its names.
+
+    Args:
+        model: a layer whose fields are called as the attributes of PyTorch's module.
+        params: its parameters.
+        state: its running state; may be None for a layer without any.
+
+    Returns:
+        A dict of NumPy arrays of their own memory, in C order: `torch.from_numpy` takes them, and so does
+        `safetensors.numpy.save_file`.
+
+    Raises:
+        TreeError: params or state has not the structure that the model's `init` gives.
+
+    >>> from funcgrad import layers, random
+    >>> model = layers.Sequential(layers.Linear(3, 4), layers.relu, layers.Linear(4, 1))
+    >>> params, state = model.init(random.key(0))
+    >>> {name: x.shape for name, x in layers.to_torch_state_dict(model, params, state).items()}
+    {'0.weight': (4, 3), '0.bias': (4,), '2.weight': (1, 4), '2.bias': (1,)}
+    """
+    out = {}
+    for entry in _entries(model):
+        x = asarray(_at((params, state)[entry.tree], entry))
+        if x.shape != entry.aval.shape:
+            raise ShapeError(f"{_shown(entry)} has the shape {x.shape}, and this model's is {entry.aval.shape}")
+        x = x if entry.axes is None else x.transpose(entry.axes)
+        out[entry.name] = np.array(x.to_device("cpu"), order="C")
+    return out
+
+
+def from_torch_state_dict(
+    model: Layer, state_dict: Mapping[str, Any], *, ignore: Iterable[str] = (), dtype: Any = None
+) -> tuple[Any, Any]:
+    """Parameters and running state from a state dict of PyTorch's module of the same structure.
+
+    Args:
+        model: a layer whose fields are called as the attributes of PyTorch's module.
+        state_dict: `module.state_dict()`, or arrays by the same names.
+        ignore: names, or patterns such as "lm_head.*", of entries that this model has no place for: copies of tied
+            weights, buffers. PyTorch's counters of batches are left out anyway where the layer does not count.
+        dtype: of the floats; that of each entry where None.
+
+    Returns:
+        (params, state), as from `model.init`.
+
+    Raises:
+        TreeError: names are missing, or the dict has others; the message lists them.
+        ShapeError: an array has another shape.
+
+    >>> import numpy as np
+    >>> from funcgrad import layers
+    >>> weights = {"0.weight": np.ones((4, 3), np.float32), "0.bias": np.zeros(4, np.float32)}
+    >>> params, state = layers.from_torch_state_dict(layers.Sequential(layers.Linear(3, 4), layers.relu), weights)
+    >>> params[0]["weight"].shape, state
+    ((3, 4), ({}, {}))
+    """
+    entries = _entries(model)
+    _check_names([e.name for e in entries], state_dict, list(ignore))
+    found: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})
+    for entry in entries:
+        x = _array(state_dict[entry.name])
+        if x.shape != entry.shape():
+            raise ShapeError(f"{entry.name!r} has the shape {x.shape}, and this model's is {entry.shape()}")
+        if entry.axes is not None:
+            x = x.transpose([entry.axes.index(a) for a in range(x.ndim)])
+        if is_floating(entry.aval.dtype):
+            wanted = dtype if dtype is not None else x.dtype if is_floating(x.dtype) else entry.aval.dtype
+            x = astype(x, wanted)
+        found[entry.tree][entry.place] = x
+    params, state = _rebuilt(model, (), *found)
+    return params, state
+
+
+def _check_names(wanted: list[str], state_dict: Mapping[str, Any], ignore: list[str]) -> None:
+    missing = [name for name in wanted if name not in state_dict]
+    known = {*wanted}
+    more = [
+        name
+        for name in state_dict
+        if name not in known
+        and name.rpartition(".")[2] != _COUNTER
+        and not any(fnmatch.fnmatchcase(name, pattern) for pattern in ignore)
+    ]
+    if missing or more:
+        parts = [f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("unknown", more)) if names]
+        raise TreeError(
+            f"the state dict is not this model's; {'; '.join(parts)}. Fields of the model must be called as PyTorch's "
+            "attributes are; name what has no place here in ignore="
+        )
+
+
+def _array(x: Any) -> Any:
+    """An array of a NumPy array or of a tensor of any library, which may be part of a graph of its own."""
+    return asarray(x.detach() if hasattr(x, "detach") else x, copy=True)
+
+
+def _entries(model: Layer) -> list[_Entry]:
+    """Every array of the model."""
+    if not isinstance(model, Layer):
+        raise TreeError(f"the first argument is the model, a layer, not {described(model)}")
+    return list(_walk(model, eval_shape(model.init, make_key(0)), (), ""))
+
+
+def _walk(value: Any, trees: tuple[Any, Any], place: tuple[str | int, ...], prefix: str) -> Iterator[_Entry]:
+    """The arrays below a field's value, with their trees of shapes."""
+    if isinstance(value, tuple):
+        for i, part in enumerate(value):
+            yield from _walk(part, (trees[0][i], trees[1][i]), (*place, i), f"{prefix}{i}.")
+        return
+    if not isinstance(value, Layer):
+        return
+    layout, below = value.torch_layout(), dict(sublayers(value))
+    if value._spread is not None:
+        yield from _walk(below[value._spread], trees, place, prefix)
+        return
+    for kind, own in enumerate(trees):
+        for name, aval in own.items():
+            if name not in below:
+                entry = layout.get(name, TorchEntry())
+                called = name if entry.name is None else entry.name
+                yield _Entry(kind, (*place, name), prefix + called, entry.axes, aval)
+    for name, part in below.items():
+        called = layout.get(name, TorchEntry(name)).name
+        inside = f"{prefix}{called}." if called else prefix
+        yield from _walk(part, (trees[0][name], trees[1][name]), (*place, name), inside)
+
+
+def _rebuilt(value: Any, place: tuple[str | int, ...], params: dict[Any, Any], state: dict[Any, Any]) -> Any:
+    """(params, state) of a field's value, from arrays by their places."""
+    if isinstance(value, tuple):
+        pairs = [_rebuilt(part, (*place, i), params, state) for i, part in enumerate(value)]
+        return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
+    if not isinstance(value, Layer):
+        return {}, {}
+    below = dict(sublayers(value))
+    if value._spread is not None:
+        return _rebuilt(below[value._spread], place, params, state)
+    own: list[dict[str, Any]] = [
+        {where[-1]: x for where, x in found.items() if where[:-1] == place} for found in (params, state)
+    ]
+    for name, part in below.items():
+        own[0][name], own[1][name] = _rebuilt(part, (*place, name), params, state)
+    return own[0], own[1]
+
+
+def _at(tree: Any, entry: _Entry) -> Any:
+    for step in entry.place:
+        try:
+            tree = tree[step]
+        except (LookupError, TypeError):
+            raise TreeError(f"{_shown(entry)} is missing: give what this model's init made") from None
+    return tree
+
+
+def _shown(entry: _Entry) -> str:
+    return ("params", "state")[entry.tree] + "".join(f"[{step!r}]" for step in entry.place)
