@@ -47,9 +47,9 @@ def test_a_wrong_input_names_a_layer_deep_inside():
 
     net = Net((residual(3), residual(4)))
     params, state = net.init(KEY)
-    text = "in layer blocks[1].conv1 Conv2d(4, 4, 3, padding=1): conv2d: "
+    text = "in layer blocks[1].conv1 Conv2d(4, 4, 3, padding=1): expected (N, H, W, 4)"
     error = fails(ShapeError, text, net.apply, params, state, fnp.ones((2, 5, 5, 3)))
-    assert "3 channels" in str(error)
+    assert "got (2, 5, 5, 3)" in str(error)
     # what fails between sublayers is the fault of the layer around them
     broken = Residual(layers.Conv2d(3, 3, 3), layers.BatchNorm2d(3), layers.Conv2d(3, 3, 3))
     params, state = broken.init(KEY)

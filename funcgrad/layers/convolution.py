@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import OptionError, ShapeError
 from ..functional import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..numpy.creation import asarray
 from .initializers import Initializer, weight_and_bias
 from .layer import Layer, Run
 from .torch_entry import TorchEntry
@@ -53,6 +54,11 @@ def _torch_layout(layer: Any) -> dict[str, TorchEntry]:
 
 def _apply(layer: Any, run: Run, x: Any, **options: Any) -> Any:
     """The layer's function of x with its parameters and settings."""
+    x, rank = asarray(x), layer._rank
+    axis = -1 if layer.layout == layer._layouts[0] else -rank - 1
+    if x.ndim not in (rank + 1, rank + 2) or x.shape[axis] != layer.in_channels:
+        sizes = ", ".join(str(layer.in_channels) if c == "C" else c for c in layer.layout)
+        raise ShapeError(f"expected ({sizes}), with or without N, got {x.shape}")
     return type(layer)._function(
         x,
         run.weight,
