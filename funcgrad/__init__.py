@@ -181,7 +181,9 @@ numpy.vectorize = vectorize
 for _name in _along_axis.__all__:
     setattr(numpy, _name, getattr(_along_axis, _name))
 
-_ON_DEMAND = frozenset(["data", "debug", "functional", "graph", "lax", "layers", "optim", "random", "scipy", "testing"])
+_ON_DEMAND = frozenset(
+    ["data", "debug", "functional", "graph", "io", "lax", "layers", "optim", "random", "scipy", "testing"]
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from funcgrad.atomic import atomic_write
 from funcgrad.data import read_idx, write_idx
-from funcgrad.data.idx import atomic_write
 from funcgrad.errors import DataError, DtypeError, ShapeError
 
 IDX_CODES = {"uint8": 0x08, "int8": 0x09, "int16": 0x0B, "int32": 0x0C, "float32": 0x0D, "float64": 0x0E}

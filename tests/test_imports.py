@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {
         *("provenance", "decisions", "array_methods", "array_protocols", "errors", "config", "tree"),
-        *("device", "dtypes", "dlpack"),
+        *("device", "dtypes", "dlpack", "atomic"),
     },
     {"core"},
     {"operations", "narrow"},

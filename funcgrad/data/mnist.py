@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..atomic import atomic_write
 from ..errors import DataError
-from .idx import atomic_write, read_idx
+from .idx import read_idx
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

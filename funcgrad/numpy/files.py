@@ -6,12 +6,12 @@ A file is written beside its place and put there when it is whole: if anything f
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..atomic import atomic_write
 from ..core import Array
 from ..dtypes import canonical
 from ..errors import OptionError
@@ -26,20 +26,8 @@ def _write(file: Any, suffix: str, write: Callable[[BinaryIO], None]) -> None:
         write(file)
         return
     path = os.fspath(file)
-    path = path if path.endswith(suffix) else path + suffix
-    handle, beside = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".", suffix=suffix)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            write(out)
-            out.flush()
-            os.fsync(out.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(beside, 0o666 & ~mask)  # a temporary file is for its owner alone
-        os.replace(beside, path)
-    except BaseException:
-        os.unlink(beside)
-        raise
+    with atomic_write(path if path.endswith(suffix) else path + suffix) as out:
+        write(out)
 
 
 def save(file: Any, arr: Any, allow_pickle: bool = True) -> None:
