@@ -12,7 +12,7 @@ D the domain and arithmetic modulo 2^64:
 
 * For fixed d and D it is a bijection of the keys (undo c, then b, then a): repeated derivation loses nothing.
 * For a fixed key it maps different (d, D) to different keys: b tells d, and then c tells D.  So the keys of
-  fold_in and of split, 2^65 in all, never meet.
+  fold_in, of split and of samplers that need several, 3 * 2^64 in all, never meet.
 * Every input bit reaches both words through at least two finalisers.  Measured over 2^18 keys (random, or
   counting), each of the 192 input bits flips each of the 128 output bits with a frequency within 0.006 of
   1/2; sampling noise alone gives 0.004.
@@ -40,7 +40,8 @@ Key = tuple[int, int]
 _MASK = 2**64 - 1
 _START = 0x9E3779B97F4A7C15  # 2^64 / golden ratio: keeps the all-zero key from being a fixed point
 _FOLD = 0x243F6A8885A308D3  # the domains: the first 64 bits of the fractions of pi ...
-_SPLIT = 0xB7E151628AED2A6A  # ... and of e
+_SPLIT = 0xB7E151628AED2A6A  # ... of e ...
+_DRAW = 0x6A09E667F3BCC908  # ... and of the square root of 2
 
 # D. Stafford's "Mix13" parameters of the MurmurHash3 finaliser, as in SplitMix64.
 _MIX_FIRST = 0xBF58476D1CE4E5B9
@@ -68,6 +69,11 @@ def fold_in(key: Key, data: int) -> Key:
 def split(key: Key, n: int) -> list[Key]:
     """n keys derived from `key`; the i-th does not depend on n."""
     return [_derive(key, i, _SPLIT) for i in range(n)]
+
+
+def draw_key(key: Key, data: int) -> Key:
+    """A key for a sampler that needs several streams of one key; none of `fold_in` or `split`."""
+    return _derive(key, data, _DRAW)
 
 
 def fold_in_array(keys: Raw, data: Raw) -> Raw:
@@ -164,6 +170,17 @@ def uniform(key: Key, n: int, dtype: Any) -> Raw:
     return result
 
 
+def pairs_at(key: Key, places: Raw) -> Raw:
+    """Words 2i and 2i + 1 of the key's stream for each place i, an array of shape (n, 2).
+
+    A few of many: it takes 20 times as long a word as running through the stream.
+    """
+    counters = np.zeros((places.size, 4), np.uint64)
+    counters[:, 0] = places // 2 + 1
+    blocks = philox_block(key, counters)
+    return np.where((places % 2 == 0)[:, None], blocks[:, :2], blocks[:, 2:])
+
+
 def _halves(words: Raw) -> Raw:
     """Each uint64 as two uint32, the low half first; a view where the machine is little-endian."""
     return words.astype("<u8", copy=False).view("<u4").astype(np.uint32, copy=False)
@@ -197,7 +214,7 @@ def _initial_state(key: Key) -> Any:
     }
 
 
-# --- the reference ------------------------------------------------------------------------------------------
+# --- any block of the stream ------------------------------------------------------------------------------------------
 
 _ROUNDS = 10
 _MULTIPLIERS = (np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157))
@@ -207,10 +224,7 @@ _HALF = np.uint64(32)
 
 
 def philox_block(key: Key, counters: Raw) -> Raw:
-    """The four words of Philox4x64-10 for uint64 counters of shape (..., 4), from its definition.
-
-    The tests hold `bits` against this; nothing else needs it.
-    """
+    """The four words of Philox4x64-10 for uint64 counters of shape (..., 4), from its definition."""
     x0, x1, x2, x3 = (np.array(counters[..., i], dtype=np.uint64, ndmin=1) for i in range(4))
     for r in range(_ROUNDS):
         k0, k1 = (np.uint64((word + r * step) & _MASK) for word, step in zip(key, _KEY_STEPS, strict=True))

@@ -20,6 +20,8 @@ and `vmap` over a batch of keys gives each example its own numbers; with one key
 * `bernoulli(key, p)` is `uniform(key) < p`, exactly; `randint`, `permutation` and `choice` are as their pages say.
 * `normal` is the inverse distribution function in `kernels/normal.py`, made of operations that IEEE 754 rounds in one
   way, so that its bits are the same on every machine.
+* Gamma, beta, inverse Gaussian, Poisson and binomial numbers are drawn as `kernels/rejection.py` says, from streams of
+  keys that only it derives.
 * The other samplers are the formulas on their pages, applied to these; log and tan round as the machine's library
   does, to a few ulp.
 
@@ -29,14 +31,26 @@ The bits are made on the CPU, so a key gives the same numbers whichever the defa
 from __future__ import annotations
 
 from . import continuous as _continuous
+from . import counts as _counts
 from . import discrete as _discrete
+from . import formulas as _formulas
+from . import gammas as _gammas
 from . import keys as _keys
+from . import vectors as _vectors
 from .continuous import *
+from .counts import *
 from .discrete import *
+from .formulas import *
+from .gammas import *
 from .keys import *
+from .vectors import *
 
 __all__ = [
     *_continuous.__all__,
+    *_counts.__all__,
     *_discrete.__all__,
+    *_formulas.__all__,
+    *_gammas.__all__,
     *_keys.__all__,
+    *_vectors.__all__,
 ]

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from ..config import default_dtype
-from ..core import SCALARS, Array, seen
-from ..dtypes import DType, canonical, is_complex, is_floating
-from ..errors import DtypeError, OptionError, ShapeError
+from ..core import SCALARS, Array
+from ..dtypes import canonical, is_complex
+from ..errors import DtypeError
 from ..numpy import elementwise as fnp
 from ..numpy.creation import asarray, parse_shape
 from ..ops import random as ops
 from ..ops.elementwise import astype, erf, erfinv, stop_gradient
 from .keys import Key, sample
+from .parameters import (
+    Shape,
+    check_below,
+    common_shape,
+    float_dtype,
+    open_uniform,
+    parameter,
+    working_dtypes,
+)
 
 __all__ = [
     "bits",
@@ -29,8 +36,6 @@ __all__ = [
     "truncated_normal",
     "uniform",
 ]
-
-Shape: TypeAlias = int | Sequence[int]
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -102,7 +107,7 @@ def normal(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
         part = _SINGLE if found.itemsize == 8 else _DOUBLE
         parts = sample("normal", ops.normal, key, (*sizes, 2), dtype=part) * math.sqrt(0.5)
         return astype(parts[..., 0] + 1j * parts[..., 1], found)
-    found, work = _dtypes("normal", dtype)
+    found, work = working_dtypes("normal", dtype)
     return astype(sample("normal", ops.normal, key, sizes, dtype=work), found)
 
 
@@ -127,12 +132,12 @@ def truncated_normal(key: Key, lower: Any, upper: Any, shape: Shape | None = Non
     >>> random.truncated_normal(random.key(0), -2.0, 2.0, (3,)).round(3)
     Array([ 0.812, -0.229, -0.875], dtype=float32)
     """
-    found, work = _dtypes("truncated_normal", dtype)
+    found, work = working_dtypes("truncated_normal", dtype)
     sizes = common_shape("truncated_normal", lower, upper) if shape is None else parse_shape(shape)
     low, high = (asarray(parameter("truncated_normal", v, sizes, work), work) for v in (lower, upper))
     check_below("truncated_normal", lower, upper)
     from_v, to_v = (erf(v * math.sqrt(0.5)) for v in (low, high))
-    u = _open_uniform("truncated_normal", key, sizes, work)
+    u = open_uniform("truncated_normal", key, sizes, work)
     z = math.sqrt(2) * erfinv(from_v + u * (to_v - from_v))
     return astype(fnp.minimum(fnp.maximum(z, stop_gradient(low)), stop_gradient(high)), found)
 
@@ -149,7 +154,7 @@ def exponential(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     >>> random.exponential(random.key(0), (3,)).round(3)
     Array([1.637, 0.52 , 0.194], dtype=float32)
     """
-    found, work = _dtypes("exponential", dtype)
+    found, work = working_dtypes("exponential", dtype)
     u = sample("exponential", ops.uniform, key, parse_shape(shape), dtype=work)
     return astype(-fnp.log1p(-u), found)
 
@@ -166,8 +171,8 @@ def gumbel(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     >>> random.gumbel(random.key(0), (3,)).round(3)
     Array([ 1.531,  0.102, -0.552], dtype=float32)
     """
-    found, work = _dtypes("gumbel", dtype)
-    return astype(-fnp.log(-fnp.log(_open_uniform("gumbel", key, parse_shape(shape), work))), found)
+    found, work = working_dtypes("gumbel", dtype)
+    return astype(-fnp.log(-fnp.log(open_uniform("gumbel", key, parse_shape(shape), work))), found)
 
 
 def laplace(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
@@ -182,8 +187,8 @@ def laplace(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     >>> random.laplace(random.key(0), (3,)).round(3)
     Array([ 0.944, -0.21 , -1.044], dtype=float32)
     """
-    found, work = _dtypes("laplace", dtype)
-    v = 2 * _open_uniform("laplace", key, parse_shape(shape), work) - 1
+    found, work = working_dtypes("laplace", dtype)
+    v = 2 * open_uniform("laplace", key, parse_shape(shape), work) - 1
     return astype(-fnp.sign(v) * fnp.log1p(-fnp.abs(v)), found)
 
 
@@ -199,8 +204,8 @@ def logistic(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     >>> random.logistic(random.key(0), (3,)).round(3)
     Array([ 1.421, -0.384, -1.543], dtype=float32)
     """
-    found, work = _dtypes("logistic", dtype)
-    u = _open_uniform("logistic", key, parse_shape(shape), work)
+    found, work = working_dtypes("logistic", dtype)
+    u = open_uniform("logistic", key, parse_shape(shape), work)
     return astype(fnp.log(u) - fnp.log1p(-u), found)
 
 
@@ -216,77 +221,6 @@ def cauchy(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     >>> random.cauchy(random.key(0), (3,)).round(3)
     Array([ 1.428, -0.307, -1.62 ], dtype=float32)
     """
-    found, work = _dtypes("cauchy", dtype)
-    u = _open_uniform("cauchy", key, parse_shape(shape), work)
+    found, work = working_dtypes("cauchy", dtype)
+    u = open_uniform("cauchy", key, parse_shape(shape), work)
     return astype(fnp.tan(math.pi * (u - 0.5)), found)
-
-
-# ---- what samplers are made of -----------------------------------------------------------------
-
-
-def float_dtype(name: str, dtype: Any) -> DType:
-    """The dtype of real samples."""
-    found = default_dtype() if dtype is None else canonical(dtype)
-    if not is_floating(found) or found.itemsize > 8:
-        raise DtypeError(f"{name}: dtype must be float16, float32 or float64, not {found}")
-    return found
-
-
-def _dtypes(name: str, dtype: Any) -> tuple[DType, DType]:
-    """The dtype of the result, and the one to compute in: 11 random bits are too few for a formula."""
-    found = float_dtype(name, dtype)
-    return found, (_SINGLE if found.itemsize == 2 else found)
-
-
-def _open_uniform(name: str, key: Any, shape: tuple[int, ...], dtype: DType) -> Array:
-    """Uniform numbers with 0 replaced by half of the smallest other one."""
-    u = sample(name, ops.uniform, key, shape, dtype=dtype)
-    return fnp.maximum(u, 2.0**-25 if dtype == _SINGLE else 2.0**-54)
-
-
-def parameter(name: str, x: Any, shape: tuple[int, ...], dtype: DType) -> Any:
-    """A distribution's parameter in the dtype of the samples, whose shape it broadcasts to."""
-    if type(x) in SCALARS and type(x) is not complex:
-        return x
-    found = asarray(x)
-    if is_complex(found.dtype):
-        raise DtypeError(f"{name}: a parameter must be real, not {found.aval}")
-    check_broadcast(name, found.shape, shape)
-    return astype(found, dtype)
-
-
-def check_broadcast(name: str, shape: tuple[int, ...], target: tuple[int, ...]) -> None:
-    """An error where a parameter of that shape does not broadcast to the shape of the samples."""
-    try:
-        fits = np.broadcast_shapes(shape, target) == target
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ShapeError(
-            f"{name}: a parameter of shape {shape} does not broadcast to the samples' shape {target}; give "
-            f"shape={shape} or another that it fits"
-        )
-
-
-def common_shape(name: str, *parameters: Any) -> tuple[int, ...]:
-    """The shape to which parameters broadcast."""
-    shapes = [np.shape(x) if type(x) in SCALARS else asarray(x).shape for x in parameters]
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        raise ShapeError(f"{name}: the parameters' shapes {' and '.join(map(str, shapes))} do not broadcast") from None
-
-
-def known(x: Any) -> Any:
-    """The values of a parameter that can be looked at without waiting for a device or asking a trace, else None."""
-    if type(x) in SCALARS or isinstance(x, np.ndarray | np.generic | list | tuple):
-        return np.asarray(x) if not isinstance(x, list | tuple) else known(asarray(x))
-    x = seen(x) if type(x) is Array else x
-    return x._data if type(x) is Array and isinstance(x._data, np.ndarray) else None
-
-
-def check_below(name: str, low: Any, high: Any) -> None:
-    """An error where a lower bound is known not to be below the upper one."""
-    least, most = known(low), known(high)
-    if least is not None and most is not None and not bool(np.all(least < most)):
-        raise OptionError(f"{name}: the lower bound {low} must be below the upper bound {high}")

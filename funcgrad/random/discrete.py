@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -15,17 +14,18 @@ from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy import elementwise as fnp
 from ..numpy.creation import asarray, parse_shape
 from ..numpy.indexing import take
+from ..numpy.manipulation import moveaxis
 from ..numpy.reductions import argmax
+from ..numpy.sorting import argsort
 from ..ops import random as ops
 from ..ops.create import to_device
 from ..ops.elementwise import astype
 from ..ops.shape import normalize_axis
-from .continuous import check_below, check_broadcast, gumbel, known, parameter
+from .continuous import gumbel
 from .keys import Key, integer, one_key_array, sample
+from .parameters import Shape, check_below, check_broadcast, known, parameter
 
 __all__ = ["bernoulli", "categorical", "choice", "permutation", "rademacher", "randint"]
-
-Shape: TypeAlias = int | Sequence[int]
 
 _DOUBLE, _INT64, _UINT64 = np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.uint64)
 
@@ -254,7 +254,7 @@ def _weighted(key: Key, p: Any, n: int, shape: tuple[int, ...], replace: bool) -
     return ops.choice(one_key_array("choice", key), found, shape=shape, replace=bool(replace))
 
 
-def categorical(key: Key, logits: Any, axis: int = -1, shape: Shape | None = None) -> Array:
+def categorical(key: Key, logits: Any, axis: int = -1, shape: Shape | None = None, replace: bool = True) -> Array:
     """Indices i drawn with probabilities softmax(logits)[i].
 
     By Gumbel's trick: argmax_i(logits[i] + g[i]), g of `gumbel`. Logits need not be normalised; -inf is never drawn.
@@ -264,12 +264,15 @@ def categorical(key: Key, logits: Any, axis: int = -1, shape: Shape | None = Non
         logits: floats; one distribution along `axis`, for each place of the other axes.
         axis: which axis of the logits the index runs over.
         shape: of the result; the logits' shape without the axis must broadcast to it. By default that shape.
+        replace: where False, the draws of one distribution, along the axes that the shape has in front of the logits'
+            own, are all different: the largest of the same sums.
 
     Returns:
         int64 of that shape.
 
     Raises:
-        ShapeError: the logits do not broadcast to the shape, or the axis is empty.
+        ShapeError: the logits do not broadcast to the shape, the axis is empty, or there are more draws without
+            replacement than indices.
 
     >>> import funcgrad.numpy as fnp
     >>> from funcgrad import random
@@ -285,6 +288,19 @@ def categorical(key: Key, logits: Any, axis: int = -1, shape: Shape | None = Non
     check_broadcast("categorical", batch, sizes)
     if not scores.shape[along]:
         raise ShapeError(f"categorical: {scores.aval} has nothing to draw from along axis {along}")
-    place = len(sizes) - len(batch) + along  # of the axis, among the result's
+    more = len(sizes) - len(batch)
+    if not replace:
+        return _without_replacement(key, scores, along, sizes[:more], sizes[more:])
+    place = more + along  # of the axis, among the result's
     noise = gumbel(key, (*sizes[:place], scores.shape[along], *sizes[place:]), scores.dtype)
     return argmax(scores + noise, axis=place)
+
+
+def _without_replacement(key: Any, scores: Any, along: int, lead: tuple[int, ...], batch: tuple[int, ...]) -> Array:
+    """Indices of the largest scores plus Gumbel numbers, the largest first, in the shape lead + batch."""
+    n, count = scores.shape[along], math.prod(lead)
+    if count > n:
+        raise ShapeError(f"categorical: {count} different draws, and there are only {n} indices")
+    noise = gumbel(key, (*batch[:along], n, *batch[along:]), scores.dtype)
+    order = argsort(scores + noise, axis=along, descending=True)
+    return moveaxis(order, along, 0)[:count].reshape((*lead, *batch))

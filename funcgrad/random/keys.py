@@ -17,7 +17,7 @@ from ..kernels import philox
 from ..numpy.creation import asarray, parse_shape
 from ..ops import random as ops
 
-__all__ = ["Key", "fold_in", "key", "key_data", "split", "wrap_key_data"]
+__all__ = ["Key", "PRNGKey", "fold_in", "key", "key_data", "key_impl", "split", "wrap_key_data"]
 
 Words: TypeAlias = tuple[int, int]
 
@@ -205,6 +205,9 @@ def key(seed: int) -> Key:
     return _of_words(philox.seed_key(integer(seed, "key: the seed")))
 
 
+PRNGKey = key  # JAX's older name
+
+
 def split(key: Key, num: int | tuple[int, ...] = 2) -> Key:
     """New keys from a key, which itself should not be used again.
 
@@ -269,6 +272,13 @@ def key_data(key: Key) -> Array:
     if key._words is not None or key._rows is not None:
         return seen(key._leaf()) if isinstance(key._leaf(), Array) else key._leaf()
     return _checked(key._data)
+
+
+def key_impl(key: Key) -> str:
+    """What makes numbers of a key: "philox", as `numpy.random.Philox` does."""
+    if type(key) is not Key:
+        raise _no_key("key_impl", key)
+    return "philox"
 
 
 def wrap_key_data(data: Any) -> Key:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import special, stats
 
 from . import Sample
 
@@ -82,6 +84,70 @@ def _fold_in(keys: Any, data: Any) -> Any:
     return np.array(found, np.uint64).reshape(keys.shape)
 
 
+def _trial_words(words: Any, r: int, i: int, n: int) -> tuple[int, int]:
+    """The two words of number i of n in round r."""
+    key = np.array(_derive(words, r, 0x6A09E667F3BCC908), np.uint64)
+    first, second = _raw(key, 2 * n)[2 * i : 2 * i + 2].tolist()
+    return first, second
+
+
+def _open(word: int) -> float:
+    return ((word >> 11) + 0.5) / 2**53
+
+
+def _one_log_gamma(words: Any, i: int, n: int, a: float) -> float:
+    """Marsaglia and Tsang's method, one number at a time."""
+    if a < 1:
+        boost = math.log(_open(_trial_words(words, MASK, i, n)[0])) / a
+        return _one_log_gamma(words, i, n, a + 1) + boost
+    d = a - 1 / 3
+    for r in itertools.count():
+        first, second = _trial_words(words, r, i, n)
+        z = -math.sqrt(2) * special.erfcinv((2 * ((first + 2**63) % 2**64) + 1) / 2**64)
+        v = (1 + z / math.sqrt(9 * d)) ** 3
+        if v > 0 and math.log(_open(second)) < z * z / 2 + d - d * v + d * math.log(v):
+            return math.log(d * v)
+    raise AssertionError
+
+
+def _log_beta_odds(words: Any, i: int, n: int, a: float, b: float) -> float:
+    first, second = (_derive(words, k, 0x6A09E667F3BCC908) for k in (1, 2))
+    return _one_log_gamma(first, i, n, a) - _one_log_gamma(second, i, n, b)
+
+
+def _one_wald(words: Any, i: int, n: int, mean: float) -> float:
+    first, second = _trial_words(words, MASK, i, n)
+    square = 2 * float(special.erfcinv((2 * ((first + 2**63) % 2**64) + 1) / 2**64)) ** 2
+    x = mean + mean * mean * square / 2 - mean / 2 * math.sqrt(4 * mean * square + (mean * square) ** 2)
+    return x if _open(second) <= mean / (mean + x) else mean * mean / x
+
+
+def _one_poisson(words: Any, i: int, n: int, lam: float) -> int:
+    return int(stats.poisson(lam).ppf(_open(_trial_words(words, MASK, i, n)[0])))
+
+
+def _one_binomial(words: Any, i: int, n: int, size: float, p: float) -> float:
+    u = _open(_trial_words(words, MASK, i, n)[0])
+    found = stats.binom(size, min(p, 1 - p)).ppf(u)
+    return float(found if p <= 0.5 else size - found)
+
+
+def _numbers(one: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of (words, place, count, *parameters) at every place of every key."""
+
+    def oracle(keys: Any, *params: Any) -> Any:
+        rows = [p.reshape(len(keys.reshape(-1, 2)), -1) for p in params]
+        n = rows[0].shape[1]
+        found = [
+            one(words, i, n, *[float(r[k, i]) for r in rows])
+            for k, words in enumerate(keys.reshape(-1, 2))
+            for i in range(n)
+        ]
+        return np.array(found).reshape(params[0].shape)
+
+    return oracle
+
+
 def _multiply_high(x: Any, y: Any) -> Any:
     x, y = np.broadcast_arrays(x, y)
     products = [int(a) * int(b) >> 64 for a, b in zip(x.ravel(), y.ravel(), strict=True)]
@@ -123,6 +189,18 @@ SAMPLES = [
     Sample("random_split", (KEYS,), _split, {"num": 0}, portable=False),
     Sample("random_fold_in", (ONE, np.array(-3)), _fold_in, portable=False),
     Sample("random_fold_in", (KEYS, np.array([0, 1, 2**40])), _fold_in, portable=False),
+    # Derivatives are those of the quantile (test_random_derivatives.py), not of a trial with these words
+    *[
+        Sample("random_log_gamma", (keys, a), _numbers(_one_log_gamma), order=0, rtol=1e-9, portable=False)
+        for keys, a in ((ONE, np.array([0.02, 0.9, 1.0, 2.5, 70.0])), (KEYS, np.full((3, 30), 1.0)))
+    ],
+    Sample("random_beta_log_odds", (KEYS, np.full((3, 4), 0.7), np.full((3, 4), 2.0)), _numbers(_log_beta_odds),
+           order=0, rtol=1e-9, portable=False),
+    Sample("random_wald", (KEYS, np.full((3, 4), [0.3, 1.0, 2.0, 9.0])), _numbers(_one_wald), order=0, rtol=1e-9,
+           portable=False),
+    Sample("random_poisson", (KEYS, np.full((3, 4), [0.0, 0.5, 3.0, 9.9])), _numbers(_one_poisson), portable=False),
+    Sample("random_binomial", (KEYS, np.full((3, 4), [7.0, 7.0, 100.0, 0.0]), np.full((3, 4), [0.3, 0.9, 0.02, 0.5])),
+           _numbers(_one_binomial), portable=False),
     Sample("multiply_high", (WORDS, WORDS[0]), _multiply_high),
     Sample("multiply_high", (WORDS, np.array(MASK, np.uint64)), _multiply_high),
     Sample("multiply_high", (WORDS, np.array(2**32 - 1, np.uint64)), _multiply_high),
