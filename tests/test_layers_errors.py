@@ -65,7 +65,7 @@ def test_wrong_inputs_of_the_other_layers():
     fails(ShapeError, "more than one value", norm.apply, *norm.init(KEY), fnp.ones((1, 3)), train=True)
     fails(ShapeError, "in layer LayerNorm(4): ", layers.LayerNorm(4), layers.LayerNorm(4).init(KEY)[0], x)
     table = layers.Embedding(2, 3)
-    fails(DtypeError, "in layer Embedding(2, 3): expected integers", table, table.init(KEY)[0], x)
+    fails(DtypeError, "in layer Embedding(2, 3): embedding: expected integers", table, table.init(KEY)[0], x)
     fails(ArrayIndexError, "in layer Embedding(2, 3): ", table, table.init(KEY)[0], [2])
     fails(AxisError, "in layer Flatten(): no axes from 1 to -1", layers.Flatten(), {}, fnp.ones(3))
     error = fails(ShapeError, "in layer [1] <lambda>: ", layers.Sequential(layers.relu, lambda x: x @ x), ({}, {}), x)
@@ -212,7 +212,7 @@ def test_wrong_settings_are_refused_at_once():
     fails(ShapeError, "Conv2d: groups=2 must divide the channels, 3 in and 4 out", layers.Conv2d, 3, 4, 3, groups=2)
     fails(ShapeError, "Conv2d: kernel_size must be an int or 2 of them", layers.Conv2d, 3, 4, (3, 3, 3))
     fails(ValueError, "Conv1d: layout must be 'NWC' or 'NCW', not 'NHWC'", layers.Conv1d, 3, 4, 3, layout="NHWC")
-    fails(ValueError, "Dropout: rate is a probability", layers.Dropout, 1.5)
+    fails(ValueError, "Dropout: the rate is a probability", layers.Dropout, 1.5)
     fails(ValueError, "BatchNorm2d: layout must be", layers.BatchNorm2d, 3, layout="NWC")
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from . import activations as _activations
 from . import attention as _attention
 from . import convolution as _convolution
+from . import embedding as _embedding
 from . import indexing as _indexing
 from . import linear as _linear
 from . import losses as _losses
@@ -25,6 +26,7 @@ from . import segments as _segments
 from .activations import *
 from .attention import *
 from .convolution import *
+from .embedding import *
 from .indexing import *
 from .linear import *
 from .losses import *
@@ -38,6 +40,7 @@ __all__ = [
     *_activations.__all__,
     *_attention.__all__,
     *_convolution.__all__,
+    *_embedding.__all__,
     *_indexing.__all__,
     *_linear.__all__,
     *_losses.__all__,

@@ -18,11 +18,13 @@ from . import activation as _activation
 from . import convolution as _convolution
 from . import dropout as _dropout
 from . import embedding as _embedding
+from . import example_normalization as _example_normalization
 from . import initializers as initializers
 from . import layer as _layer
 from . import linear as _linear
 from . import normalization as _normalization
 from . import pooling as _pooling
+from . import reparametrization as _reparametrization
 from . import sequential as _sequential
 from . import shape as _shape
 from . import text as _text
@@ -32,10 +34,12 @@ from .activation import *
 from .convolution import *
 from .dropout import *
 from .embedding import *
+from .example_normalization import *
 from .layer import *
 from .linear import *
 from .normalization import *
 from .pooling import *
+from .reparametrization import *
 from .sequential import *
 from .shape import *
 from .text import *
@@ -47,10 +51,12 @@ __all__ = [
     *_convolution.__all__,
     *_dropout.__all__,
     *_embedding.__all__,
+    *_example_normalization.__all__,
     *_layer.__all__,
     *_linear.__all__,
     *_normalization.__all__,
     *_pooling.__all__,
+    *_reparametrization.__all__,
     *_sequential.__all__,
     *_shape.__all__,
     *_text.__all__,

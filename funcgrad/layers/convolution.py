@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..functional import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..functional.channels import channel_axis, check_layout
 from ..numpy.creation import asarray
 from .initializers import Initializer, weight_and_bias
 from .layer import Layer, Run
@@ -25,8 +26,7 @@ def _window(kernel_size: Sizes, rank: int) -> tuple[int, ...]:
 def _check(layer: Any, rank: int, layouts: tuple[str, str]) -> None:
     """Refuse at once what could fail only at the first call."""
     name = type(layer).__name__
-    if layer.layout not in layouts:
-        raise OptionError(f"{name}: layout must be {layouts[0]!r} or {layouts[1]!r}, not {layer.layout!r}")
+    check_layout(name, layer.layout, layouts)
     if len(_window(layer.kernel_size, rank)) != rank:
         raise ShapeError(f"{name}: kernel_size must be an int or {rank} of them, not {layer.kernel_size!r}")
     if layer.groups < 1 or layer.in_channels % layer.groups or layer.out_channels % layer.groups:
@@ -54,11 +54,8 @@ def _torch_layout(layer: Any) -> dict[str, TorchEntry]:
 
 def _apply(layer: Any, run: Run, x: Any, **options: Any) -> Any:
     """The layer's function of x with its parameters and settings."""
-    x, rank = asarray(x), layer._rank
-    axis = -1 if layer.layout == layer._layouts[0] else -rank - 1
-    if x.ndim not in (rank + 1, rank + 2) or x.shape[axis] != layer.in_channels:
-        sizes = ", ".join(str(layer.in_channels) if c == "C" else c for c in layer.layout)
-        raise ShapeError(f"expected ({sizes}), with or without N, got {x.shape}")
+    x = asarray(x)
+    channel_axis("", x.shape, layer.layout, layer.in_channels)
     return type(layer)._function(
         x,
         run.weight,

@@ -25,8 +25,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
+import types
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, dataclass_transform
 
 from ..errors import FuncgradError, LayerError, ShapeError, TreeError
@@ -206,6 +208,9 @@ class Run:
 
     * `run.name(x)` applies the sublayer in the field `name`; a field that is a tuple gives a tuple of such functions.
     * `run.name` is otherwise the parameter of that name; `run.linear.weight` is a sublayer's.
+    * `run.embedding.attend(x)` is another function of that layer's, which it defines as it does forward:
+      `def attend(self, run, x)`.
+    * `run.linear.override(weight=w)(x)` applies a sublayer with other values of its parameters.
     * `run.state["name"]` is running state, and `run.update(name=value)` replaces it for whoever reads next.
     * `run.key` is a random key, another one each time it is read.
     * `run.train` is the flag given to `apply`.
@@ -256,6 +261,23 @@ class Run:
             new[name] = value if value.dtype == was.dtype else value.astype(was.dtype)
         self._state = {**old, **new}
 
+    def override(self, **values: Any) -> Callable[..., Any]:
+        """The layer's function with other values of its own parameters: `run.linear.override(weight=w)(x)`.
+
+        The names need not be among the params that were passed: so a layer around another one computes what that one
+        takes for its weight (`WeightNorm`).
+        """
+
+        def applied(*inputs: Any, **options: Any) -> Any:
+            held = self._params
+            self._params = {**_expect_mapping(held, "params", self), **values}
+            try:
+                return self(*inputs, **options)
+            finally:
+                self._params = held
+
+        return applied
+
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """Apply the layer."""
         layer = self._layer
@@ -263,6 +285,14 @@ class Run:
             if isinstance(layer, Layer):
                 return layer.forward(self, *inputs, **options)
             return layer(*inputs, **options)
+        except Exception as error:
+            self._explain(error)
+            raise
+
+    def _call(self, function: Any, /, *inputs: Any, **options: Any) -> Any:
+        """Apply another function of the layer's than forward."""
+        try:
+            return function(self._layer, self, *inputs, **options)
         except Exception as error:
             self._explain(error)
             raise
@@ -284,6 +314,9 @@ class Run:
             raise AttributeError(name)
         if name in layer.__dict__ and (field is None or callable(field)):
             return field
+        function = inspect.getattr_static(type(layer), name, None)
+        if isinstance(function, types.FunctionType) and not name.startswith("_") and not hasattr(Layer, name):
+            return functools.partial(self._call, function)
         return self._entry("params", params, name)
 
     def __repr__(self) -> str:

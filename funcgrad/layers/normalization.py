@@ -1,22 +1,28 @@
-"""Normalisation: over the batch with running statistics, and over the features of each example."""
+"""Normalisation whose statistics are followed over the batches: of each channel, in the batch or in each example."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Any, ClassVar
 
 from ..dtypes import NARROW, WIDE
-from ..errors import OptionError, ShapeError
-from ..functional import batch_norm, layer_norm
+from ..errors import ShapeError
+from ..functional import batch_norm, instance_norm
+from ..functional.channels import channel_axis, check_layout
 from ..numpy.creation import ones, zeros
 from ..ops.create import to_inexact
+from ..transforms.collectives import axis_size, pmean
+from ..transforms.vmap import vmap
 from .layer import Layer, Run
 from .torch_entry import TorchEntry
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LayerNorm"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]
 
 
-class _BatchNorm(Layer):
+class _RunningNorm(Layer):
+    """What normalisation by statistics that are also followed over the batches has in common."""
+
     num_features: int
     eps: float = 1e-5
     momentum: float | None = 0.1
@@ -27,9 +33,7 @@ class _BatchNorm(Layer):
     _layouts: ClassVar[tuple[str, str]]
 
     def __post_init__(self) -> None:
-        if self.layout not in self._layouts:
-            last, first = self._layouts
-            raise OptionError(f"{type(self).__name__}: layout must be {last!r} or {first!r}, not {self.layout!r}")
+        check_layout(type(self).__name__, self.layout, self._layouts)
 
     def parameters(self, key: Any) -> dict[str, Any]:
         return {"weight": ones(self.num_features), "bias": zeros(self.num_features)} if self.affine else {}
@@ -47,31 +51,51 @@ class _BatchNorm(Layer):
     def forward(self, run: Run, x: Any) -> Any:
         given = to_inexact(x)
         x = given.astype(WIDE) if given.dtype in NARROW else given  # means of 8 bits would tell little
+        weight, bias = (run.weight, run.bias) if self.affine else (None, None)
+        out = self._normalized(run, x, weight, bias)
+        return out if x is given else out.astype(given.dtype if weight is None else weight.dtype)
+
+    def _normalized(self, run: Run, x: Any, weight: Any, bias: Any) -> Any:
+        raise NotImplementedError
+
+    def _follow(self, run: Run, mean: Any, var: Any, n: int) -> None:
+        """Move the running statistics towards those of a batch, of n values each."""
+        old, new = run.state, {}
+        rate: Any = self.momentum
+        if rate is None:
+            new["count"] = old["count"] + 1
+            rate = 1 / new["count"]
+        new["mean"] = old["mean"] + rate * (mean - old["mean"])
+        new["var"] = old["var"] + rate * (var * (n / (n - 1)) - old["var"])
+        run.update(**{name: value.astype(old[name].dtype) for name, value in new.items()})
+
+
+class _BatchNorm(_RunningNorm):
+    axis_name: Hashable = None
+
+    def _normalized(self, run: Run, x: Any, weight: Any, bias: Any) -> Any:
         axis = self._channel_axis(x.shape)
         if run.train or not self.track_running_stats:
             mean, var = self._statistics(run, x, axis)
         else:
             mean, var = run.state["mean"], run.state["var"]
-        weight, bias = (run.weight, run.bias) if self.affine else (None, None)
-        out = batch_norm(x, mean, var, weight, bias, axis=axis, eps=self.eps)
-        return out if x is given else out.astype(given.dtype if weight is None else weight.dtype)
+        return batch_norm(x, mean, var, weight, bias, axis=axis, eps=self.eps)
 
     def _statistics(self, run: Run, x: Any, axis: int) -> tuple[Any, Any]:
         """Mean and variance of each channel in the batch, noted in the running ones."""
         axes = tuple(a for a in range(x.ndim) if a != axis)
         n = math.prod(x.shape[a] for a in axes)
+        if self.axis_name is None:
+            mean, var = x.mean(axes), x.var(axes)
+        else:
+            n *= axis_size(self.axis_name)
+            mean = pmean(x.mean(axes, keepdims=True), self.axis_name)
+            var = pmean(((x - mean) ** 2).mean(axes), self.axis_name)  # squares of deviations from the mean of all
+            mean = mean.reshape(self.num_features)
         if run.train and n < 2:
             raise ShapeError(f"training needs more than one value in each channel, got {x.shape}")
-        mean, var = x.mean(axes), x.var(axes)
         if run.train and self.track_running_stats:
-            old, new = run.state, {}
-            rate: Any = self.momentum
-            if rate is None:
-                new["count"] = old["count"] + 1
-                rate = 1 / new["count"]
-            new["mean"] = old["mean"] + rate * (mean - old["mean"])
-            new["var"] = old["var"] + rate * (var * (n / (n - 1)) - old["var"])
-            run.update(**{name: value.astype(old[name].dtype) for name, value in new.items()})
+            self._follow(run, mean, var, n)
         return mean, var
 
     def _channel_axis(self, shape: tuple[int, ...]) -> int:
@@ -121,6 +145,8 @@ class BatchNorm2d(_BatchNorm):
         affine: whether there are a weight and a bias.
         track_running_stats: whether there are running statistics; without them the batch's are used always.
         layout: "NHWC" or "NCHW".
+        axis_name: of a `vmap`, or a tuple of such names, whose examples are one batch together with the input's own
+            (PyTorch's SyncBatchNorm): statistics are theirs, and the running ones come out the same for all.
 
     Parameters:
         weight, bias: (C,), at first 1 and 0.
@@ -142,6 +168,15 @@ class BatchNorm2d(_BatchNorm):
     >>> y.shape, state[1]["mean"].shape
     ((2, 6, 6, 4), (4,))
 
+    A function of one example, batched by `vmap`:
+
+    >>> import funcgrad as fg
+    >>> norm = layers.BatchNorm1d(1, momentum=0.5, axis_name="batch")
+    >>> f = lambda x: norm.apply(*norm.init(random.key(0)), x, train=True)
+    >>> y, state = fg.vmap(f, axis_name="batch", out_axes=(0, None))(fnp.asarray([[1.0], [3.0]]))
+    >>> y.round(3).tolist(), state["mean"].tolist()
+    ([[-1.0], [1.0]], [1.0])
+
     Source: Ioffe and Szegedy, Batch Normalization, https://arxiv.org/abs/1502.03167.
     """
 
@@ -160,48 +195,82 @@ class BatchNorm3d(_BatchNorm):
     _layouts = ("NDHWC", "NCDHW")
 
 
-class LayerNorm(Layer):
-    """Each example's last axes minus their mean, divided by their standard deviation.
+class _InstanceNorm(_RunningNorm):
+    affine: bool = False
+    track_running_stats: bool = False
 
-        y = (x - mean) / sqrt(var + eps) * weight + bias
+    def _normalized(self, run: Run, x: Any, weight: Any, bias: Any) -> Any:
+        axis = channel_axis("", x.shape, self.layout, self.num_features)
+        if self.track_running_stats and not run.train:
+            return batch_norm(x, run.state["mean"], run.state["var"], weight, bias, axis=axis, eps=self.eps)
+        alone = x.ndim < len(self.layout)
+        if alone:
+            x, axis = x[None], axis + 1
+        spatial = tuple(a for a in range(1, x.ndim) if a != axis)
+        n = math.prod(x.shape[a] for a in spatial)
+        if n < 2:
+            raise ShapeError(f"statistics need more than one value in each channel of an example, got {x.shape}")
+        if not self.track_running_stats:
+            out = instance_norm(x, weight, bias, self.eps, axis)
+        else:
+            mean, var = x.mean(spatial), x.var(spatial)
+            self._follow(run, mean.mean(0), var.mean(0), n)
+            out = vmap(lambda x, mean, var: batch_norm(x, mean, var, weight, bias, axis - 1, self.eps))(x, mean, var)
+        return out[0] if alone else out
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Normalisation of each channel of each sequence; arguments as for `InstanceNorm2d`.
 
     Args:
-        normalized_shape: sizes of the last axes: an int for one, or a tuple.
-        eps: added to the variance.
-        elementwise_affine: whether there are a weight and a bias.
-        bias: whether there is a bias beside the weight.
-
-    Parameters:
-        weight, bias: normalized_shape, at first 1 and 0.
-
-    Shapes:
-        (..., *normalized_shape) -> (..., *normalized_shape)
+        layout: "NWC" or "NCW".
 
     >>> from funcgrad import layers, numpy as fnp
-    >>> layers.LayerNorm(2, elementwise_affine=False)({}, fnp.asarray([[1.0, 3.0], [10.0, 50.0]])).round(3)
-    Array([[-1.,  1.],
-           [-1.,  1.]], dtype=float32)
-
-    Source: Ba, Kiros and Hinton, Layer Normalization, https://arxiv.org/abs/1607.06450.
+    >>> layers.InstanceNorm1d(1)({}, fnp.asarray([[1.0], [3.0]])).round(3)
+    Array([[-1.],
+           [ 1.]], dtype=float32)
     """
 
-    normalized_shape: int | tuple[int, ...]
-    eps: float = 1e-5
-    elementwise_affine: bool = True
-    bias: bool = True
+    layout: str = "NWC"
+    _layouts = ("NWC", "NCW")
 
-    def parameters(self, key: Any) -> dict[str, Any]:
-        if not self.elementwise_affine:
-            return {}
-        return {"weight": ones(self._shape())} | ({"bias": zeros(self._shape())} if self.bias else {})
 
-    def forward(self, run: Run, x: Any) -> Any:
-        x, shape = to_inexact(x), self._shape()
-        if x.shape[-len(shape) :] != shape:
-            raise ShapeError(f"expected last sizes {shape}, got {x.shape}")
-        weight = run.weight if self.elementwise_affine else None
-        bias = run.bias if self.elementwise_affine and self.bias else None
-        return layer_norm(x, weight, bias, axis=tuple(range(-len(shape), 0)), eps=self.eps)
+class InstanceNorm2d(_InstanceNorm):
+    """Each channel of each image minus its mean, divided by its standard deviation: `functional.instance_norm`.
 
-    def _shape(self) -> tuple[int, ...]:
-        return self.normalized_shape if isinstance(self.normalized_shape, tuple) else (self.normalized_shape,)
+    With track_running_stats the means of the examples' statistics are followed as `BatchNorm2d` follows the batch's,
+    and are what normalises outside of training.
+
+    Args:
+        num_features: number of channels C.
+        eps: added to the variance.
+        momentum: the weight of the new batch; None for the plain mean over all batches.
+        affine: whether there are a weight and a bias.
+        track_running_stats: whether there are running statistics.
+        layout: "NHWC" or "NCHW".
+
+    Parameters, State: as for `BatchNorm2d`.
+
+    Shapes:
+        (N, H, W, C) -> (N, H, W, C), with or without N; or as the layout says.
+
+    Raises:
+        ShapeError: when applied: the input has other channels, or one pixel an image.
+        LayerError: when applied: there are running statistics and no state was passed.
+
+    Source: Ulyanov, Vedaldi and Lempitsky, Instance Normalization, https://arxiv.org/abs/1607.08022.
+    """
+
+    layout: str = "NHWC"
+    _layouts = ("NHWC", "NCHW")
+
+
+class InstanceNorm3d(_InstanceNorm):
+    """Normalisation of each channel of each volume; arguments as for `InstanceNorm2d`.
+
+    Args:
+        layout: "NDHWC" or "NCDHW".
+    """
+
+    layout: str = "NDHWC"
+    _layouts = ("NDHWC", "NCDHW")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...core import Array
+from ...dtypes import is_complex
 from ...errors import OptionError, ShapeError
 from ...ops.create import to_inexact
 from ...ops.elementwise import equal, where
@@ -26,7 +27,7 @@ Order = float | str | None
 
 def _root_of_squares(x: Any, axes: Any) -> Any:
     """sqrt(sum |x|^2), with derivative 0 where that is 0."""
-    size: Any = abs(x)
+    size: Any = abs(x) if is_complex(x.dtype) else x
     total = sum(size * size, axes, keepdims=True)
     zero = equal(total, 0)
     return where(zero, 0, sqrt(where(zero, 1, total)))
