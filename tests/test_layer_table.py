@@ -19,7 +19,7 @@ from funcgrad.errors import FuncgradError
 from funcgrad.testing import check_grads
 
 # What is not applied to arrays by itself, or is made of other layers: it has tests of its own
-ELSEWHERE = {"Lambda", "Layer", "Run", "Sequential", "TorchEntry"}
+ELSEWHERE = {"Lambda", "Layer", "RNNCellBase", "Run", "Sequential", "TorchEntry"}
 
 LAYOUTS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 KEY = random.key(0)
@@ -295,8 +295,8 @@ class Around(layers.Layer):
 
     blocks: tuple[layers.Layer, ...]
 
-    def forward(self, run: Any, *xs: Any) -> Any:
-        return run.blocks[0](*xs)
+    def forward(self, run: Any, *xs: Any, **options: Any) -> Any:
+        return run.blocks[0](*xs, **options)
 
 
 @pytest.mark.parametrize("row", [row for row in ALL if row.wrong is not None], ids=str)

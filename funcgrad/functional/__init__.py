@@ -21,8 +21,10 @@ from . import losses as _losses
 from . import normalization as _normalization
 from . import patches as _patches
 from . import pooling as _pooling
+from . import recurrent as _recurrent
 from . import regularization as _regularization
 from . import segments as _segments
+from . import sequences as _sequences
 from .activations import *
 from .attention import *
 from .convolution import *
@@ -33,8 +35,10 @@ from .losses import *
 from .normalization import *
 from .patches import *
 from .pooling import *
+from .recurrent import *
 from .regularization import *
 from .segments import *
+from .sequences import *
 
 __all__ = [
     *_activations.__all__,
@@ -47,6 +51,8 @@ __all__ = [
     *_normalization.__all__,
     *_patches.__all__,
     *_pooling.__all__,
+    *_recurrent.__all__,
     *_regularization.__all__,
     *_segments.__all__,
+    *_sequences.__all__,
 ]

@@ -15,6 +15,8 @@ their channels last unless `layout` says otherwise. Activations are plain functi
 from __future__ import annotations
 
 from . import activation as _activation
+from . import along_sequence as _along_sequence
+from . import cells as _cells
 from . import convolution as _convolution
 from . import dropout as _dropout
 from . import embedding as _embedding
@@ -24,6 +26,7 @@ from . import layer as _layer
 from . import linear as _linear
 from . import normalization as _normalization
 from . import pooling as _pooling
+from . import recurrent as _recurrent
 from . import reparametrization as _reparametrization
 from . import sequential as _sequential
 from . import shape as _shape
@@ -31,6 +34,8 @@ from . import text as _text
 from . import torch_entry as _torch_entry
 from . import torch_state as _torch_state
 from .activation import *
+from .along_sequence import *
+from .cells import *
 from .convolution import *
 from .dropout import *
 from .embedding import *
@@ -39,6 +44,7 @@ from .layer import *
 from .linear import *
 from .normalization import *
 from .pooling import *
+from .recurrent import *
 from .reparametrization import *
 from .sequential import *
 from .shape import *
@@ -48,6 +54,8 @@ from .torch_state import *
 
 __all__ = [
     *_activation.__all__,
+    *_along_sequence.__all__,
+    *_cells.__all__,
     *_convolution.__all__,
     *_dropout.__all__,
     *_embedding.__all__,
@@ -56,6 +64,7 @@ __all__ = [
     *_linear.__all__,
     *_normalization.__all__,
     *_pooling.__all__,
+    *_recurrent.__all__,
     *_reparametrization.__all__,
     *_sequential.__all__,
     *_shape.__all__,

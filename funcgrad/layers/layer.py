@@ -337,6 +337,10 @@ class Run:
         states = [None] * len(value) if state is None else state
         return tuple(self._enter(value[i], params[i], states[i], f"{name}[{i}]") for i in range(len(value)))
 
+    def _turn(self, state: Any, key: Any) -> Run:
+        """A run of this layer of its own, for one turn of a loop: with that state and that key, at the same place."""
+        return Run(self._layer, self._params, state, key, self.train, self._parent, self._name)
+
     def _entry(self, what: str, tree: Any, name: str) -> Any:
         """tree[name], where tree is the layer's params or state."""
         entries = _expect_mapping(tree, what, self)
