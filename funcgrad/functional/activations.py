@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from ..core import Array
-from ..dtypes import canonical, is_complex, is_integer
-from ..errors import DtypeError, ShapeError
+from ..dtypes import canonical, is_boolean, is_complex, is_integer
+from ..errors import DtypeError, OptionError, ShapeError
 from ..numpy.creation import arange
 from ..numpy.elementwise import exp, expm1, log, tanh, where
-from ..numpy.manipulation import expand_dims, split
+from ..numpy.manipulation import broadcast_to, expand_dims, split
 from ..numpy.reductions import logsumexp
 from ..ops import activations as ops
 from ..ops import elementwise, reduce
@@ -38,7 +38,8 @@ __all__ = [
 ]
 
 
-def _real(name: str, x: Any) -> Array:
+def real(name: str, x: Any) -> Array:
+    """The operand as an array, which must not be complex."""
     x = x if isinstance(x, Array) else asarray(x)
     if is_complex(x.dtype):
         raise DtypeError(f"{name}: complex numbers have no order; apply it to x.real and x.imag, not to {x.aval}")
@@ -57,7 +58,7 @@ def relu(x: Any) -> Array:
 
     Source: V. Nair and G. Hinton, Rectified linear units improve restricted Boltzmann machines, 2010.
     """
-    return ops.relu(_real("relu", x))
+    return ops.relu(real("relu", x))
 
 
 def relu6(x: Any) -> Array:
@@ -70,7 +71,7 @@ def relu6(x: Any) -> Array:
     >>> F.relu6(fnp.asarray([-1.0, 2.0, 7.0]))
     Array([0., 2., 6.], dtype=float32)
     """
-    return ops.relu6(_real("relu6", x))
+    return ops.relu6(real("relu6", x))
 
 
 @widened
@@ -85,7 +86,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Array:
     >>> F.leaky_relu(fnp.asarray([-1.0, 2.0]), 0.5)
     Array([-0.5,  2. ], dtype=float32)
     """
-    x = to_inexact(_real("leaky_relu", x))
+    x = to_inexact(real("leaky_relu", x))
     return where(x > 0, x, x * negative_slope)
 
 
@@ -104,7 +105,7 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
     Source: D. Clevert, T. Unterthiner and S. Hochreiter, Fast and accurate deep network learning by exponential
     linear units, 2016.
     """
-    x = to_inexact(_real("elu", x))
+    x = to_inexact(real("elu", x))
     positive = x > 0
     return where(positive, x, expm1(where(positive, 0, x)) * alpha)  # exp of a large x would overflow
 
@@ -119,7 +120,7 @@ def sigmoid(x: Any) -> Array:
     >>> F.sigmoid(fnp.asarray([-1000.0, 0.0, 1000.0]))
     Array([0. , 0.5, 1. ], dtype=float32)
     """
-    return ops.sigmoid(to_inexact(_real("sigmoid", x)))
+    return ops.sigmoid(to_inexact(real("sigmoid", x)))
 
 
 @widened
@@ -133,20 +134,35 @@ def log_sigmoid(x: Any) -> Array:
     >>> F.log_sigmoid(fnp.asarray([-100.0, 0.0])).round(3)
     Array([-100.   ,   -0.693], dtype=float32)
     """
-    return -softplus(-to_inexact(_real("log_sigmoid", x)))
+    return -softplus(-to_inexact(real("log_sigmoid", x)))
 
 
-def softplus(x: Any) -> Array:
-    """log(1 + exp(x)), without overflow; its derivative is sigmoid(x).
+def softplus(x: Any, beta: float = 1.0, threshold: float | None = None) -> Array:
+    """log(1 + exp(beta x)) / beta, without overflow; its derivative is sigmoid(beta x).
 
     Args:
         x: real numbers of any shape; integers are taken as the default float.
+        beta: how sharp the bend at 0 is.
+        threshold: x itself where beta x is above it. PyTorch's is 20; by default there is none, and the function and
+            its derivatives have no jump.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> F.softplus(fnp.asarray([0.0, 100.0])).round(3)
     Array([  0.693, 100.   ], dtype=float32)
     """
-    return ops.softplus(to_inexact(_real("softplus", x)))
+    x = to_inexact(real("softplus", x))
+    if beta == 1 and threshold is None:
+        return ops.softplus(x)
+    return _softplus(x, beta, threshold)
+
+
+@widened
+def _softplus(x: Any, beta: float, threshold: float | None) -> Array:
+    scaled = x * beta
+    if threshold is None:
+        return ops.softplus(scaled) / beta
+    above = scaled > threshold
+    return where(above, x, ops.softplus(where(above, 0, scaled)) / beta)
 
 
 @widened
@@ -162,12 +178,12 @@ def silu(x: Any) -> Array:
 
     Source: S. Elfwing, E. Uchibe and K. Doya, Sigmoid-weighted linear units, 2017.
     """
-    x = to_inexact(_real("silu", x))
+    x = to_inexact(real("silu", x))
     return x * ops.sigmoid(x)
 
 
 @widened
-def gelu(x: Any, approximate: bool = True) -> Array:
+def gelu(x: Any, approximate: bool | str = True) -> Array:
     """x times the probability that a standard normal number is below x.
 
         gelu(x) = x erfc(-x / sqrt(2)) / 2
@@ -175,7 +191,11 @@ def gelu(x: Any, approximate: bool = True) -> Array:
 
     Args:
         x: real numbers of any shape; integers are taken as the default float.
-        approximate: use the second line, which is faster, and within 0.0005 of the first.
+        approximate: use the second line, which is faster, and within 0.0005 of the first. PyTorch's "tanh" is True
+            and its "none" is False.
+
+    Raises:
+        OptionError: `approximate` is another word.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> x = fnp.asarray([-1.0, 0.0, 1.0])
@@ -186,8 +206,10 @@ def gelu(x: Any, approximate: bool = True) -> Array:
 
     Source: D. Hendrycks and K. Gimpel, Gaussian error linear units, 2016.
     """
-    x = to_inexact(_real("gelu", x))
-    if approximate:
+    if isinstance(approximate, str) and approximate not in ("none", "tanh"):
+        raise OptionError(f"gelu: approximate must be a bool, 'tanh' or 'none', not {approximate!r}")
+    x = to_inexact(real("gelu", x))
+    if approximate and approximate != "none":
         slope = 2 * math.sqrt(2 / math.pi)
         return x * ops.sigmoid(x * (x * x * (0.044715 * slope) + slope))
     return x * (elementwise.erfc(x * -math.sqrt(0.5)) * 0.5)
@@ -207,7 +229,7 @@ def glu(x: Any, axis: int = -1) -> Array:
 
     Source: Y. Dauphin and others, Language modeling with gated convolutional networks, 2017.
     """
-    x = to_inexact(_real("glu", x))
+    x = to_inexact(real("glu", x))
     axis = normalize_axis(axis, x.ndim, "glu")
     if x.shape[axis] % 2:
         raise ShapeError(f"glu: axis {axis} of {x.aval} has no two halves")
@@ -224,30 +246,37 @@ def below_peak(x: Array, axes: tuple[int, ...]) -> Any:
 
 
 @widened
-def softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
+def softmax(x: Any, axis: int | tuple[int, ...] = -1, where: Any = None) -> Array:
     """exp(x) / sum(exp(x)) along an axis: positive numbers with sum 1, without overflow.
 
     Args:
         x: logits; integers are taken as the default float. -inf gives 0 (and NaN where all are -inf).
         axis: along which they sum to 1; a tuple for several together.
+        where: booleans that broadcast to x: the elements that take part. The others are 0 whatever x has there, and a
+            row without any is all zeros, with derivatives of zero.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> F.softmax(fnp.asarray([1000.0, 1000.0, -fnp.inf]))
     Array([0.5, 0.5, 0. ], dtype=float32)
+    >>> F.softmax(fnp.asarray([3.0, 3.0, fnp.nan]), where=fnp.asarray([True, True, False]))
+    Array([0.5, 0.5, 0. ], dtype=float32)
     """
     x = to_inexact(x)
     axes = normalize_axes(axis, x.ndim, "softmax")
+    if where is not None:
+        return _masked("softmax", x, axes, where)[0]
     powers: Any = exp(below_peak(x, axes))
     return powers / reduce.kept(reduce.sum(powers, axes=axes), x, axes)
 
 
 @widened
-def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
+def log_softmax(x: Any, axis: int | tuple[int, ...] = -1, where: Any = None) -> Array:
     """log(softmax(x)) = x - logsumexp(x), accurate where softmax(x) underflows.
 
     Args:
         x: logits; integers are taken as the default float.
         axis: along which their exponentials are to sum to 1; a tuple for several together.
+        where: booleans that broadcast to x: the elements that take part; the others are -inf, with derivatives of zero.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> F.log_softmax(fnp.asarray([0.0, 1000.0]))
@@ -255,8 +284,25 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] = -1) -> Array:
     """
     x = to_inexact(x)
     axes = normalize_axes(axis, x.ndim, "log_softmax")
+    if where is not None:
+        return _masked("log_softmax", x, axes, where)[1]
     shifted = below_peak(x, axes)
     return shifted - reduce.kept(log(reduce.sum(exp(shifted), axes=axes)), x, axes)
+
+
+def _masked(name: str, x: Array, axes: tuple[int, ...], mask: Any) -> tuple[Any, Any]:
+    """softmax and log_softmax of the elements that the mask keeps; nothing of the others is computed with."""
+    mask = asarray(mask)
+    if not is_boolean(mask.dtype):
+        raise DtypeError(f"{name}: where must be booleans, not {mask.aval}")
+    mask = broadcast_to(mask, x.shape)
+    some = reduce.any(mask, axes=axes)
+    highest = reduce.max(elementwise.stop_gradient(where(mask, x, -math.inf)), axes=axes)
+    peak: Any = reduce.kept(where(some, highest, 0), x, axes)
+    shifted: Any = where(mask, x, peak) - peak
+    powers: Any = where(mask, exp(shifted), 0)
+    total: Any = reduce.kept(where(some, reduce.sum(powers, axes=axes), 1), x, axes)
+    return powers / total, where(mask, shifted - log(total), -math.inf)
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = float) -> Array:

@@ -85,7 +85,7 @@ def conv2d(
         b: (O,), added to every position; none where None.
         stride: steps between windows: an int, or one an axis.
         padding: zeros around x: an int, one an axis, a pair (low, high) an axis, "VALID" (none), or "SAME" (as much
-            as makes ceil(size / stride) positions).
+            as makes ceil(size / stride) positions); small letters will do.
         dilation: steps between the elements of a window: an int, or one an axis.
         groups: how many runs the channels are cut into; with groups=C every channel has its own windows.
         layout: "NHWC" or "NCHW". The first is the faster one.
@@ -311,7 +311,7 @@ def _conv_transpose(
         )
     # "SAME" is for the size that the convolution would start from, and needs the rest of the last stride
     cut = pairs(name, padding, tuple(n * s for n, s in zip(sizes, stride, strict=True)), window, stride, dilation)
-    if padding == "SAME":
+    if isinstance(padding, str) and padding.upper() == "SAME":
         if any(extra):
             raise ShapeError(f"{name}: padding='SAME' fixes the output's size: output_padding must be 0, not {extra}")
         spans = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]

@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 Sizes: TypeAlias = int | tuple[int, ...]
-Padding: TypeAlias = int | tuple[Any, ...] | list[Any] | Literal["SAME", "VALID"]
+Padding: TypeAlias = int | tuple[Any, ...] | list[Any] | Literal["SAME", "VALID", "same", "valid"]
 
 _LAYOUTS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
 
@@ -84,9 +84,10 @@ def pairs(
     """A padding as one pair (low, high) an axis.
 
     "SAME" gives ceil(size / stride) windows along each axis, the odd one of the padding at the high side; "VALID" is
-    no padding.
+    no padding. Small letters, as PyTorch has them, are the same.
     """
     rank = len(spatial)
+    padding = padding.upper() if isinstance(padding, str) else padding
     if padding == "VALID":
         return ((0, 0),) * rank
     if padding == "SAME":

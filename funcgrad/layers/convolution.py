@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ..errors import ShapeError
-from ..functional import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from ..errors import OptionError, ShapeError
+from ..functional import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, pad
 from ..functional.channels import channel_axis, check_layout
+from ..functional.windows import pairs, per_axis
 from ..numpy.creation import asarray
 from .initializers import Initializer, weight_and_bias
 from .layer import Layer, Run
@@ -17,6 +18,8 @@ __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "
 
 Sizes = int | tuple[int, ...]
 Padding = int | str | tuple[Any, ...]
+
+_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 def _window(kernel_size: Sizes, rank: int) -> tuple[int, ...]:
@@ -29,6 +32,8 @@ def _check(layer: Any, rank: int, layouts: tuple[str, str]) -> None:
     check_layout(name, layer.layout, layouts)
     if len(_window(layer.kernel_size, rank)) != rank:
         raise ShapeError(f"{name}: kernel_size must be an int or {rank} of them, not {layer.kernel_size!r}")
+    if isinstance(layer.padding, str) and layer.padding.upper() not in ("SAME", "VALID"):
+        raise OptionError(f"{name}: padding must be sizes, 'same' or 'valid', not {layer.padding!r}")
     if layer.groups < 1 or layer.in_channels % layer.groups or layer.out_channels % layer.groups:
         raise ShapeError(
             f"{name}: groups={layer.groups} must divide the channels, {layer.in_channels} in and "
@@ -56,17 +61,32 @@ def _apply(layer: Any, run: Run, x: Any, **options: Any) -> Any:
     """The layer's function of x with its parameters and settings."""
     x = asarray(x)
     channel_axis("", x.shape, layer.layout, layer.in_channels)
+    padding = layer.padding
+    if getattr(layer, "padding_mode", "zeros") != "zeros":
+        x, padding = _bordered(layer, x), 0
     return type(layer)._function(
         x,
         run.weight,
         run.bias if layer.bias else None,
         stride=layer.stride,
-        padding=layer.padding,
+        padding=padding,
         dilation=layer.dilation,
         groups=layer.groups,
         layout=layer.layout,
         **options,
     )
+
+
+def _bordered(layer: Any, x: Any) -> Any:
+    """The input with the border of a padding_mode other than zeros."""
+    name, rank = type(layer).__name__, layer._rank
+    last = layer.layout[-1] == "C"
+    spatial = x.shape[-rank - 1 : -1] if last else x.shape[-rank:]
+    stride, dilation = (per_axis(name, what, getattr(layer, what), rank) for what in ("stride", "dilation"))
+    window = _window(layer.kernel_size, rank)
+    widths = pairs(name, layer.padding, spatial, window, stride, dilation)
+    border = [n for pair in reversed(widths) for n in pair]
+    return pad(x, [0, 0, *border] if last else border, layer.padding_mode)
 
 
 class _Conv(Layer):
@@ -78,6 +98,7 @@ class _Conv(Layer):
     dilation: Sizes = 1
     groups: int = 1
     bias: bool = True
+    padding_mode: str = "zeros"
     layout: str = ""
     weight_init: Initializer | None = None
     bias_init: Initializer | None = None
@@ -88,6 +109,11 @@ class _Conv(Layer):
 
     def __post_init__(self) -> None:
         _check(self, self._rank, self._layouts)
+        if self.padding_mode not in _MODES:
+            raise OptionError(
+                f"{type(self).__name__}: padding_mode must be one of {', '.join(map(repr, _MODES))}, not "
+                f"{self.padding_mode!r}"
+            )
 
     def torch_layout(self) -> dict[str, TorchEntry]:
         return _torch_layout(self)
@@ -128,6 +154,7 @@ class Conv2d(_Conv):
         kernel_size: size of the window: an int, or one an axis.
         stride, padding, dilation, groups: as for `functional.conv2d`.
         bias: whether a number is added to each output channel.
+        padding_mode: what the padding holds: "zeros", or as for `functional.pad` "reflect", "replicate" or "circular".
         layout: "NHWC" or "NCHW". The first is the faster one.
         weight_init: for the weight, which it sees as HWIO in either layout; by default U(-r, r) with
             r = 1 / sqrt(fan_in), fan_in = height * width * in_channels / groups, as in PyTorch.

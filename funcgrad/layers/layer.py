@@ -312,7 +312,7 @@ class Run:
             return params[name]
         if name.startswith("__"):  # a question of Python's own (copy, pickle, inspect), not of a forward
             raise AttributeError(name)
-        if name in layer.__dict__ and (field is None or callable(field)):
+        if name in layer.__dict__ and (field is None or field == () or callable(field)):
             return field
         function = inspect.getattr_static(type(layer), name, None)
         if isinstance(function, types.FunctionType) and not name.startswith("_") and not hasattr(Layer, name):

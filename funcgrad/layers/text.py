@@ -21,9 +21,13 @@ def show(layer: Any, nested: Sequence[str], spread: str | None) -> str:
         spread: the field whose entries stand in the call without a name: `Sequential`'s.
     """
     parts: list[str] = []
+    implied = _implied(layer)
+    nested = [name for name in nested if name not in implied]
     positional = not nested
     for field in dataclasses.fields(layer):
         value = getattr(layer, field.name)
+        if field.name in implied:
+            continue
         if field.name == spread:
             parts += map(show_value, value)
         elif field.default is not dataclasses.MISSING and value == field.default:
@@ -34,6 +38,16 @@ def show(layer: Any, nested: Sequence[str], spread: str | None) -> str:
             parts.append(shown if positional else f"{field.name}={shown}")
     name = type(layer).__name__
     return name + _lines(parts) if nested and parts else f"{name}({', '.join(parts)})"
+
+
+def _implied(layer: Any) -> set[str]:
+    """The fields that the constructor makes of the others, but for sublayers that were replaced."""
+    fields = dataclasses.fields(layer)
+    made = [field.name for field in fields if not field.init]
+    if not made:
+        return set()
+    fresh = type(layer)(**{field.name: getattr(layer, field.name) for field in fields if field.init})
+    return {name for name in made if getattr(layer, name) == getattr(fresh, name)}
 
 
 def show_value(value: Any) -> str:

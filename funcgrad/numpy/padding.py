@@ -1,7 +1,6 @@
 """Borders around arrays, in all of NumPy's ways.
 
-Axis by axis, as NumPy does it: what an axis adds continues what the axes before it have added. Borders that repeat
-elements are one gather an axis, whose indices are known beforehand.
+Axis by axis, as NumPy does it: what an axis adds continues what the axes before it have added.
 """
 
 from __future__ import annotations
@@ -105,8 +104,10 @@ def pad(array: Any, pad_width: Any, mode: str | Callable[..., Any] = "constant",
     for axis, width in enumerate(widths):
         if any(width):
             _refuse_empty(x, axis, mode)
-            line = move_axis(x, axis, 0)
-            x = move_axis(_odd(line, width, mode) if kind == "odd" else _repeated(line, width, mode), 0, axis)
+            if kind == "odd":
+                x = move_axis(_odd(move_axis(x, axis, 0), width, mode), 0, axis)
+            else:
+                x = _repeated(x, axis, width, mode)
     return x
 
 
@@ -175,9 +176,33 @@ def _constant(x: Array, widths: tuple[tuple[int, int], ...], values: Any) -> Arr
     return x
 
 
-def _repeated(line: Any, width: tuple[int, int], mode: str) -> Any:
-    """Along the first axis, by a gather: NumPy itself says which element goes where."""
-    return line[np.pad(np.arange(line.shape[0]), width, mode=mode)]  # type: ignore[call-overload]
+def _repeated(x: Any, axis: int, width: tuple[int, int], mode: str) -> Any:
+    """Along one axis. What fits into the array is one slice a side, whose derivative is a sum of slices.
+
+    What does not is a gather: NumPy itself says which element goes where.
+    """
+    n, (low, high) = x.shape[axis], width
+    if mode != "edge" and max(width) > (n - 1 if mode == "reflect" else n):
+        line = move_axis(x, axis, 0)
+        return move_axis(line[np.pad(np.arange(n), width, mode=mode)], 0, axis)  # type: ignore[call-overload]
+
+    def turned(start: int, count: int) -> slice:
+        stop = start - count
+        return slice(start, stop if stop >= 0 else None, -1)
+
+    spans = {
+        "edge": (slice(0, 1), slice(n - 1, n)),
+        "reflect": (turned(low, low), turned(n - 2, high)),
+        "symmetric": (turned(low - 1, low), turned(n - 1, high)),
+        "wrap": (slice(n - low, n), slice(0, high)),
+    }[mode]
+    sides = []
+    for span, count in zip(spans, width, strict=True):
+        piece = x[(slice(None),) * axis + (span,)] if count else None
+        if mode == "edge" and count:
+            piece = broadcast_to(piece, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
+        sides.append(piece)
+    return concat(*[piece for piece in (sides[0], x, sides[1]) if piece is not None], axis=axis)
 
 
 def _odd(line: Any, width: tuple[int, int], mode: str) -> Any:
@@ -185,7 +210,7 @@ def _odd(line: Any, width: tuple[int, int], mode: str) -> Any:
     n = line.shape[0]
     period = 2 * (n - 1) if mode == "reflect" else 2 * n
     if period == 0:
-        return _repeated(line, width, "edge")
+        return _repeated(line, 0, width, "edge")
     turns, place = np.divmod(np.arange(-width[0], n + width[1]), period)
     back = place >= n
     source = np.where(back, (period if mode == "reflect" else period - 1) - place, place)

@@ -37,6 +37,11 @@ def _convolution(name: str, rank: int, transposed: bool = False) -> Row:
         }
         if transposed:
             found["output_padding"] = draw(st.integers(0, stride - 1))
+        else:
+            found["padding_mode"] = draw(st.sampled_from(["zeros", "reflect", "replicate", "circular"]))
+            if draw(booleans):
+                found |= {"stride": 1, "padding": draw(st.sampled_from(["same", "valid"]))}
+                found["kernel_size"] = draw(st.sampled_from([1, 3]))  # of even ones PyTorch warns
         return found
 
     first = {"in_channels": 2, "out_channels": 2, "kernel_size": 2, "stride": 2, "groups": 2}
@@ -44,7 +49,10 @@ def _convolution(name: str, rank: int, transposed: bool = False) -> Row:
     return Row(
         name,
         lambda s: ((2, s["in_channels"], *range(size, size + rank)),),
-        examples=(first, first | {"padding": 1, "bias": False, "groups": 1}),
+        examples=(
+            first,
+            first | {"padding": 1, "bias": False, "groups": 1} | ({} if transposed else {"padding_mode": "circular"}),
+        ),
         settings=settings(),
         spatial=rank,
         wrong=(2, 3, *(5,) * rank),
