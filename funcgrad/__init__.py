@@ -23,7 +23,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import config, errors, flatten_util, numpy, tree
+from . import config, errors, flatten_util, functional, numpy, tree
 from .checking import check
 from .core import Array
 from .device import Device, default_device, device, devices, synchronize
@@ -51,17 +51,20 @@ from .transforms.collectives import (
     pswapaxes,
 )
 from .transforms.control import cond, fori_loop, switch, while_loop
+from .transforms.ctc import ctc_loss as _ctc_loss
 from .transforms.custom_jvp import SymbolicZero, custom_jvp
 from .transforms.custom_vjp import custom_gradient, custom_vjp
 from .transforms.custom_vmap import custom_vmap, sequential_vmap
 from .transforms.explain import explain
 from .transforms.grad import grad, stop_gradient, value_and_grad, vjp
+from .transforms.gradient_penalty import gradient_penalty
 from .transforms.implicit import custom_linear_solve, custom_root, fixed_point
 from .transforms.jacobian import hessian, jacfwd, jacobian, jacrev
 from .transforms.jit import clear_caches, jit
 from .transforms.jvp import jvp
 from .transforms.leaks import checking_leaks
 from .transforms.linear import linear_transpose, linearize
+from .transforms.linear_cross_entropy import linear_cross_entropy as _linear_cross_entropy
 from .transforms.make_graph import eval_shape, make_graph
 from .transforms.products import elementwise_grad, fisher_diag, ggnvp, hessian_diag, hvp
 from .transforms.reduce import reduce, reduce_window
@@ -75,7 +78,7 @@ from .transforms.vmap import vmap
 from .transforms.where_apply import where_apply
 
 if TYPE_CHECKING:
-    from . import data, debug, functional, graph, lax, layers, optim, random, scipy, testing
+    from . import data, debug, graph, lax, layers, optim, random, scipy, testing
 
 __version__ = "0.1.0"
 
@@ -123,6 +126,7 @@ __all__ = [
     "functional",
     "ggnvp",
     "grad",
+    "gradient_penalty",
     "graph",
     "hessian",
     "hessian_diag",
@@ -178,12 +182,12 @@ __all__ = [
 
 numpy.frompyfunc = frompyfunc  # transforms, which the namespace, from further left, cannot import
 numpy.vectorize = vectorize
+functional.ctc_loss = _ctc_loss
+functional.linear_cross_entropy = _linear_cross_entropy
 for _name in _along_axis.__all__:
     setattr(numpy, _name, getattr(_along_axis, _name))
 
-_ON_DEMAND = frozenset(
-    ["data", "debug", "functional", "graph", "io", "lax", "layers", "optim", "random", "scipy", "testing"]
-)
+_ON_DEMAND = frozenset(["data", "debug", "graph", "io", "lax", "layers", "optim", "random", "scipy", "testing"])
 
 
 def __getattr__(name: str) -> Any:

@@ -134,9 +134,9 @@ def test_huber_loss_does_not_square_large_differences() -> None:
 
 def test_huber_loss_has_its_slope_at_infinity_too() -> None:
     x = fnp.asarray([np.inf, -np.inf, 0.25])
-    assert F.huber_loss(x, 0.0, 0.5, "none").tolist() == [np.inf, np.inf, 0.03125]
-    assert fg.grad(lambda x: F.huber_loss(x, 0.0, 0.5, "sum"))(x).tolist() == [0.5, -0.5, 0.25]
-    assert fg.grad(lambda x: F.smooth_l1_loss(x, 0.0, 0.5, "sum"))(x).tolist() == [1, -1, 0.5]
+    assert F.huber_loss(x, 0.0, "none", 0.5).tolist() == [np.inf, np.inf, 0.03125]
+    assert fg.grad(lambda x: F.huber_loss(x, 0.0, "sum", 0.5))(x).tolist() == [0.5, -0.5, 0.25]
+    assert fg.grad(lambda x: F.smooth_l1_loss(x, 0.0, "sum", 0.5))(x).tolist() == [1, -1, 0.5]
 
 
 def test_attention_is_the_formula_and_batches() -> None:
@@ -200,7 +200,7 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.conv2d(IMAGE, WEIGHTS, stride=0), ShapeError, "stride must be an int.*at least 1; got 0"),
     (lambda: F.conv2d(IMAGE, WEIGHTS, stride=(1, 2, 3)), ShapeError, "stride must be an int, or 2 ints"),
     (lambda: F.conv2d(IMAGE, WEIGHTS, dilation=1.5), ShapeError, "dilation must be an int.*got 1.5"),
-    (lambda: F.conv2d(IMAGE, WEIGHTS, padding="same"), ShapeError, "padding must be 'SAME', 'VALID'.*got 'same'"),
+    (lambda: F.conv2d(IMAGE, WEIGHTS, padding="full"), ShapeError, "padding must be 'SAME', 'VALID'.*got 'full'"),
     (lambda: F.conv2d(IMAGE, WEIGHTS, padding=-1), ShapeError, "none negative; got -1"),
     (lambda: F.conv2d(IMAGE, WEIGHTS, padding=(1, 2, 3)), ShapeError, "for each of 2 spatial axes"),
     (lambda: F.conv2d(IMAGE, WEIGHTS, layout="HWC"), ValueError, "layout must be 'NHWC' .* or 'NCHW' .*, not 'HWC'"),
@@ -222,10 +222,10 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
         "output_padding must be 0",
     ),
     (lambda: F.max_pool2d(IMAGE, 9), ShapeError, r"max_pool2d: no window fits.*float32\[2,8,8,3\]"),
-    (lambda: F.max_pool2d(IMAGE, (2, 2, 2)), ShapeError, "window must be an int, or 2 ints"),
+    (lambda: F.max_pool2d(IMAGE, (2, 2, 2)), ShapeError, "kernel_size must be an int, or 2 ints"),
     (lambda: F.max_pool2d(IMAGE, 2, padding=2), ShapeError, "holds only padding"),
     (lambda: F.max_pool2d(IMAGE * 1j, 2), DtypeError, "only real numbers"),
-    (lambda: F.avg_pool2d(IMAGE, 0), ShapeError, "window must be an int"),
+    (lambda: F.avg_pool2d(IMAGE, 0), ShapeError, "kernel_size must be an int"),
     (lambda: F.relu(IMAGE * 1j), DtypeError, "complex numbers have no order"),
     (lambda: F.glu(IMAGE), ShapeError, "has no two halves"),
     (lambda: F.softmax(IMAGE, axis=4), AxisError, "softmax: axis 4"),

@@ -11,17 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from recordings import traces
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad.errors import JitWarning
 
 ROW = fnp.asarray([1.0, -2.0, 3.0])
-
-
-def traces(jitted: Any) -> int:
-    """How many runs of the function have been recorded."""
-    return sum(tree.traces for unit in jitted.units.values() for tree in unit.trees.values())
 
 
 def paths(jitted: Any) -> int:

@@ -6,21 +6,12 @@ import numpy as np
 import pytest
 
 import funcgrad.numpy as fnp
-from funcgrad import config, optim, tree
+from funcgrad import config, optim
 
 jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
 
-STEPS = 100
-
-
-def both(make: Any) -> tuple[Any, Any]:
-    return make(optim), make(optax)
-
-
-def weights_only(p: Any) -> Any:
-    return {"layers": [(True, False), (True, False)], "scale": False}
-
+from optax_runs import assert_alike, both, problem, weights_only  # noqa: E402  # it imports both
 
 TRANSFORMATIONS = {
     "sgd": lambda o: o.sgd(0.05),
@@ -61,51 +52,11 @@ TRANSFORMATIONS = {
 }
 
 
-def problem(dtype: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Parameters, and the noise of 100 gradients, whose scale differs from leaf to leaf."""
-    rng = np.random.default_rng(0)
-
-    def draw(size: float) -> dict[str, Any]:
-        def leaf(*shape: int) -> np.ndarray:
-            return (size * rng.normal(size=shape)).astype(dtype)
-
-        return {"layers": [(leaf(3, 2), leaf(2)), (leaf(2, 2, 1, 4), leaf(4))], "scale": leaf()}
-
-    return draw(1.0), [draw(10.0 ** rng.integers(-2, 1)) for _ in range(STEPS)]
-
-
-def trajectory(o: Any, opt: Any, array: Any, map_tree: Any, compiled: Any, dtype: str) -> list[Any]:
-    """The parameters after each step on |p|^2/2 with noise in its gradient."""
-    start, noise = problem(dtype)
-    params = map_tree(array, start)
-    state, out = opt.init(params), []
-
-    def step(params: Any, state: Any, noise: Any) -> Any:
-        updates, state = opt.update(map_tree(lambda p, e: p + e, params, noise), state, params)
-        return o.apply_updates(params, updates), state
-
-    step = compiled(step)
-    for n in noise:
-        params, state = step(params, state, map_tree(array, n))
-        out.append(params)
-    return out
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", TRANSFORMATIONS)
 def test_a_hundred_steps(name: str, dtype: str) -> None:
-    ours, theirs = both(TRANSFORMATIONS[name])
-    with config.default_dtype(dtype):
-        found = trajectory(optim, ours, fnp.asarray, tree.map, lambda f: f, dtype)
-    with jax.enable_x64(dtype == "float64"):
-        expected = trajectory(optax, theirs, jax.numpy.asarray, jax.tree.map, jax.jit, dtype)
     # A schedule of optax's int32 count is float32 even in x64
-    rtol, atol = (2e-4, 2e-5) if dtype == "float32" else (1e-6, 1e-7) if "schedule" in name else (1e-10, 1e-12)
-    for step, (a, b) in enumerate(zip(found, expected, strict=True)):
-        leaves = jax.tree.leaves(b)
-        for (path, x), y in zip(tree.flatten_with_path(a)[0], leaves, strict=True):
-            assert x.dtype == y.dtype == dtype
-            np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol, atol, err_msg=f"step {step} {path}")
+    assert_alike(*both(TRANSFORMATIONS[name]), dtype, double=(1e-6, 1e-7) if "schedule" in name else (1e-10, 1e-12))
 
 
 @pytest.mark.parametrize("name", ["sgd_momentum", "adam", "rmsprop", "adagrad", "clip_by_global_norm"])
@@ -147,6 +98,25 @@ SCHEDULES = {
     "warmup_cosine_flat": lambda o: o.warmup_cosine_decay_schedule(0.1, 0.0, 10, 90),
     "piecewise": lambda o: o.piecewise_constant_schedule(1.0, {70: 0.1, 30: 0.5}),
     "piecewise_none": lambda o: o.piecewise_constant_schedule(1.0),
+    "warmup_constant": lambda o: o.warmup_constant_schedule(0.1, 1.0, 10),
+    "warmup_exponential": lambda o: o.warmup_exponential_decay_schedule(0.1, 1.0, 10, 7, 0.6),
+    "warmup_exponential_all": lambda o: o.warmup_exponential_decay_schedule(0.1, 1.0, 10, 7, 0.6, 5, True, 0.2),
+    "interpolate_linear": lambda o: o.piecewise_interpolate_schedule("linear", 1.0, {70: 0.1, 30: 0.5}),
+    "interpolate_cosine": lambda o: o.piecewise_interpolate_schedule("cosine", 0.5, {20: 2.0, 60: 0.1, 90: 0.0}),
+    "interpolate_none": lambda o: o.piecewise_interpolate_schedule("cosine", 0.5),
+    "linear_onecycle": lambda o: o.linear_onecycle_schedule(90, 1.0),
+    "linear_onecycle_all": lambda o: o.linear_onecycle_schedule(77, 0.3, 0.11, 0.7, 10.0, 100.0),
+    "linear_onecycle_short": lambda o: o.linear_onecycle_schedule(5, 0.3),
+    "cosine_onecycle": lambda o: o.cosine_onecycle_schedule(90, 1.0),
+    "cosine_onecycle_all": lambda o: o.cosine_onecycle_schedule(77, 0.3, 0.11, 10.0, 100.0),
+    "cosine_onecycle_short": lambda o: o.cosine_onecycle_schedule(4, 0.3),
+    "sgdr": lambda o: o.sgdr_schedule(
+        [
+            {"init_value": 0.0, "peak_value": 1.0, "warmup_steps": 5, "decay_steps": 30, "end_value": 0.1},
+            {"init_value": 0.1, "peak_value": 0.5, "warmup_steps": 0, "decay_steps": 40, "exponent": 2.0},
+            {"init_value": 0.1, "peak_value": 0.5, "warmup_steps": 10, "decay_steps": 20},
+        ]
+    ),
     "joined": lambda o: o.join_schedules(
         [o.linear_schedule(0.0, 1.0, 20), o.constant_schedule(1.0), o.exponential_decay(1.0, 10, 0.5)], [20, 40]
     ),

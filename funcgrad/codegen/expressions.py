@@ -119,7 +119,7 @@ FRESH = frozenset({
     *FUNCTIONS, *_UFUNCS, *_REDUCTIONS, "floor_divide", "copy", "where", "convert", "cast", "matmul", "gather",
     "erf", "erfc", "erfinv", "relu6", "sigmoid", "softplus", "multiply_high",
     "conv", "conv_data", "conv_weights",
-    "window_argmax", "window_gather", "window_scatter", "window_sum", "window_spread",
+    "resample", "window_argmax", "window_gather", "window_scatter", "window_sum", "window_spread",
     "unslice", "pad", "concat", "set_slice", "scatter_add", "scatter_set", "cumulative_sum",
     "random_bits", "random_below", "random_uniform", "random_normal",
 })  # fmt: skip

@@ -34,7 +34,7 @@ _OUTSIDE = Var(Aval((), np.dtype(bool)))
 _IN_ORDER = frozenset({
     "matmul", "copy", "gather", "erf", "erfc", "erfinv", "multiply_high", "unslice", "pad",
     "conv", "conv_data", "conv_weights",
-    "window_argmax", "window_gather", "window_scatter", "window_sum", "window_spread",
+    "resample", "window_argmax", "window_gather", "window_scatter", "window_sum", "window_spread",
     "random_bits", "random_below", "random_uniform", "random_normal",
 })  # fmt: skip
 """Operations whose result is C-contiguous whatever the operands are."""

@@ -10,11 +10,9 @@ from ..core import Array
 from ..errors import ShapeError
 from ..ops.create import asarray
 from ..ops.shape import pad, permute_dims, reshape, slice_, stack, unslice
-from .windows import Padding, Sizes, is_channels_last, pairs, per_axis, to_channels_last, window_counts
+from .windows import Padding, Sizes, is_channels_last, layout_rank, pairs, per_axis, to_channels_last, window_counts
 
 __all__ = ["fold", "unfold"]
-
-_LAYOUTS = {"NWC": 1, "NCW": 1, "NHWC": 2, "NCHW": 2, "NDHWC": 3, "NCDHW": 3}
 
 
 def window_keys(
@@ -59,7 +57,7 @@ def unfold(
 
     Source: torch.nn.functional.unfold.
     """
-    rank = _LAYOUTS.get(layout, 2)
+    rank = layout_rank("unfold", layout)
     x = asarray(x)
     images = to_channels_last("unfold", x, layout, rank)
     window, spread, step = (
@@ -108,7 +106,7 @@ def fold(
 
     Source: torch.nn.functional.fold.
     """
-    rank = _LAYOUTS.get(layout, 2)
+    rank = layout_rank("fold", layout)
     x = asarray(x)
     last = is_channels_last("fold", layout, rank)
     sizes, window, spread, step = (

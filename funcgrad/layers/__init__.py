@@ -15,100 +15,130 @@ their channels last unless `layout` says otherwise. Activations are plain functi
 from __future__ import annotations
 
 from . import activation as _activation
+from . import adaptive_pooling as _adaptive_pooling
 from . import adaptive_softmax as _adaptive_softmax
 from . import along_sequence as _along_sequence
 from . import attention as _attention
 from . import cells as _cells
 from . import combinators as _combinators
 from . import convolution as _convolution
+from . import distances as _distances
 from . import dropout as _dropout
 from . import embedding as _embedding
 from . import example_normalization as _example_normalization
 from . import feedforward as _feedforward
+from . import fractional_pooling as _fractional_pooling
 from . import initializers as initializers
 from . import layer as _layer
 from . import linear as _linear
 from . import local as _local
 from . import lora as _lora
+from . import losses as _losses
+from . import margin_losses as _margin_losses
 from . import modulation as _modulation
+from . import norm_pooling as _norm_pooling
 from . import normalization as _normalization
 from . import padding as _padding
+from . import patches as _patches
 from . import pooling as _pooling
 from . import positions as _positions
 from . import rectifier as _rectifier
 from . import recurrent as _recurrent
 from . import reparametrization as _reparametrization
 from . import replacing as _replacing
+from . import resizing as _resizing
 from . import sequential as _sequential
 from . import shape as _shape
+from . import shuffling as _shuffling
 from . import text as _text
 from . import torch_entry as _torch_entry
 from . import torch_state as _torch_state
 from . import transformer as _transformer
 from . import transformer_layer as _transformer_layer
+from . import unpooling as _unpooling
 from .activation import *
+from .adaptive_pooling import *
 from .adaptive_softmax import *
 from .along_sequence import *
 from .attention import *
 from .cells import *
 from .combinators import *
 from .convolution import *
+from .distances import *
 from .dropout import *
 from .embedding import *
 from .example_normalization import *
 from .feedforward import *
+from .fractional_pooling import *
 from .layer import *
 from .linear import *
 from .local import *
 from .lora import *
+from .losses import *
+from .margin_losses import *
 from .modulation import *
+from .norm_pooling import *
 from .normalization import *
 from .padding import *
+from .patches import *
 from .pooling import *
 from .positions import *
 from .rectifier import *
 from .recurrent import *
 from .reparametrization import *
 from .replacing import *
+from .resizing import *
 from .sequential import *
 from .shape import *
+from .shuffling import *
 from .text import *
 from .torch_entry import *
 from .torch_state import *
 from .transformer import *
 from .transformer_layer import *
+from .unpooling import *
 
 __all__ = [
     *_activation.__all__,
+    *_adaptive_pooling.__all__,
     *_adaptive_softmax.__all__,
     *_along_sequence.__all__,
     *_attention.__all__,
     *_cells.__all__,
     *_combinators.__all__,
     *_convolution.__all__,
+    *_distances.__all__,
     *_dropout.__all__,
     *_embedding.__all__,
     *_example_normalization.__all__,
     *_feedforward.__all__,
+    *_fractional_pooling.__all__,
     *_layer.__all__,
     *_linear.__all__,
     *_local.__all__,
     *_lora.__all__,
+    *_losses.__all__,
+    *_margin_losses.__all__,
     *_modulation.__all__,
+    *_norm_pooling.__all__,
     *_normalization.__all__,
     *_padding.__all__,
+    *_patches.__all__,
     *_pooling.__all__,
     *_positions.__all__,
     *_rectifier.__all__,
     *_recurrent.__all__,
     *_reparametrization.__all__,
     *_replacing.__all__,
+    *_resizing.__all__,
     *_sequential.__all__,
     *_shape.__all__,
+    *_shuffling.__all__,
     *_text.__all__,
     *_torch_entry.__all__,
     *_torch_state.__all__,
     *_transformer.__all__,
     *_transformer_layer.__all__,
+    *_unpooling.__all__,
     "initializers",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..functional import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
+from ..functional.windows import is_channels_last, per_axis
 from .layer import Layer, Run
 
 __all__ = ["AvgPool1d", "AvgPool2d", "AvgPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d"]
@@ -14,25 +15,42 @@ Sizes = int | tuple[int, ...]
 Padding = int | str | tuple[Any, ...]
 
 
+def check_windows(layer: Layer, rank: int) -> None:
+    """Whether sizes, steps and the layout are ones that windows over that many axes have."""
+    name = type(layer).__name__
+    for option in ("kernel_size", "stride", "dilation", "output_size"):
+        value = getattr(layer, option, None)
+        if value is not None:
+            per_axis(name, option, value, rank)
+    is_channels_last(name, layer.layout, rank)  # type: ignore[attr-defined]
+
+
 class _MaxPool(Layer):
     kernel_size: Sizes
     stride: Sizes | None = None
     padding: Padding = 0
     dilation: Sizes = 1
+    return_indices: bool = False
     ceil_mode: bool = False
     layout: str = ""
 
+    _rank: ClassVar[int]
     _function: ClassVar[Callable[..., Any]]
+
+    def __post_init__(self) -> None:
+        check_windows(self, self._rank)
 
     def forward(self, run: Run, x: Any) -> Any:
         function = type(self)._function
-        return function(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.layout)
+        moves = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+        return function(x, *moves, self.return_indices, self.layout)
 
 
 class MaxPool1d(_MaxPool):
     """The maximum of each window of a sequence; arguments as for `functional.max_pool1d`."""
 
     layout: str = "NWC"
+    _rank = 1
     _function = staticmethod(max_pool1d)
 
 
@@ -42,7 +60,7 @@ class MaxPool2d(_MaxPool):
     Args:
         kernel_size: size of the window: an int, or one an axis.
         stride: steps between windows; the window's size where None.
-        padding, dilation, ceil_mode: as for `functional.max_pool2d`.
+        padding, dilation, return_indices, ceil_mode: as for `functional.max_pool2d`.
         layout: "NHWC" or "NCHW".
 
     >>> from funcgrad import layers, numpy as fnp
@@ -52,6 +70,7 @@ class MaxPool2d(_MaxPool):
     """
 
     layout: str = "NHWC"
+    _rank = 2
     _function = staticmethod(max_pool2d)
 
 
@@ -59,7 +78,28 @@ class MaxPool3d(_MaxPool):
     """The maximum of each window of a volume; arguments as for `functional.max_pool3d`."""
 
     layout: str = "NDHWC"
+    _rank = 3
     _function = staticmethod(max_pool3d)
+
+
+class AvgPool1d(Layer):
+    """The mean of each window of a sequence; arguments as for `functional.avg_pool1d`."""
+
+    kernel_size: Sizes
+    stride: Sizes | None = None
+    padding: Padding = 0
+    ceil_mode: bool = False
+    count_include_pad: bool = True
+    layout: str = "NWC"
+
+    _function: ClassVar[Callable[..., Any]] = staticmethod(avg_pool1d)
+
+    def __post_init__(self) -> None:
+        check_windows(self, 1)
+
+    def forward(self, run: Run, x: Any) -> Any:
+        moves = self.kernel_size, self.stride, self.padding, self.ceil_mode
+        return type(self)._function(x, *moves, self.count_include_pad, self.layout)
 
 
 class _AvgPool(Layer):
@@ -68,20 +108,18 @@ class _AvgPool(Layer):
     padding: Padding = 0
     ceil_mode: bool = False
     count_include_pad: bool = True
+    divisor_override: int | None = None
     layout: str = ""
 
+    _rank: ClassVar[int]
     _function: ClassVar[Callable[..., Any]]
 
+    def __post_init__(self) -> None:
+        check_windows(self, self._rank)
+
     def forward(self, run: Run, x: Any) -> Any:
-        function, counted = type(self)._function, self.count_include_pad
-        return function(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, counted, self.layout)
-
-
-class AvgPool1d(_AvgPool):
-    """The mean of each window of a sequence; arguments as for `functional.avg_pool1d`."""
-
-    layout: str = "NWC"
-    _function = staticmethod(avg_pool1d)
+        function, moves = type(self)._function, (self.kernel_size, self.stride, self.padding, self.ceil_mode)
+        return function(x, *moves, self.count_include_pad, self.divisor_override, self.layout)
 
 
 class AvgPool2d(_AvgPool):
@@ -90,7 +128,7 @@ class AvgPool2d(_AvgPool):
     Args:
         kernel_size: size of the window: an int, or one an axis.
         stride: steps between windows; the window's size where None.
-        padding, ceil_mode, count_include_pad: as for `functional.avg_pool2d`.
+        padding, ceil_mode, count_include_pad, divisor_override: as for `functional.avg_pool2d`.
         layout: "NHWC" or "NCHW".
 
     >>> from funcgrad import layers, numpy as fnp
@@ -100,6 +138,7 @@ class AvgPool2d(_AvgPool):
     """
 
     layout: str = "NHWC"
+    _rank = 2
     _function = staticmethod(avg_pool2d)
 
 
@@ -107,4 +146,5 @@ class AvgPool3d(_AvgPool):
     """The mean of each window of a volume; arguments as for `functional.avg_pool3d`."""
 
     layout: str = "NDHWC"
+    _rank = 3
     _function = staticmethod(avg_pool3d)

@@ -29,30 +29,84 @@ A schedule, a function of the number of updates made, may be given in place of a
 
 from __future__ import annotations
 
+from . import accumulating as _accumulating
+from . import adam_aliases as _adam_aliases
+from . import adam_variants as _adam_variants
 from . import adaptive as _adaptive
 from . import aliases as _aliases
+from . import applying as _applying
 from . import clipping as _clipping
+from . import combining as _combining
+from . import factored as _factored
+from . import guarding as _guarding
 from . import hyperparams as _hyperparams
+from . import injecting as _injecting
+from . import layerwise as _layerwise
 from . import masking as _masking
+from . import measuring as _measuring
+from . import moments as _moments
+from . import noise as _noise
+from . import norms as _norms
+from . import phases as _phases
+from . import polyak as _polyak
 from . import scaling as _scaling
 from . import schedules as _schedules
+from . import signs as _signs
 from . import transformation as _transformation
+from . import without_state as _without_state
+from . import wrappers as _wrappers
+from .accumulating import *
+from .adam_aliases import *
+from .adam_variants import *
 from .adaptive import *
 from .aliases import *
+from .applying import *
 from .clipping import *
+from .combining import *
+from .factored import *
+from .guarding import *
 from .hyperparams import *
+from .injecting import *
+from .layerwise import *
 from .masking import *
+from .measuring import *
+from .moments import *
+from .noise import *
+from .norms import *
+from .phases import *
+from .polyak import *
 from .scaling import *
 from .schedules import *
+from .signs import *
 from .transformation import *
+from .without_state import *
+from .wrappers import *
 
 __all__ = [
+    *_accumulating.__all__,
+    *_adam_aliases.__all__,
+    *_adam_variants.__all__,
     *_adaptive.__all__,
     *_aliases.__all__,
+    *_applying.__all__,
     *_clipping.__all__,
+    *_combining.__all__,
+    *_factored.__all__,
+    *_guarding.__all__,
     *_hyperparams.__all__,
+    *_injecting.__all__,
+    *_layerwise.__all__,
     *_masking.__all__,
+    *_measuring.__all__,
+    *_moments.__all__,
+    *_noise.__all__,
+    *_norms.__all__,
+    *_phases.__all__,
+    *_polyak.__all__,
     *_scaling.__all__,
     *_schedules.__all__,
+    *_signs.__all__,
     *_transformation.__all__,
+    *_without_state.__all__,
+    *_wrappers.__all__,
 ]

@@ -1,57 +1,31 @@
-"""Transformations that divide the updates by what their squares have been: Adam, RMSProp, AdaGrad.
+"""Transformations that divide the updates by what their squares have been: Adam, RMSProp, AdaGrad, Adadelta.
 
-Every pass over the elements counts here, since a large weight is many times the size of a cache: the factors of a
-leaf are worked out as numbers first, so that each pass does one thing that only an array can do, and what is needed
-for one leaf only is made and dropped there (the generators below). Letters in the formulas are those of `scaling.py`.
+Letters in the formulas are those of `scaling.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from .. import tree
 from ..core import Array
-from ..dtypes import NARROW, WIDE, DType, is_complex
-from ..numpy import asarray, full_like, imag, real, sqrt, square, where, zeros_like
-from .hyperparams import Number, Tunable, beside, real_dtype, require
-from .scaling import dtype_or_none
-from .transformation import aligned, floating_leaves, rebuilt
+from ..numpy import full_like, sqrt, where, zeros_like
+from .hyperparams import Number, beside, require
+from .moments import Accumulating, dtype_or_none, running_means, square_dtype, squared_magnitude, unbiased
 
 __all__ = [
+    "ScaleByAdaDeltaState",
     "ScaleByAdamState",
+    "ScaleByRStdDevState",
     "ScaleByRmsState",
     "ScaleByRssState",
-    "ScaleByStddevState",
+    "scale_by_adadelta",
     "scale_by_adam",
     "scale_by_rms",
     "scale_by_rss",
     "scale_by_stddev",
 ]
-
-
-def in_float32(leaves: Sequence[Array]) -> list[Array]:
-    """Leaves of 16 bits as float32: in float16 an eps of 1e-8 and the square of 1e-4 are 0."""
-    return [x.astype(WIDE) if x.dtype in NARROW else x for x in leaves]
-
-
-def square_dtype(dtype: DType) -> DType:
-    """What means of squares are kept in: 16 bits would lose a decay of 0.999, and squares below 1e-7."""
-    return WIDE if dtype in NARROW else real_dtype(dtype)
-
-
-def running_means(
-    means: Sequence[Array], gs: Sequence[Array], decay: Array, of: Callable[[Array], Array] = asarray
-) -> list[Array]:
-    """decay mean + (1 - decay) of(g), leaf by leaf."""
-    rows = zip(means, gs, beside(gs, decay, 1 - decay), strict=True)
-    return [d * mean + rest * of(g) for mean, g, (d, rest) in rows]
-
-
-def squared_magnitude(x: Array) -> Array:
-    """|x|^2, real also where x is complex."""
-    return square(real(x)) + square(imag(x)) if is_complex(x.dtype) else square(x)
 
 
 class ScaleByAdamState(NamedTuple):
@@ -71,7 +45,7 @@ class ScaleByAdamState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class scale_by_adam(Tunable):  # noqa: N801
+class scale_by_adam(Accumulating):  # noqa: N801
     """Mean of the updates over the root of the mean of their squares: Adam, without its learning rate.
 
         m_t = b1 m_(t-1) + (1 - b1) g_t
@@ -113,6 +87,7 @@ class scale_by_adam(Tunable):  # noqa: N801
     nesterov: bool = field(default=False, kw_only=True)
     tunable: ClassVar = {"b1": "b1", "b2": "b2", "eps": "eps"}
     state_type: ClassVar = ScaleByAdamState
+    held: ClassVar = ("mu", "nu")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -122,40 +97,42 @@ class scale_by_adam(Tunable):  # noqa: N801
         for name in ("eps", "eps_root"):
             require(lambda e: e >= 0, self, name, "0 or more")
 
-    def init(self, params: Any) -> ScaleByAdamState:
-        leaves, structure = floating_leaves(self, "params", params)
-        mu = tree.unflatten(structure, [zeros_like(p, self.mu_dtype) for p in leaves])
-        nu = tree.unflatten(structure, [zeros_like(p, square_dtype(p.dtype)) for p in leaves])
-        count = self.first_count(leaves, always=True)
-        assert count is not None
-        return ScaleByAdamState(count, mu, nu, self.first_hyperparams(leaves))
+    def step(self, hyperparams: list[Any], count: Any, gs: list[Array], held: list[list[Array]]) -> Sequence[Any]:
+        b1, b2, eps = hyperparams
+        mus = running_means(held[0], gs, b1)
+        nus = running_means(held[1], gs, b2, squared_magnitude)
+        tops = look_ahead(gs, mus, b1, count) if self.nesterov else mus
+        return quotients(gs, tops, nus, 1 - b1**count, 1 - b2**count, eps, self.eps_root), mus, nus
 
-    def update(self, updates: Any, state: ScaleByAdamState, params: Any = None) -> tuple[Any, ScaleByAdamState]:
-        b1, b2, eps = self.current(state)
-        state = self.following(state)
-        given, structure = aligned(self, {"updates": updates, "state.mu": state.mu, "state.nu": state.nu})
-        gs, mus, nus = map(in_float32, given)
-        # Fraction and hats are one: with c1 = 1 - b1^t and c2 = 1 - b2^t,
-        #   (m / c1) / (sqrt(v / c2 + eps_root) + eps) = m / (c1 / sqrt(c2) sqrt(v + c2 eps_root) + c1 eps)
-        # which divides arrays once and not three times.
-        c1, c2 = 1 - b1**state.count, 1 - b2**state.count
-        new_mus = running_means(mus, gs, b1)
-        new_nus = running_means(nus, gs, b2, squared_magnitude)
-        tops: Iterable[Array] = new_mus
-        roots: Iterable[Array] = new_nus
-        if self.nesterov:
-            weights = beside(gs, b1 * c1 / (1 - b1 ** (state.count + 1)), 1 - b1)
-            tops = (a * m + b * g for m, g, (a, b) in zip(new_mus, gs, weights, strict=True))
-        if self.eps_root:
-            roots = (v + e for v, (e,) in zip(new_nus, beside(gs, c2 * self.eps_root), strict=True))
-        rows = zip(tops, roots, beside(gs, c1 / sqrt(c2), c1 * eps), strict=True)
-        out = [top / (c * sqrt(v) + e) for top, v, (c, e) in rows]
-        state = state._replace(mu=rebuilt(structure, new_mus, given[1]), nu=rebuilt(structure, new_nus, given[2]))
-        return rebuilt(structure, out, given[0]), state
+
+def look_ahead(gs: Sequence[Array], mus: Sequence[Array], b1: Array, count: Array) -> Iterable[Array]:
+    """Nesterov's m^_t times 1 - b1^t, leaf by leaf (see `scale_by_adam`)."""
+    weights = beside(gs, b1 * (1 - b1**count) / (1 - b1 ** (count + 1)), 1 - b1)
+    return (a * m + b * g for m, g, (a, b) in zip(mus, gs, weights, strict=True))
+
+
+def quotients(
+    gs: Sequence[Array],
+    tops: Iterable[Array],
+    squares: Iterable[Array],
+    c1: Any,
+    c2: Any,
+    eps: Array,
+    eps_root: float = 0.0,
+) -> list[Array]:
+    """(m / c1) / (sqrt(v / c2 + eps_root) + eps), leaf by leaf.
+
+    Fraction and hats are one, m / (c1 / sqrt(c2) sqrt(v + c2 eps_root) + c1 eps), which divides arrays once and not
+    three times.
+    """
+    if eps_root:
+        squares = (v + e for v, (e,) in zip(squares, beside(gs, c2 * eps_root), strict=True))
+    rows = zip(tops, squares, beside(gs, c1 / sqrt(c2), c1 * eps), strict=True)
+    return [top / (c * sqrt(v) + e) for top, v, (c, e) in rows]
 
 
 @dataclass(frozen=True)
-class _MeanOfSquares(Tunable):
+class _MeanOfSquares(Accumulating):
     """What `scale_by_rms` and `scale_by_stddev` have in common: their settings."""
 
     decay: Number = 0.9
@@ -171,19 +148,21 @@ class _MeanOfSquares(Tunable):
         for name in ("eps", "initial_scale"):
             require(lambda v: v >= 0, self, name, "0 or more")
 
-    def unbiased(self, means: Sequence[Array], decay: Array, state: Any) -> Iterable[Array]:
-        """Running means that began at 0, as they would be without that beginning."""
-        if not self.bias_correction:
-            return means
-        factors = beside(means, 1 / (1 - decay**state.count))
-        return (m * c for m, (c,) in zip(means, factors, strict=True))
+    @property
+    def counts(self) -> bool:
+        return self.bias_correction
 
-    def divided(self, structure: tree.Structure, given: Sequence[Array], squares: Iterable[Array], eps: Array) -> Any:
+    def first(self, name: str, p: Array) -> Array:
+        return full_like(p, self.initial_scale, square_dtype(p.dtype)) if name == "nu" else super().first(name, p)
+
+    def corrected(self, means: Sequence[Array], decay: Array, count: Any) -> Iterable[Array]:
+        """Running means that began at 0, as they would be without that beginning, if that is asked for."""
+        return unbiased(means, decay, count) if self.bias_correction else means
+
+    def divided(self, gs: Sequence[Array], squares: Iterable[Array], eps: Array) -> Iterable[Array]:
         """The updates over the roots of the squares, with eps inside or outside of them."""
-        gs = in_float32(given)
         rows = zip(gs, squares, beside(gs, eps), strict=True)
-        out = [g / (sqrt(v + e) if self.eps_in_sqrt else sqrt(v) + e) for g, v, (e,) in rows]
-        return rebuilt(structure, out, given)
+        return (g / (sqrt(v + e) if self.eps_in_sqrt else sqrt(v) + e) for g, v, (e,) in rows)
 
 
 class ScaleByRmsState(NamedTuple):
@@ -226,23 +205,15 @@ class scale_by_rms(_MeanOfSquares):  # noqa: N801
     """
 
     state_type: ClassVar = ScaleByRmsState
+    held: ClassVar = ("nu",)
 
-    def init(self, params: Any) -> ScaleByRmsState:
-        leaves, structure = floating_leaves(self, "params", params)
-        nu = tree.unflatten(structure, [full_like(p, self.initial_scale, square_dtype(p.dtype)) for p in leaves])
-        count = self.first_count(leaves, always=self.bias_correction)
-        return ScaleByRmsState(nu, self.first_hyperparams(leaves), count)
-
-    def update(self, updates: Any, state: ScaleByRmsState, params: Any = None) -> tuple[Any, ScaleByRmsState]:
-        decay, eps = self.current(state)
-        state = self.following(state)
-        (gs, nus), structure = aligned(self, {"updates": updates, "state.nu": state.nu})
-        new_nus = running_means(in_float32(nus), in_float32(gs), decay, squared_magnitude)
-        squares = self.unbiased(new_nus, decay, state)
-        return self.divided(structure, gs, squares, eps), state._replace(nu=rebuilt(structure, new_nus, nus))
+    def step(self, hyperparams: list[Any], count: Any, gs: list[Array], held: list[list[Array]]) -> Sequence[Any]:
+        decay, eps = hyperparams
+        nus = running_means(held[0], gs, decay, squared_magnitude)
+        return self.divided(gs, self.corrected(nus, decay, count), eps), nus
 
 
-class ScaleByStddevState(NamedTuple):
+class ScaleByRStdDevState(NamedTuple):
     """The state of `scale_by_stddev`.
 
     Args:
@@ -277,26 +248,16 @@ class scale_by_stddev(_MeanOfSquares):  # noqa: N801
     Source: Graves, Generating Sequences With Recurrent Neural Networks, 2013, arXiv:1308.0850, section 4.2.
     """
 
-    state_type: ClassVar = ScaleByStddevState
+    state_type: ClassVar = ScaleByRStdDevState
+    held: ClassVar = ("mu", "nu")
 
-    def init(self, params: Any) -> ScaleByStddevState:
-        leaves, structure = floating_leaves(self, "params", params)
-        mu = tree.unflatten(structure, [zeros_like(p) for p in leaves])
-        nu = tree.unflatten(structure, [full_like(p, self.initial_scale, square_dtype(p.dtype)) for p in leaves])
-        count = self.first_count(leaves, always=self.bias_correction)
-        return ScaleByStddevState(mu, nu, self.first_hyperparams(leaves), count)
-
-    def update(self, updates: Any, state: ScaleByStddevState, params: Any = None) -> tuple[Any, ScaleByStddevState]:
-        decay, eps = self.current(state)
-        state = self.following(state)
-        (gs, mus, nus), structure = aligned(self, {"updates": updates, "state.mu": state.mu, "state.nu": state.nu})
-        wide = in_float32(gs)
-        new_mus = running_means(in_float32(mus), wide, decay)
-        new_nus = running_means(in_float32(nus), wide, decay, squared_magnitude)
-        means, squares = self.unbiased(new_mus, decay, state), self.unbiased(new_nus, decay, state)
+    def step(self, hyperparams: list[Any], count: Any, gs: list[Array], held: list[list[Array]]) -> Sequence[Any]:
+        decay, eps = hyperparams
+        mus = running_means(held[0], gs, decay)
+        nus = running_means(held[1], gs, decay, squared_magnitude)
+        means, squares = self.corrected(mus, decay, count), self.corrected(nus, decay, count)
         variances = (v - squared_magnitude(m) for m, v in zip(means, squares, strict=True))
-        held = state._replace(mu=rebuilt(structure, new_mus, mus), nu=rebuilt(structure, new_nus, nus))
-        return self.divided(structure, gs, variances, eps), held
+        return self.divided(gs, variances, eps), mus, nus
 
 
 class ScaleByRssState(NamedTuple):
@@ -314,7 +275,7 @@ class ScaleByRssState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class scale_by_rss(Tunable):  # noqa: N801
+class scale_by_rss(Accumulating):  # noqa: N801
     """Updates over the root of the sum of their squares: AdaGrad, without its learning rate.
 
         s_t = s_(t-1) + |g_t|^2
@@ -341,26 +302,88 @@ class scale_by_rss(Tunable):  # noqa: N801
     eps: Number = 1e-7
     tunable: ClassVar = {"eps": "eps"}
     state_type: ClassVar = ScaleByRssState
+    held: ClassVar = ("sum_of_squares",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("initial_accumulator_value", "eps"):
             require(lambda v: v >= 0, self, name, "0 or more")
 
-    def init(self, params: Any) -> ScaleByRssState:
-        leaves, structure = floating_leaves(self, "params", params)
-        sums = [full_like(p, self.initial_accumulator_value, square_dtype(p.dtype)) for p in leaves]
-        return ScaleByRssState(
-            tree.unflatten(structure, sums), self.first_hyperparams(leaves), self.first_count(leaves)
-        )
+    @property
+    def counts(self) -> bool:
+        return False
 
-    def update(self, updates: Any, state: ScaleByRssState, params: Any = None) -> tuple[Any, ScaleByRssState]:
-        (eps,) = self.current(state)
-        given, structure = aligned(self, {"updates": updates, "state.sum_of_squares": state.sum_of_squares})
-        gs, sums = map(in_float32, given)
-        new_sums = [s + squared_magnitude(g) for s, g in zip(sums, gs, strict=True)]
+    def first(self, name: str, p: Array) -> Array:
+        return full_like(p, self.initial_accumulator_value, square_dtype(p.dtype))
+
+    def step(self, hyperparams: list[Any], count: Any, gs: list[Array], held: list[list[Array]]) -> Sequence[Any]:
+        (eps,) = hyperparams
+        sums = [s + squared_magnitude(g) for s, g in zip(held[0], gs, strict=True)]
         # Where the sum is 0 so is g: 0 / 1 is the 0 that the formula asks for, also with eps = 0
-        rows = zip(gs, new_sums, beside(gs, eps), strict=True)
-        out = [g / sqrt(where(s > 0, s + e, 1)) for g, s, (e,) in rows]
-        following = self.following(state)._replace(sum_of_squares=rebuilt(structure, new_sums, given[1]))
-        return rebuilt(structure, out, given[0]), following
+        rows = zip(gs, sums, beside(gs, eps), strict=True)
+        return (g / sqrt(where(s > 0, s + e, 1)) for g, s, (e,) in rows), sums
+
+
+class ScaleByAdaDeltaState(NamedTuple):
+    """The state of `scale_by_adadelta`.
+
+    Args:
+        e_g: mean of the squares of the updates that come in, a tree like the parameters.
+        e_x: of those that go out, likewise.
+        hyperparams: rho, eps.
+        count: how many updates were made; `None` where nothing follows a schedule.
+    """
+
+    e_g: Any
+    e_x: Any
+    hyperparams: dict[str, Array | None]
+    count: Array | None  # type: ignore[assignment]  # optax's name; it hides tuple.count
+
+
+@dataclass(frozen=True)
+class scale_by_adadelta(Accumulating):  # noqa: N801
+    """Updates by the ratio of what the root mean squares of steps and updates have been: Adadelta.
+
+        E[g^2]_t = rho E[g^2]_(t-1) + (1 - rho) |g_t|^2
+        u_t = sqrt(E[u^2]_(t-1) + eps) / sqrt(E[g^2]_t + eps) g_t
+        E[u^2]_t = rho E[u^2]_(t-1) + (1 - rho) |u_t|^2
+
+    Args:
+        rho, eps: numbers or schedules; in the state under these names.
+
+    Raises:
+        ValueError: rho outside [0, 1], or a negative eps.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.scale_by_adadelta(eps=1e-2)
+    >>> fnp.round(opt.update(fnp.asarray([3.0, -0.1]), opt.init(fnp.zeros(2)))[0], 3)
+    Array([ 0.314, -0.095], dtype=float32)
+
+    Source: Zeiler, ADADELTA: An Adaptive Learning Rate Method, 2012, arXiv:1212.5701.
+    """
+
+    rho: Number = 0.9
+    eps: Number = 1e-6
+    tunable: ClassVar = {"rho": "rho", "eps": "eps"}
+    state_type: ClassVar = ScaleByAdaDeltaState
+    held: ClassVar = ("e_g", "e_x")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(lambda v: 0 <= v <= 1, self, "rho", "in [0, 1]")
+        require(lambda v: v >= 0, self, "eps", "0 or more")
+
+    @property
+    def counts(self) -> bool:
+        return False
+
+    def first(self, name: str, p: Array) -> Array:
+        return zeros_like(p, square_dtype(p.dtype))
+
+    def step(self, hyperparams: list[Any], count: Any, gs: list[Array], held: list[list[Array]]) -> Sequence[Any]:
+        rho, eps = hyperparams
+        e_g = running_means(held[0], gs, rho, squared_magnitude)
+        rows = zip(gs, e_g, held[1], beside(gs, eps), strict=True)
+        out = [g * (sqrt(x + e) / sqrt(v + e)) for g, v, x, (e,) in rows]
+        return out, e_g, running_means(held[1], out, rho, squared_magnitude)

@@ -10,12 +10,26 @@ from .. import tree
 from ..core import Array
 from ..dtypes import is_complex
 from ..errors import DtypeError, ShapeError
-from ..numpy import asarray, maximum, minimum, sqrt, sum
-from .adaptive import in_float32, squared_magnitude
+from ..numpy import maximum, minimum, sqrt, sum
 from .hyperparams import HyperparamsState, Number, Tunable, beside, require
-from .transformation import aligned, floating_leaves, need_params, rebuilt
+from .moments import in_float32, squared_magnitude
+from .norms import limit, mean_square, root, squared_norm
+from .transformation import aligned, need_params, rebuilt
 
-__all__ = ["adaptive_grad_clip", "clip", "clip_by_global_norm", "global_norm"]
+__all__ = [
+    "AdaptiveGradClipState",
+    "ClipByGlobalNormState",
+    "ClipState",
+    "adaptive_grad_clip",
+    "clip",
+    "clip_by_block_rms",
+    "clip_by_global_norm",
+    "normalize_by_update_norm",
+]
+
+AdaptiveGradClipState = HyperparamsState
+ClipByGlobalNormState = HyperparamsState
+ClipState = HyperparamsState
 
 
 @dataclass(frozen=True)
@@ -53,24 +67,6 @@ class clip(Tunable):  # noqa: N801  # transformations have optax's names
         return tree.unflatten(structure, out), self.following(state)
 
 
-def global_norm(updates: Any) -> Array:
-    """The Euclidean norm of all leaves as one vector: sqrt(sum |x|^2).
-
-    Args:
-        updates: a pytree of floating or complex arrays.
-
-    Returns:
-        An array without dimensions in the leaves' common real dtype (float32 for float16, whose largest number is
-        65504); 0 for a tree without leaves.
-
-    >>> import funcgrad.numpy as fnp
-    >>> from funcgrad import optim
-    >>> optim.global_norm({"w": fnp.asarray([3.0, 0.0]), "b": fnp.asarray(4.0)})
-    Array(5., dtype=float32)
-    """
-    return sqrt(_squared_norm(floating_leaves("global_norm", "updates", updates)[0]))
-
-
 @dataclass(frozen=True)
 class clip_by_global_norm(Tunable):  # noqa: N801
     """All updates times one number, so that their `global_norm` is at most a bound.
@@ -103,7 +99,7 @@ class clip_by_global_norm(Tunable):  # noqa: N801
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         (bound,) = self.current(state)
         (gs,), structure = aligned(self, {"updates": updates})
-        factors = beside(gs, _limit(_squared_norm(gs), bound))
+        factors = beside(gs, limit(squared_norm(gs), bound))
         return tree.unflatten(structure, [g * c for g, (c,) in zip(gs, factors, strict=True)]), self.following(state)
 
 
@@ -154,7 +150,7 @@ class adaptive_grad_clip(Tunable):  # noqa: N801
         gs, ps, out = in_float32(given), in_float32(ps), []
         for g, p, (c, e) in zip(gs, ps, beside(gs, clipping, eps), strict=True):
             bound = c * sqrt(maximum(self._squared_norms(p), e * e))
-            out.append(g * _limit(self._squared_norms(g), bound))
+            out.append(g * limit(self._squared_norms(g), bound))
         return rebuilt(structure, out, given), self.following(state)
 
     def _squared_norms(self, x: Array) -> Array:
@@ -168,19 +164,70 @@ class adaptive_grad_clip(Tunable):  # noqa: N801
         return sum(squared_magnitude(x), axis=axes, keepdims=True)
 
 
-def _squared_norm(leaves: Sequence[Array]) -> Array:
-    total = None
-    for x in leaves:
-        x = x.astype("float32") if x.dtype.itemsize == 2 else x
-        # A real vector's product with itself is one pass of BLAS, and needs no array of squares
-        part = sum(squared_magnitude(x)) if is_complex(x.dtype) else x.ravel() @ x.ravel()
-        total = part if total is None else total + part
-    return asarray(0.0) if total is None else total
+@dataclass(frozen=True)
+class clip_by_block_rms(Tunable):  # noqa: N801
+    """Each leaf's updates times one number, so that their root mean square is at most a bound.
 
+        u = g min(1, threshold / rms(g))
 
-def _limit(squared_norm: Array, bound: Array) -> Array:
-    """min(1, bound / norm), without a division by zero or the infinite slope of a root at 0.
+    Args:
+        threshold: a number or a schedule; in the state under this name.
 
-    Where the norm is below the bound this is bound / sqrt(bound * bound), which is exactly 1.
+    Raises:
+        ValueError: `threshold` is not positive.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.clip_by_block_rms(1.0)
+    >>> opt.update([fnp.asarray([2.0, -2.0]), fnp.asarray([0.5])], opt.init([fnp.zeros(2), fnp.zeros(1)]))[0]
+    [Array([ 1., -1.], dtype=float32), Array([0.5], dtype=float32)]
+
+    Source: Shazeer and Stern, Adafactor: Adaptive Learning Rates with Sublinear Memory Cost, 2018, arXiv:1804.04235.
     """
-    return bound / sqrt(maximum(squared_norm, bound * bound))
+
+    threshold: Number
+    tunable: ClassVar = {"threshold": "threshold"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(lambda v: v > 0, self, "threshold", "positive")
+
+    def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
+        (bound,) = self.current(state)
+        (given,), structure = aligned(self, {"updates": updates})
+        gs = in_float32(given)
+        out = [g * limit(mean_square(g), b) for g, (b,) in zip(gs, beside(gs, bound), strict=True)]
+        return rebuilt(structure, out, given), self.following(state)
+
+
+@dataclass(frozen=True)
+class normalize_by_update_norm(Tunable):  # noqa: N801
+    """All updates over their `global_norm`: u = scale_factor g / (|g| + eps).
+
+    Args:
+        scale_factor, eps: numbers or schedules; in the state under these names.
+
+    Raises:
+        ValueError: a negative `eps`.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.normalize_by_update_norm()
+    >>> fnp.round(opt.update(fnp.asarray([3.0, 4.0]), opt.init(fnp.zeros(2)))[0], 3)
+    Array([0.6, 0.8], dtype=float32)
+    """
+
+    scale_factor: Number = 1.0
+    eps: Number = 1e-6
+    tunable: ClassVar = {"scale_factor": "scale_factor", "eps": "eps"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(lambda v: v >= 0, self, "eps", "0 or more")
+
+    def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
+        factor, eps = self.current(state)
+        (given,), structure = aligned(self, {"updates": updates})
+        gs = in_float32(given)
+        factors = beside(gs, factor / (root(squared_norm(gs)) + eps))
+        return rebuilt(structure, [g * c for g, (c,) in zip(gs, factors, strict=True)], given), self.following(state)

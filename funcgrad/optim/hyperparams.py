@@ -12,7 +12,9 @@ holds `None` under that name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
@@ -26,9 +28,8 @@ from ..numpy import asarray
 from ..ops.create import to_inexact
 from ..ops.elementwise import astype
 from ..rules import zeros
-from ..transforms.arguments import described
 from .schedules import Schedule
-from .transformation import GradientTransformation, floating_leaves
+from .transformation import GradientTransformation, floating_leaves, need_state
 
 __all__ = ["HyperparamsState", "Number", "Tunable", "set_hyperparams"]
 
@@ -70,23 +71,23 @@ class Tunable(GradientTransformation):
     def first_hyperparams(self, leaves: Sequence[Array]) -> dict[str, Array | None]:
         """The entry of the state, on the device of the parameters."""
         given = {name: getattr(self, field) for name, field in self.tunable.items()}
-        return {name: None if callable(v) else _scalar(v, default_dtype(), leaves) for name, v in given.items()}
+        outside = {name for name, v in given.items() if callable(v) or isinstance(v, Array)}
+        return {name: None if name in outside else scalar(v, default_dtype(), leaves) for name, v in given.items()}
 
     def first_count(self, leaves: Sequence[Array], *, always: bool = False) -> Array | None:
         """Zero, where a schedule needs the count or it is needed anyway."""
         scheduled = any(callable(getattr(self, field)) for field in self.tunable.values())
-        return _scalar(0, np.dtype(np.int64), leaves) if scheduled or always else None
+        return scalar(0, np.dtype(np.int64), leaves) if scheduled or always else None
 
     def current(self, state: Any) -> list[Any]:
         """The hyper-parameters of this update, in the order of `tunable`: arrays without dimensions."""
-        if not isinstance(state, self.state_type):
-            raise TreeError(
-                f"{type(self).__name__}.update: the state must be a {self.state_type.__name__}, not "
-                f"{described(state)}: pass what init or the last update returned"
-            )
+        need_state(self, state, self.state_type)
         values = []
         for name, field in self.tunable.items():
             given, held = getattr(self, field), state.hyperparams[name]
+            if isinstance(given, Array):  # from the state of `inject_hyperparams`
+                values.append(to_inexact(given))
+                continue
             if callable(given) != (held is None):
                 kinds = ("a schedule", "a number") if callable(given) else ("a number", "a schedule")
                 raise TreeError(
@@ -98,7 +99,7 @@ class Tunable(GradientTransformation):
 
     def _scheduled(self, name: str, schedule: Any, count: Array) -> Array:
         value = schedule(count)
-        found = _scalar(value, default_dtype(), [count]) if type(value) in SCALARS else to_inexact(value)
+        found = scalar(value, default_dtype(), [count]) if type(value) in SCALARS else to_inexact(value)
         if found.shape != ():
             raise ShapeError(
                 f"{type(self).__name__}: the schedule of {name} must answer with one number, not {found.aval}"
@@ -110,7 +111,7 @@ class Tunable(GradientTransformation):
         return state if state.count is None else state._replace(count=state.count + 1)
 
 
-def set_hyperparams(state: Any, **hyperparams: Any) -> Any:
+def set_hyperparams(state: Any, *where: Any, **hyperparams: Any) -> Any:
     """The state with other values of the named hyper-parameters, wherever in a chain they are.
 
     The same by hand, for one transformation's state:
@@ -118,6 +119,8 @@ def set_hyperparams(state: Any, **hyperparams: Any) -> Any:
 
     Args:
         state: the state of a transformation, of a chain or of chains of chains.
+        *where: labels or patterns of `partition` and names of `named_chain`, from the outermost to the one under
+            which the hyper-parameters are, where several have some of the same name.
         **hyperparams: new values: a number, or an array without dimensions (also one under a transform). In the
             state of an ensemble, whose hyper-parameters have a batch axis, an array of their shape gives each
             member its own value.
@@ -127,7 +130,7 @@ def set_hyperparams(state: Any, **hyperparams: Any) -> Any:
 
     Raises:
         OptionError: the state has no such hyper-parameter, or several, or it follows a schedule; the message lists
-            those there are.
+            those there are. Or it has no such part as `where` says.
         ShapeError: an array with dimensions.
 
     >>> import funcgrad.numpy as fnp
@@ -137,6 +140,12 @@ def set_hyperparams(state: Any, **hyperparams: Any) -> Any:
     >>> opt.update(fnp.ones(2), state)[0]
     Array([-0.5, -0.5], dtype=float32)
     """
+    if where:
+        changed, there_is = _within(state, where[0], lambda part: set_hyperparams(part, *where[1:], **hyperparams))
+        if not there_is:
+            parts = ", ".join(sorted(map(repr, _labels(state)))) or "none"
+            raise OptionError(f"set_hyperparams: the state has no part {where[0]!r}; there are: {parts}")
+        return changed
     there = list(_entries(state, ""))
     for name in hyperparams:
         found = [(path, held) for path, n, held in there if n == name]
@@ -147,7 +156,10 @@ def set_hyperparams(state: Any, **hyperparams: Any) -> Any:
             raise OptionError(f"set_hyperparams: the state has no hyper-parameter {name!r}; there are: {listed}")
         if len(found) > 1:
             places = " and ".join(f"state{path}" for path, _ in found)
-            raise OptionError(f"set_hyperparams: {name!r} stands in {places}: set it in the one that you mean")
+            raise OptionError(
+                f"set_hyperparams: {name!r} stands in {places}: set it in the one that you mean, by a label of "
+                "partition or a name of named_chain before it, or by hand"
+            )
         raise OptionError(
             f"set_hyperparams: {name!r} follows a schedule, which would set it again; make the transformation with a "
             f"number to set it by hand; numbers are: {listed}"
@@ -174,11 +186,33 @@ def _entries(state: Any, path: str) -> Iterator[tuple[str, str, Any]]:
             yield from _entries(part, f"{path}[{key!r}]")
 
 
+def _within(state: Any, label: Any, change: Callable[[Any], Any]) -> tuple[Any, bool]:
+    """The state with each part of that label changed, and whether there is one."""
+    if type(state) is dict and label in state:
+        return {**state, label: change(state[label])}, True
+    if _holds(state) or not (isinstance(state, tuple) or type(state) is dict):
+        return state, False
+    parts = [_within(part, label, change) for part in (state.values() if type(state) is dict else state)]
+    found = any(changed for _, changed in parts)
+    if type(state) is dict:
+        return dict(zip(state, (part for part, _ in parts), strict=True)), found
+    values = [part for part, _ in parts]
+    return type(state)(*values) if hasattr(state, "_fields") else tuple(values), found
+
+
+def _labels(state: Any) -> set[Any]:
+    """The labels of all parts of a state."""
+    if _holds(state) or not (isinstance(state, tuple) or type(state) is dict):
+        return set()
+    below = [_labels(part) for part in (state.values() if type(state) is dict else state)]
+    return set(state if type(state) is dict else ()).union(*below)
+
+
 def _replaced(state: Any, values: dict[str, Any]) -> Any:
     if _holds(state):
         held: dict[str, Any] = state.hyperparams
         new = {name: _like(name, values[name], old) if name in values else old for name, old in held.items()}
-        return state._replace(hyperparams=new)
+        return state._replace(hyperparams=type(held)(new))
     if isinstance(state, tuple):
         parts = [_replaced(part, values) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
@@ -191,7 +225,7 @@ def _like(name: str, value: Any, old: Array) -> Array:
     """A new value in the dtype, shape and place of the old one."""
     if callable(value):
         raise OptionError(f"set_hyperparams: {name}: a schedule is given where the transformation is made")
-    found = _scalar(value, old.dtype, [old]) if type(value) in SCALARS else astype(asarray(value), old.dtype)
+    found = scalar(value, old.dtype, [old]) if type(value) in SCALARS else astype(asarray(value), old.dtype)
     if found.shape not in ((), old.shape):
         allowed = f"shape () or {old.shape}" if old.shape else "one number"
         raise ShapeError(f"set_hyperparams: {name} must be {allowed}, not {found.aval}")
@@ -224,15 +258,32 @@ def real_dtype(dtype: DType) -> DType:
 
 
 def require(condition: Any, transformation: GradientTransformation, field: str, what: str) -> None:
-    """An error for a hyper-parameter with which the transformation makes no sense; schedules pass."""
+    """An error for a hyper-parameter with which the transformation makes no sense; schedules and arrays pass."""
     value = getattr(transformation, field)
-    if not callable(value) and not condition(value):
+    if not callable(value) and not isinstance(value, Array) and not condition(value):
         raise OptionError(f"{type(transformation).__name__}: {field} must be {what}, not {value}")
+
+
+_ARRAYS_STAY: ContextVar[bool] = ContextVar("arrays_stay", default=False)
+
+
+@contextmanager
+def arrays_stay() -> Iterator[None]:
+    """Transformations that are made inside use an array that they are given as it is, and hold nothing of it."""
+    before = _ARRAYS_STAY.set(True)
+    try:
+        yield
+    finally:
+        _ARRAYS_STAY.reset(before)
 
 
 def _number(caller: str, name: str, value: Any) -> Any:
     """A hyper-parameter as a Python float, which compares and hashes, or a schedule."""
     if callable(value):
+        return value
+    if isinstance(value, Array) and _ARRAYS_STAY.get():
+        if value.shape != ():
+            raise ShapeError(f"{caller}: {name} must be one number, not {value.aval}")
         return value
     if isinstance(value, Tracer):
         raise DtypeError(
@@ -246,7 +297,7 @@ def _number(caller: str, name: str, value: Any) -> Any:
         raise DtypeError(f"{caller}: {name} must be a number or a schedule, not {value!r:.60}") from error
 
 
-def _scalar(value: Any, dtype: DType, leaves: Sequence[Array]) -> Array:
+def scalar(value: Any, dtype: DType, leaves: Sequence[Array]) -> Array:
     """A number as an array without dimensions, on the device of the first of the leaves."""
     if not leaves:
         return asarray(value, dtype)

@@ -11,15 +11,33 @@ from typing import Any, ClassVar, NamedTuple
 
 from .. import tree
 from ..core import Array
-from ..dtypes import canonical
-from ..errors import DtypeError
-from ..numpy import zeros_like
+from ..errors import DtypeError, OptionError
+from ..numpy import asarray, ones_like, where, zeros_like
 from .hyperparams import HyperparamsState, Number, Tunable, beside
 from .masking import Mask, flags_of
+from .moments import dtype_or_none, in_float32
 from .schedules import Schedule
-from .transformation import aligned, floating_leaves, need_params, rebuilt
+from .transformation import GradientTransformation, aligned, floating_leaves, need_params, rebuilt
 
-__all__ = ["TraceState", "add_decayed_weights", "scale", "scale_by_learning_rate", "scale_by_schedule", "trace"]
+__all__ = [
+    "AddDecayedWeightsState",
+    "ApplyEvery",
+    "ScaleByOptimisticGradientState",
+    "ScaleByScheduleState",
+    "ScaleState",
+    "TraceState",
+    "add_decayed_weights",
+    "apply_every",
+    "scale",
+    "scale_by_learning_rate",
+    "scale_by_optimistic_gradient",
+    "scale_by_schedule",
+    "trace",
+]
+
+AddDecayedWeightsState = HyperparamsState
+ScaleByScheduleState = HyperparamsState
+ScaleState = HyperparamsState
 
 
 # ---- by a number -------------------------------------------------------------------------------
@@ -109,8 +127,8 @@ class add_decayed_weights(Tunable):  # noqa: N801
 
     Args:
         weight_decay: a number or a schedule; in the state under this name.
-        mask: True where the parameter decays: a tree of booleans, or a function from the parameters to one
-            (see `masked`). All do where it is None.
+        mask: True where the parameter decays: a tree of booleans, a function from the parameters to one, or patterns
+            of paths (see `masked`). All do where it is None.
 
     >>> import funcgrad.numpy as fnp
     >>> from funcgrad import optim
@@ -204,6 +222,114 @@ class trace(Tunable):  # noqa: N801
         return rebuilt(structure, out, gs), self.following(state)._replace(trace=held)
 
 
-def dtype_or_none(dtype: Any) -> Any:
-    """The dtype of that name; None stays."""
-    return None if dtype is None else canonical(dtype)
+class ScaleByOptimisticGradientState(NamedTuple):
+    """The state of `scale_by_optimistic_gradient`.
+
+    Args:
+        is_initial_step: whether no update was made.
+        previous_gradient: the last updates that came in, a tree like the parameters.
+        hyperparams: alpha, beta.
+        count: how many updates were made; `None` where nothing follows a schedule.
+    """
+
+    is_initial_step: Array
+    previous_gradient: Any
+    hyperparams: dict[str, Array | None]
+    count: Array | None  # type: ignore[assignment]  # optax's name; it hides tuple.count
+
+
+@dataclass(frozen=True)
+class scale_by_optimistic_gradient(Tunable):  # noqa: N801
+    """Updates less a part of the ones before: the optimistic gradient, for games and saddle points.
+
+        u_t = (alpha + beta) g_t - beta g_(t-1)   with   g_0 = g_1
+
+    Args:
+        alpha, beta: numbers or schedules; in the state under these names.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.scale_by_optimistic_gradient()
+    >>> first, state = opt.update(fnp.asarray([3.0]), opt.init(fnp.zeros(1)))
+    >>> first, opt.update(fnp.asarray([1.0]), state)[0]
+    (Array([3.], dtype=float32), Array([-1.], dtype=float32))
+
+    Source: Mokhtari, Ozdaglar and Pattathil, A Unified Analysis of Extra-gradient and Optimistic Gradient Methods for
+    Saddle Point Problems, 2020, arXiv:1901.08511.
+    """
+
+    alpha: Number = 1.0
+    beta: Number = 1.0
+    tunable: ClassVar = {"alpha": "alpha", "beta": "beta"}
+    state_type: ClassVar = ScaleByOptimisticGradientState
+
+    def init(self, params: Any) -> ScaleByOptimisticGradientState:
+        leaves, structure = floating_leaves(self, "params", params)
+        first = ones_like(leaves[0], "bool", shape=()) if leaves else asarray(True)
+        zeros = tree.unflatten(structure, [zeros_like(p) for p in leaves])
+        return ScaleByOptimisticGradientState(first, zeros, self.first_hyperparams(leaves), self.first_count(leaves))
+
+    def update(
+        self, updates: Any, state: ScaleByOptimisticGradientState, params: Any = None
+    ) -> tuple[Any, ScaleByOptimisticGradientState]:
+        alpha, beta = self.current(state)
+        trees = {"updates": updates, "state.previous_gradient": state.previous_gradient}
+        (given, olds), structure = aligned(self, trees)
+        gs = in_float32(given)
+        rows = zip(gs, in_float32(olds), beside(gs, alpha, beta), strict=True)
+        out = [a * g + b * (g - where(state.is_initial_step, g, old)) for g, old, (a, b) in rows]
+        state = self.following(state)._replace(
+            is_initial_step=zeros_like(state.is_initial_step), previous_gradient=rebuilt(structure, gs, olds)
+        )
+        return rebuilt(structure, out, given), state
+
+
+class ApplyEvery(NamedTuple):
+    """The state of `apply_every`.
+
+    Args:
+        count: how many updates the sum has, less than k.
+        grad_acc: the sum, a tree like the parameters.
+    """
+
+    count: Array  # type: ignore[assignment]  # optax's name; it hides tuple.count
+    grad_acc: Any
+
+
+@dataclass(frozen=True)
+class apply_every(GradientTransformation):  # noqa: N801
+    """The sum of k updates at every k-th, and zeros between.
+
+    The other members of a chain see each update; `MultiSteps` is a whole optimiser that works at every k-th only.
+
+    Args:
+        k: a positive integer.
+
+    Raises:
+        OptionError: k is not one.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.apply_every(2)
+    >>> first, state = opt.update(fnp.asarray([3.0]), opt.init(fnp.zeros(1)))
+    >>> first, opt.update(fnp.asarray([1.0]), state)[0]
+    (Array([0.], dtype=float32), Array([4.], dtype=float32))
+    """
+
+    k: int = 1
+
+    def __post_init__(self) -> None:
+        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
+            raise OptionError(f"apply_every: k must be a positive integer, not {self.k!r}")
+
+    def init(self, params: Any) -> ApplyEvery:
+        leaves, structure = floating_leaves(self, "params", params)
+        count = zeros_like(leaves[0], "int64", shape=()) if leaves else asarray(0)
+        return ApplyEvery(count, tree.unflatten(structure, [zeros_like(p) for p in leaves]))
+
+    def update(self, updates: Any, state: ApplyEvery, params: Any = None) -> tuple[Any, ApplyEvery]:
+        (gs, sums), structure = aligned(self, {"updates": updates, "state.grad_acc": state.grad_acc})
+        fresh, full = state.count == 0, state.count == self.k - 1
+        new = [g + where(fresh, 0, s) for g, s in zip(gs, sums, strict=True)]
+        held = ApplyEvery((state.count + 1) % self.k, rebuilt(structure, new, sums))
+        return rebuilt(structure, [where(full, s, 0) for s in new], gs), held

@@ -5,13 +5,32 @@ answers with a number. Those below are values that compare by their numbers; any
 
     sgd(learning_rate=lambda count: 0.1 / (1 + count))
 
-though one that is defined anew on each call makes transformations that are not equal to one another.
+though one that is defined anew on each call makes transformations that are not equal to one another. Those of several
+phases are in `phases.py`.
+
+Where PyTorch has an object that steps (torch.optim.lr_scheduler), `lr` being the optimiser's:
+
+    LambdaLR(f)                                 lambda count: lr * f(count)
+    StepLR(step_size, gamma)                    exponential_decay(lr, step_size, gamma, staircase=True)
+    MultiStepLR([m, n], gamma)                  piecewise_constant_schedule(lr, {m: gamma, n: gamma})
+    ConstantLR(factor, total_iters)             piecewise_constant_schedule(lr * factor, {total_iters: 1 / factor})
+    LinearLR(start_factor, end_factor, n)       linear_schedule(lr * start_factor, lr * end_factor, n)
+    ExponentialLR(gamma)                        exponential_decay(lr, 1, gamma)
+    PolynomialLR(total_iters, power)            polynomial_schedule(lr, 0.0, power, total_iters)
+    CosineAnnealingLR(T_max, eta_min)           cosine_decay_schedule(lr, T_max, eta_min / lr), which then stays
+    CosineAnnealingWarmRestarts(T_0, T_mult, eta_min)   cosine_warm_restarts_schedule(lr, T_0, T_mult, eta_min)
+    CyclicLR(base_lr, max_lr, ...)              cyclic_schedule(base_lr, max_lr, ...)
+    OneCycleLR(max_lr, total_steps)             cosine_onecycle_schedule(total_steps, max_lr), whose phases begin a
+                                                step later
+    SequentialLR([a, b], [m])                   join_schedules([a, b], [m]), where b counts from 0 too
+    ChainedScheduler([a, b])                    lambda count: a(count) * b(count), of factors
+    ReduceLROnPlateau(...)                      contrib.reduce_on_plateau(...), a transformation
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -25,11 +44,9 @@ __all__ = [
     "constant_schedule",
     "cosine_decay_schedule",
     "exponential_decay",
-    "join_schedules",
     "linear_schedule",
     "piecewise_constant_schedule",
     "polynomial_schedule",
-    "warmup_cosine_decay_schedule",
 ]
 
 Schedule: TypeAlias = Callable[[Any], Any]
@@ -51,7 +68,7 @@ class constant_schedule:  # noqa: N801  # schedules have optax's names
     value: float
 
     def __call__(self, count: Any) -> Array:
-        return _constant(count, self.value)
+        return constant(count, self.value)
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,7 @@ class polynomial_schedule:  # noqa: N801
 
     def __call__(self, count: Any) -> Array:
         if self.transition_steps <= 0:
-            return _constant(count, self.init_value)
+            return constant(count, self.init_value)
         left = (
             1
             - clip(to_inexact(count) - max(self.transition_begin, 0), 0, self.transition_steps) / self.transition_steps
@@ -138,7 +155,7 @@ class exponential_decay:  # noqa: N801
 
     def __call__(self, count: Any) -> Array:
         if self.transition_steps <= 0 or self.decay_rate == 0:
-            return _constant(count, self.init_value)
+            return constant(count, self.init_value)
         p = maximum(to_inexact(count) - max(self.transition_begin, 0), 0.0) / self.transition_steps
         value = power(self.decay_rate, floor(p) if self.staircase else p) * self.init_value
         if self.end_value is None:
@@ -187,43 +204,6 @@ class cosine_decay_schedule:  # noqa: N801
         return (wave * (1 - self.alpha) + self.alpha) * self.init_value
 
 
-def warmup_cosine_decay_schedule(
-    init_value: float,
-    peak_value: float,
-    warmup_steps: int,
-    decay_steps: int,
-    end_value: float = 0.0,
-    exponent: float = 1.0,
-) -> join_schedules:
-    """Up in a straight line, then down by `cosine_decay_schedule`.
-
-    Args:
-        init_value: at step 0.
-        peak_value: at step `warmup_steps`.
-        warmup_steps: how many steps the way up takes.
-        decay_steps: the length of the whole schedule, the way up included.
-        end_value: from step `decay_steps` on.
-        exponent: of the cosine.
-
-    Raises:
-        OptionError: `decay_steps` is not above `warmup_steps`.
-
-    >>> from funcgrad import optim
-    >>> schedule = optim.warmup_cosine_decay_schedule(0.0, 1.0, warmup_steps=2, decay_steps=6)
-    >>> [round(float(schedule(count)), 4) for count in range(7)]
-    [0.0, 0.5, 1.0, 0.8536, 0.5, 0.1464, 0.0]
-    """
-    if not decay_steps > warmup_steps:
-        raise OptionError(
-            f"warmup_cosine_decay_schedule: decay_steps counts the warm-up too, so it must be above warmup_steps; "
-            f"got decay_steps {decay_steps} and warmup_steps {warmup_steps}"
-        )
-    alpha = 0.0 if peak_value == 0 else end_value / peak_value
-    up = linear_schedule(init_value, peak_value, warmup_steps)
-    down = cosine_decay_schedule(peak_value, decay_steps - warmup_steps, alpha, exponent)
-    return join_schedules([up, down], [warmup_steps])
-
-
 @dataclass(frozen=True)
 class piecewise_constant_schedule:  # noqa: N801
     """A value that is multiplied by a factor at given steps.
@@ -252,49 +232,12 @@ class piecewise_constant_schedule:  # noqa: N801
         object.__setattr__(self, "boundaries_and_scales", pairs)
 
     def __call__(self, count: Any) -> Array:
-        count, value = asarray(count), _constant(count, self.init_value)
+        count, value = asarray(count), constant(count, self.init_value)
         for boundary, scale in dict(self.boundaries_and_scales or ()).items():
             value = where(count >= boundary, value * scale, value)
         return value
 
 
-@dataclass(frozen=True)
-class join_schedules:  # noqa: N801
-    """Schedules one after another, each counting from its own beginning.
-
-    Args:
-        schedules: in their order.
-        boundaries: the steps at which the second, third, ... begin.
-
-    Raises:
-        OptionError: the boundaries are not one fewer than the schedules.
-
-    >>> from funcgrad import optim
-    >>> schedule = optim.join_schedules([optim.linear_schedule(0, 1, 2), optim.constant_schedule(0.25)], [3])
-    >>> [float(schedule(count)) for count in range(5)]
-    [0.0, 0.5, 1.0, 0.25, 0.25]
-    """
-
-    schedules: Sequence[Schedule]
-    boundaries: Sequence[int]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "schedules", tuple(self.schedules))
-        object.__setattr__(self, "boundaries", tuple(self.boundaries))
-        if len(self.boundaries) != len(self.schedules) - 1:
-            raise OptionError(
-                f"join_schedules: {len(self.schedules)} schedules have {len(self.schedules) - 1} boundaries between "
-                f"them, not {len(self.boundaries)}"
-            )
-
-    def __call__(self, count: Any) -> Array:
-        count = asarray(count)
-        value = _constant(count, self.schedules[0](count))
-        for boundary, schedule in zip(self.boundaries, self.schedules[1:], strict=True):
-            value = where(count < boundary, value, schedule(count - boundary))
-        return value
-
-
-def _constant(count: Any, value: Any) -> Array:
+def constant(count: Any, value: Any) -> Array:
     """A value as a floating array where the count is."""
     return full_like(to_inexact(count), value)

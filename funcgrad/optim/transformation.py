@@ -1,4 +1,4 @@
-"""Gradient transformations: what turns gradients into updates, and how several make one.
+"""Gradient transformations: what turns gradients into updates.
 
 A `GradientTransformation` is a value with two pure functions. `init(params)` makes its state, and
 `update(updates, state, params)` gives new updates and the next state. An optimiser is a chain of them, from the
@@ -7,30 +7,66 @@ gradient to what `apply_updates` adds to the parameters:
     sgd(0.1, momentum=0.9)  is  chain(trace(0.9), scale_by_learning_rate(0.1))
 
 A transformation of your own is a frozen dataclass with these two methods; it compares and hashes by its fields, so
-that two `adam(1e-3)` are one to whatever remembers functions by their arguments.
+that two `adam(1e-3)` are one to whatever remembers functions by their arguments. Or it is made of two functions,
+`GradientTransformation(init_fn, update_fn)`, as in optax, and compares by these.
+
+What `update` takes beyond these arguments, by name, are extra arguments: the value of the loss, a key. A
+`GradientTransformationExtraArgs` takes any, and whoever calls other transformations, as `chain` does, is one: it
+hands them on to those members that take them too.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from .. import tree
 from ..core import Array
 from ..dtypes import is_inexact
-from ..errors import DtypeError, OptionError, ShapeError, TreeError
+from ..errors import DtypeError, ShapeError, TreeError
 from ..numpy import asarray, zeros_like
 from ..ops.elementwise import astype
+from ..transforms.arguments import described
 
-__all__ = ["EmptyState", "GradientTransformation", "apply_updates", "chain", "identity", "named_chain", "set_to_zero"]
+__all__ = [
+    "EmptyState",
+    "GradientTransformation",
+    "GradientTransformationExtraArgs",
+    "OptState",
+    "Params",
+    "TransformInitFn",
+    "TransformUpdateExtraArgsFn",
+    "TransformUpdateFn",
+    "Updates",
+    "identity",
+    "set_to_zero",
+    "with_extra_args_support",
+]
+
+Params: TypeAlias = Any
+"""A pytree of floating or complex arrays: what is trained."""
+Updates: TypeAlias = Any
+"""A pytree like the parameters: gradients, or what transformations made of them."""
+OptState: TypeAlias = Any
+"""The state of a transformation, a pytree."""
+TransformInitFn: TypeAlias = Callable[[Params], OptState]
+"""What `init` is."""
+TransformUpdateFn: TypeAlias = Callable[..., tuple[Updates, OptState]]
+"""What `update` is: a function of the updates, the state and the parameters."""
+TransformUpdateExtraArgsFn: TypeAlias = TransformUpdateFn
+"""What `update` is where it takes further arguments by name."""
 
 
-class GradientTransformation(ABC):
-    """Updates in, updates out, with a state in between; subclasses are frozen dataclasses.
+class GradientTransformation:
+    """Updates in, updates out, with a state in between: a frozen dataclass of yours, or made of two functions.
 
     The first updates are the gradients, and the last ones what is added to the parameters.
+
+    Args:
+        init: a function from the parameters to the state.
+        update: a function (updates, state, params) to (updates, state). Both only where a transformation is made of
+            functions; a subclass has methods of these names and arguments of its own.
 
     >>> from dataclasses import dataclass
     >>> import funcgrad.numpy as fnp
@@ -45,9 +81,30 @@ class GradientTransformation(ABC):
     >>> updates, _ = signum.update({"w": fnp.asarray([3.0, -0.1])}, signum.init({"w": fnp.zeros(2)}))
     >>> updates["w"]
     Array([-0.5,  0.5], dtype=float32)
+
+    The same of two functions, which may be taken out again:
+
+    >>> sign = optim.GradientTransformation(
+    ...     lambda params: optim.EmptyState(), lambda updates, state, params=None: (tree.map(fnp.sign, updates), state))
+    >>> init, update = optim.chain(optim.trace(0.9), sign, optim.scale_by_learning_rate(0.5))
+    >>> update(fnp.asarray([3.0, -0.1]), init(fnp.zeros(2)))[0]
+    Array([-0.5,  0.5], dtype=float32)
     """
 
-    @abstractmethod
+    def __new__(cls, *args: Any, **kwargs: Any) -> GradientTransformation:
+        if cls is GradientTransformation:
+            return super().__new__(_OfFunctions)
+        if cls is GradientTransformationExtraArgs:
+            return super().__new__(_OfFunctionsExtraArgs)
+        missing = [name for name in ("init", "update") if getattr(cls, name) is getattr(GradientTransformation, name)]
+        if missing:
+            raise DtypeError(f"{cls.__name__} has no method {' and no method '.join(missing)}")
+        return super().__new__(cls)
+
+    def __iter__(self) -> Iterator[Callable[..., Any]]:
+        """Both functions: `init, update = transformation`."""
+        return iter((self.init, self.update))
+
     def init(self, params: Any) -> Any:
         """The state before the first update.
 
@@ -60,8 +117,8 @@ class GradientTransformation(ABC):
         Raises:
             DtypeError: a leaf holds integers or booleans; the message names its path.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def update(self, updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         """One step.
 
@@ -76,6 +133,99 @@ class GradientTransformation(ABC):
         Raises:
             TreeError, ShapeError: updates, state and params do not fit; the message names the path.
         """
+        raise NotImplementedError
+
+
+class GradientTransformationExtraArgs(GradientTransformation):
+    """A transformation whose `update` takes further arguments by name, and leaves those that it does not know.
+
+    Args:
+        init, update: as for `GradientTransformation`, where `update` takes `**extra_args` too.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> by_loss = optim.GradientTransformationExtraArgs(
+    ...     lambda params: optim.EmptyState(),
+    ...     lambda updates, state, params=None, *, value, **extra_args: (updates * value, state))
+    >>> opt = optim.chain(by_loss, optim.scale(-1.0))
+    >>> opt.update(fnp.ones(2), opt.init(fnp.ones(2)), value=0.5)[0]
+    Array([-0.5, -0.5], dtype=float32)
+    """
+
+    def update(self, updates: Any, state: Any, params: Any = None, **extra_args: Any) -> tuple[Any, Any]:
+        """One step; see `GradientTransformation.update`.
+
+        Args:
+            updates, state, params: as there.
+            **extra_args: arguments by name, of which some transformation makes use.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class _OfFunctions(GradientTransformation):
+    """What `GradientTransformation(init, update)` makes."""
+
+    init_fn: TransformInitFn
+    update_fn: TransformUpdateFn
+
+    def __init__(self, init: TransformInitFn, update: TransformUpdateFn):
+        for name, function in (("init", init), ("update", update)):
+            if not callable(function):
+                raise DtypeError(f"{self._made_by}: {name} must be a function, not {function!r:.60}")
+            object.__setattr__(self, f"{name}_fn", function)
+
+    @property
+    def _made_by(self) -> str:
+        return type(self).__bases__[-1].__name__
+
+    def __repr__(self) -> str:
+        return f"{self._made_by}(init={self.init_fn!r}, update={self.update_fn!r})"
+
+    def init(self, params: Any) -> Any:
+        return self.init_fn(params)
+
+    def update(self, updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        return self.update_fn(updates, state, params)
+
+
+class _OfFunctionsExtraArgs(_OfFunctions, GradientTransformationExtraArgs):
+    """What `GradientTransformationExtraArgs(init, update)` makes."""
+
+    def update(self, updates: Any, state: Any, params: Any = None, **extra_args: Any) -> tuple[Any, Any]:
+        return self.update_fn(updates, state, params, **extra_args)
+
+
+@dataclass(frozen=True)
+class _WithoutExtraArgs(GradientTransformationExtraArgs):
+    """A transformation that takes extra arguments and makes no use of them."""
+
+    inner: GradientTransformation
+
+    def __repr__(self) -> str:
+        return f"with_extra_args_support({self.inner!r})"
+
+    def init(self, params: Any) -> Any:
+        return self.inner.init(params)
+
+    def update(self, updates: Any, state: Any, params: Any = None, **extra_args: Any) -> tuple[Any, Any]:
+        return self.inner.update(updates, state, params)
+
+
+def with_extra_args_support(tx: GradientTransformation) -> GradientTransformationExtraArgs:
+    """The transformation as one that takes extra arguments: itself, or one that leaves them.
+
+    Args:
+        tx: any transformation.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.with_extra_args_support(optim.scale(-1.0))
+    >>> opt.update(fnp.ones(2), opt.init(fnp.ones(2)), value=0.5)[0]
+    Array([-1., -1.], dtype=float32)
+    """
+    checked("with_extra_args_support", tx)
+    return tx if isinstance(tx, GradientTransformationExtraArgs) else _WithoutExtraArgs(tx)
 
 
 class EmptyState(NamedTuple):
@@ -114,118 +264,6 @@ class set_to_zero(GradientTransformation):  # noqa: N801
 
     def update(self, updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         return tree.map(zeros_like, updates), state
-
-
-@dataclass(frozen=True, init=False, repr=False)
-class chain(GradientTransformation):  # noqa: N801
-    """Several transformations one after another: the updates of each go to the next.
-
-    Args:
-        *transformations: in the order in which they see the updates.
-
-    Its state is the tuple of their states.
-
-    Raises:
-        DtypeError: something that is no transformation.
-
-    >>> import funcgrad.numpy as fnp
-    >>> from funcgrad import optim
-    >>> opt = optim.chain(optim.clip(1.0), optim.scale(-0.5))
-    >>> opt
-    chain(clip(max_delta=1.0), scale(step_size=-0.5))
-    >>> opt.update(fnp.asarray([3.0, -0.2]), opt.init(fnp.zeros(2)))[0]
-    Array([-0.5,  0.1], dtype=float32)
-    """
-
-    transformations: tuple[GradientTransformation, ...]
-
-    def __init__(self, *transformations: GradientTransformation):
-        object.__setattr__(self, "transformations", tuple(_checked(self, t) for t in transformations))
-
-    def __repr__(self) -> str:
-        return f"chain({', '.join(map(repr, self.transformations))})"
-
-    def init(self, params: Any) -> tuple[Any, ...]:
-        return tuple([t.init(params) for t in self.transformations])
-
-    def update(self, updates: Any, state: Any, params: Any = None) -> tuple[Any, tuple[Any, ...]]:
-        if not isinstance(state, tuple) or len(state) != len(self.transformations):
-            raise TreeError(
-                f"chain.update: the state must be a tuple of {len(self.transformations)} states, one for each "
-                f"transformation, not {_shown(state)}: pass what init or the last update returned"
-            )
-        states = []
-        for t, s in zip(self.transformations, state, strict=True):
-            updates, s = t.update(updates, s, params)
-            states.append(s)
-        return updates, tuple(states)
-
-
-@dataclass(frozen=True, init=False, repr=False)
-class named_chain(GradientTransformation):  # noqa: N801
-    """A `chain` whose members have names; its state is the dict of their states.
-
-    Args:
-        *transformations: pairs (name, transformation), in the order in which they see the updates.
-
-    Raises:
-        OptionError: a name stands twice.
-        DtypeError: something that is no pair of a name and a transformation.
-
-    >>> import funcgrad.numpy as fnp
-    >>> from funcgrad import optim
-    >>> opt = optim.named_chain(("momentum", optim.trace(0.9)), ("step", optim.scale_by_learning_rate(0.5)))
-    >>> list(opt.init(fnp.zeros(2)))
-    ['momentum', 'step']
-    """
-
-    transformations: tuple[tuple[str, GradientTransformation], ...]
-
-    def __init__(self, *transformations: tuple[str, GradientTransformation]):
-        for pair in transformations:
-            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-                raise DtypeError(f"named_chain takes pairs (name, transformation), not {pair!r}")
-        names = [name for name, _ in transformations]
-        if len(set(names)) < len(names):
-            raise OptionError(f"named_chain: each name may stand once, not {', '.join(map(repr, names))}")
-        object.__setattr__(self, "transformations", tuple((n, _checked(self, t)) for n, t in transformations))
-
-    def __repr__(self) -> str:
-        return f"named_chain({', '.join(map(repr, self.transformations))})"
-
-    def init(self, params: Any) -> dict[str, Any]:
-        return {name: t.init(params) for name, t in self.transformations}
-
-    def update(self, updates: Any, state: Any, params: Any = None) -> tuple[Any, dict[str, Any]]:
-        names = [name for name, _ in self.transformations]
-        if not isinstance(state, dict) or set(state) != set(names):
-            raise TreeError(
-                f"named_chain.update: the state must be a dict of the states of {', '.join(names)}, not "
-                f"{_shown(state)}: pass what init or the last update returned"
-            )
-        states = {}
-        for name, t in self.transformations:
-            updates, states[name] = t.update(updates, state[name], params)
-        return updates, states
-
-
-def apply_updates(params: Any, updates: Any) -> Any:
-    """The parameters after a step: params + updates, in the dtypes of the parameters.
-
-    Args:
-        params: a pytree of floating or complex arrays.
-        updates: a pytree of the same structure and shapes, the result of `update`.
-
-    Raises:
-        TreeError, ShapeError, DtypeError: the two do not fit, or a parameter holds integers.
-
-    >>> import funcgrad.numpy as fnp
-    >>> from funcgrad import optim
-    >>> optim.apply_updates({"w": fnp.asarray([1.0, 2.0])}, {"w": fnp.asarray([-0.5, 0.0])})
-    {'w': Array([0.5, 2. ], dtype=float32)}
-    """
-    (ps, us), structure = aligned("apply_updates", {"params": params, "updates": updates})
-    return rebuilt(structure, [p + u for p, u in zip(ps, us, strict=True)], ps)
 
 
 # ---- what transformations are made of ----------------------------------------------------------
@@ -296,10 +334,27 @@ def aligned(caller: Any, trees: Mapping[str, Any]) -> tuple[list[list[Array]], t
     return columns, structure
 
 
+def fitting(caller: Any, updates: Any, params: Any) -> tuple[list[Array], tree.Structure]:
+    """The leaves of the updates and their structure, which is that of the parameters where these are given."""
+    (leaves, *_), structure = aligned(
+        caller, {"updates": updates} if params is None else {"updates": updates, "params": params}
+    )
+    return leaves, structure
+
+
 def rebuilt(structure: tree.Structure, leaves: Sequence[Array], like: Sequence[Array]) -> Any:
     """The tree of these leaves, in the dtypes of those that they follow."""
     pairs = zip(leaves, like, strict=True)
     return tree.unflatten(structure, [x if x.dtype is old.dtype else astype(x, old.dtype) for x, old in pairs])
+
+
+def need_state(caller: Any, state: Any, kind: type) -> None:
+    """An error where `update` was given the state of something else."""
+    if not isinstance(state, kind):
+        raise TreeError(
+            f"{_name(caller)}.update: the state must be {'an' if kind.__name__[0] in 'AEIOU' else 'a'} "
+            f"{kind.__name__}, not {described(state)}: pass what init or the last update returned"
+        )
 
 
 def need_params(caller: GradientTransformation, params: Any) -> None:
@@ -308,19 +363,22 @@ def need_params(caller: GradientTransformation, params: Any) -> None:
         raise TreeError(f"{_name(caller)}.update needs the parameters: call update(updates, state, params)")
 
 
-def _checked(caller: GradientTransformation, t: Any) -> GradientTransformation:
+def checked(caller: Any, t: Any) -> GradientTransformation:
+    """The transformation; an error for what is none."""
     if not isinstance(t, GradientTransformation):
         called = " (call it first)" if callable(t) else ""
         raise DtypeError(f"{_name(caller)}: not a gradient transformation: {t!r}{called}")
     return t
 
 
+def updated(
+    t: GradientTransformation, updates: Any, state: Any, params: Any, extra_args: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """The update of a member, with the extra arguments where it takes them."""
+    if isinstance(t, GradientTransformationExtraArgs):
+        return t.update(updates, state, params, **extra_args)
+    return t.update(updates, state, params)
+
+
 def _name(caller: Any) -> str:
     return caller if isinstance(caller, str) else type(caller).__name__
-
-
-def _shown(state: Any) -> str:
-    """A state in an error: what it is, without its arrays."""
-    if isinstance(state, tuple | list) and not hasattr(state, "_fields"):
-        return f"a {type(state).__name__} of {len(state)}"
-    return f"a dict of {', '.join(map(str, state))}" if isinstance(state, dict) else f"a {type(state).__name__}"

@@ -36,7 +36,7 @@ _SLOW = frozenset([
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "cumulative_sum", "erf", "erfc",
     "erfinv", "exp", "expm1", "gather", "hypot", "log", "log10", "log1p", "log2", "logaddexp", "pow", "random_bits",
     "random_normal", "random_uniform", "scatter_add", "sigmoid", "sin", "sinh", "softplus", "tan", "tanh",
-    "window_argmax", "window_gather", "window_scatter", "window_spread",
+    "resample", "window_argmax", "window_gather", "window_scatter", "window_spread",
 ])  # fmt: skip
 """Operations that take several times as long as it takes to read and write their arrays."""
 

@@ -13,6 +13,7 @@ else is a leaf. `None` is an empty node, as in JAX. Dicts are walked in the orde
 from __future__ import annotations
 
 from .parts import at, combine, filter, partition
+from .patterns import Pattern, path_string, path_strings, select
 from .structure import (
     Partial,
     Structure,
@@ -27,6 +28,7 @@ from .structure import (
     leaves_with_path,
     map,
     map_with_path,
+    paths,
     reduce,
     register_dataclass,
     register_holder,
@@ -44,6 +46,7 @@ from .structure import (
 
 __all__ = [
     "Partial",
+    "Pattern",
     "Structure",
     "all",
     "at",
@@ -60,6 +63,9 @@ __all__ = [
     "map",
     "map_with_path",
     "partition",
+    "path_string",
+    "path_strings",
+    "paths",
     "reduce",
     "register_dataclass",
     "register_holder",
@@ -70,6 +76,7 @@ __all__ = [
     "register_pytree_with_keys_class",
     "register_static",
     "same_structure",
+    "select",
     "structure",
     "transpose",
     "unflatten",

@@ -28,6 +28,7 @@ __all__ = [
     "leaves_with_path",
     "map",
     "map_with_path",
+    "paths",
     "reduce",
     "register_dataclass",
     "register_holder",
@@ -139,6 +140,16 @@ def flatten_with_path(tree: Any, is_leaf: IsLeaf = None) -> tuple[list[tuple[str
 def leaves_with_path(tree: Any, is_leaf: IsLeaf = None) -> list[tuple[str, Any]]:
     """Pairs (path, leaf), left to right: the first result of `flatten_with_path`."""
     return flatten_with_path(tree, is_leaf)[0]
+
+
+def paths(structure: Structure) -> list[str]:
+    """The paths of the leaves of a structure, left to right.
+
+    >>> from funcgrad import tree
+    >>> tree.paths(tree.structure({"w": 1, "b": (2, 3)}))
+    ["['b'][0]", "['b'][1]", "['w']"]
+    """
+    return [accessor.codify("") for accessor in structure.accessors()]
 
 
 _ENTRY = re.compile(r"""\.(\w+)|\[('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^]]*)\]""")

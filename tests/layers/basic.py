@@ -61,9 +61,11 @@ def _convolution(name: str, rank: int, transposed: bool = False) -> Row:
 
 def _pool(name: str, rank: int) -> Row:
     window = st.integers(2, 3)
-    extra = {"dilation": st.integers(1, 2)} if name.startswith("Max") else {"count_include_pad": booleans}
-    if name.startswith("Avg"):
-        extra |= {"padding": st.integers(0, 1)}
+    extra: dict[str, Any] = {"count_include_pad": booleans, "padding": st.integers(0, 1)}
+    if name.startswith("Max"):
+        extra = {"dilation": st.integers(1, 2), "return_indices": booleans}
+    elif rank > 1:
+        extra |= {"divisor_override": st.sampled_from([None, 3])}
     settings = st.fixed_dictionaries({"kernel_size": window, "stride": window, "ceil_mode": booleans, **extra})
     return Row(
         name,
