@@ -5,7 +5,7 @@ from funcgrad import data, layers, optim, random
 
 fg.grad(loss_fn)(params, batch)
 
-Derivatives       grad value_and_grad vjp jvp linearize jacfwd jacrev hessian hvp hessian_diag ggnvp
+Derivatives       grad value_and_grad vjp jvp linearize jacfwd jacrev hessian hvp hessian_diag ggnvp gradient_penalty
 Batches           vmap vectorize (in funcgrad.numpy), psum and the other collectives
 Programs          jit explain make_graph eval_shape clear_caches config.disable_jit
 Control flow      Python's own, and scan map while_loop fori_loop cond switch associative_scan

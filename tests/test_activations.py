@@ -181,7 +181,7 @@ def test_masked_softmax_is_that_of_what_is_left(axis):
     rng = np.random.default_rng(6)
     x, mask = rng.normal(size=(3, 5)), rng.random((3, 5)) < 0.6
     mask[:, 1] = mask[1] = True
-    with jax.experimental.enable_x64() if hasattr(jax.experimental, "enable_x64") else jax.enable_x64(True):
+    with jax.enable_x64(True):
         expected = np.asarray(jax.nn.softmax(x, axis, where=mask))
         expected_log = np.asarray(jax.nn.log_softmax(x, axis, where=mask))
     close(F.softmax(x, axis, where=mask), expected, 1e-12)

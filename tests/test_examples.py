@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import funcgrad as fg
-from funcgrad import data, optim, random
+from funcgrad import data, io, optim, random
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -27,7 +27,8 @@ def load(name: str) -> ModuleType:
     return module
 
 
-linear_regression, softmax_regression, mnist = map(load, ("linear_regression", "softmax_regression", "mnist"))
+linear_regression, softmax_regression = map(load, ("linear_regression", "softmax_regression"))
+mnist, finetune = map(load, ("mnist", "finetune"))
 
 
 @pytest.fixture
@@ -157,3 +158,41 @@ def test_a_picture_without_matplotlib_is_refused_before_training(
 ) -> None:
     monkeypatch.setattr(mnist, "find_spec", lambda name: None)
     assert refused(["--plot", "curve.png"], capsys) == "--plot needs matplotlib: pip install matplotlib\n"
+
+
+# ---- fine-tuning -------------------------------------------------------------------------------
+
+
+def test_fine_tuning_learns_and_pytorch_loads_its_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    file = tmp_path / "tuned.safetensors"
+    found = finetune.main(["--epochs", "2", "--output", str(file)])
+    first, trained, before, *epochs, saved, last = printed(capsys)
+    assert float(re.search(r"accuracy (0\.\d+)", first).group(1)) > 0.95  # type: ignore[union-attr]
+    assert trained.startswith("training 2,181 of 29,093 parameters: fc1/lora_a, fc1/lora_b, head/")
+    assert before.startswith("before: accuracy 0.")
+    assert [line.partition(":")[0] for line in epochs] == ["epoch 1/2", "epoch 2/2"]
+    assert found > 0.85
+    assert saved == f"saved tuned.safetensors and read it again: accuracy {found:.3f} on the digits 5 to 9"
+    difference = re.fullmatch(r"PyTorch loads it; the outputs differ by (\S+) at most", last)
+    assert difference is not None
+    assert float(difference.group(1)) < 1e-4  # of logits around 10
+    given, tuned = io.load_torch(EXAMPLES / "data" / "digits_0_to_4.pth"), io.load_safetensors(file)
+    assert sorted(given) == sorted(tuned)
+    kept = [name for name in given if np.array_equal(given[name], tuned[name])]
+    assert kept == ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias", "fc1.bias"]
+
+
+def test_fine_tuning_repeats_itself_without_pytorch(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(finetune, "find_spec", lambda name: None)
+
+    def run(seed: int) -> list[str]:
+        finetune.main(["--epochs", "1", "--seed", str(seed)])
+        return printed(capsys)
+
+    lines = run(0)
+    assert lines[-1] == "PyTorch is not installed, so its outputs are not compared"
+    assert run(0) == lines
+    assert run(1) != lines

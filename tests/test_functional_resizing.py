@@ -93,6 +93,23 @@ def test_an_infinity_stays_with_those_that_read_it() -> None:
     assert (found[1:] == 0).all()
 
 
+def test_no_images_and_no_channels() -> None:
+    for mode in ("nearest", "bilinear"):
+        assert F.interpolate(np.ones((0, 4, 4, 3)), size=(2, 5), mode=mode).shape == (0, 2, 5, 3)
+        assert F.interpolate(np.ones((2, 4, 4, 0)), size=(2, 5), mode=mode).shape == (2, 2, 5, 0)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 40, 600])
+def test_any_number_of_channels_in_tiles_and_threads(channels: int) -> None:
+    """Each number has its own way through the kernel, and 512 rows are more than one tile."""
+    x, weights = uniform(512, 5, channels), np.array([[0.75, 0.25], [0.25, 0.75]])
+    expected = np.concatenate([np.einsum("rk,nkc->nrc", weights, x[:, i : i + 2]) for i in range(4)], 1)
+    expected = np.concatenate([x[:, :1], expected, x[:, -1:]], 1)
+    with fg.config.threads(2):
+        found = F.interpolate(x, scale_factor=2, mode="linear", layout="NWC")
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-12, atol=1e-12)
+
+
 def test_dtypes() -> None:
     x = np.arange(4).reshape(2, 2, 1)
     assert F.interpolate(x, scale_factor=2).dtype == np.int64

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import pickle
+import tracemalloc
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,15 @@ DTYPES += ["float16", "float32", "float64", "complex64"]
 def some(dtype: str) -> np.ndarray:
     x = 50 * np.random.default_rng(0).random((2, 3))
     return (x > 25 if dtype == "bool" else x).astype(dtype)
+
+
+def most_memory(load: Callable[[], Any]) -> float:
+    """What loading takes at its most, by the size of what was loaded."""
+    tracemalloc.start()
+    found = load()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most / sum(x.nbytes for x in fg.tree.leaves(found))
 
 
 # ---- safetensors -------------------------------------------------------------------------------
@@ -53,6 +64,11 @@ def test_safetensors_are_the_librarys(tmp_path: Path) -> None:
     for name, x in io.load_safetensors(tmp_path / "theirs").items():
         np.testing.assert_array_equal(np.asarray(x), given[name])
     assert io.safetensors_metadata(tmp_path / "theirs") == {"a": "b"}
+
+
+def test_safetensors_are_in_memory_once(tmp_path: Path) -> None:
+    io.save_safetensors(tmp_path / "x", {str(i): np.ones(250_000) for i in range(4)})
+    assert most_memory(lambda: io.load_safetensors(tmp_path / "x")) < 1.1
 
 
 def test_safetensors_bfloat16(tmp_path: Path) -> None:
@@ -176,6 +192,18 @@ def test_every_dtype_of_torch(tmp_path: Path, dtype: str) -> None:
     found = io.load_torch(tmp_path / "x.pt")
     assert found.dtype == dtype
     np.testing.assert_array_equal(np.asarray(found), some(dtype))
+
+
+def test_tensors_are_in_memory_once(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({str(i): torch.ones(250, 1000) for i in range(4)}, tmp_path / "x.pt")
+    assert most_memory(lambda: io.load_torch(tmp_path / "x.pt")) < 1.1
+    torch.save([torch.ones(1_000_000)[i : i + 1000] for i in range(4)], tmp_path / "x.pt")
+    tracemalloc.start()
+    found = io.load_torch(tmp_path / "x.pt")
+    assert tracemalloc.get_traced_memory()[0] < 200_000  # parts of large tensors do not keep these alive
+    tracemalloc.stop()
+    assert [x.shape for x in found] == [(1000,)] * 4
 
 
 def archive(path: Path, content: bytes, **files: bytes) -> Path:

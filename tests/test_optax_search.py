@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pytest
-from optax_cases import ALIASES, TRANSFORMATIONS, Case
+from optax_cases import ALIASES, TRANSFORMATIONS, Case, rate
 
 import funcgrad.numpy as fnp
 from funcgrad import config, optim, tree
@@ -15,13 +16,17 @@ jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
 
 CASES = ALIASES | TRANSFORMATIONS
+NOT_IN_ALIASES = [
+    *("adaptive_grad_clip", "apply_every", "centralize", "ema", "keep_params_nonnegative", "normalize_by_update_norm"),
+    *("scale_by_lion", "scale_by_param_block_norm", "scale_by_sm3", "scale_by_yogi", "zero_nans"),
+]
 STEPS = 100
 
 
-def made(o: Any, name: str, case: Case, settings: dict[str, Any]) -> Any:
+def made(o: Any, name: str, settings: dict[str, Any], schedules: dict[str, Any]) -> Any:
     """The transformation in one of the libraries; it ends with a step that a descent takes."""
-    found = getattr(o, name)(**settings)
-    return found if case.optimiser else o.chain(found, o.scale(-0.05))
+    found = getattr(o, name)(**settings, **{key: make(o) for key, make in schedules.items()})
+    return found if CASES[name].optimiser else o.chain(found, o.scale(-0.05))
 
 
 def problem(rng: np.random.Generator, case: Case, dtype: str) -> tuple[Any, list[Any]]:
@@ -56,17 +61,17 @@ def trajectory(o: Any, opt: Any, array: Any, map_tree: Any, compiled: Any, start
     return out
 
 
-def compare(name: str, seed: int, dtype: str, rtol: float, atol: float) -> None:
+def compare(name: str, seed: int, dtype: str, rtol: float, atol: float, schedules: Any = MappingProxyType({})) -> None:
     case = CASES[name]
     rng = np.random.default_rng([seed, sum(map(ord, name))])
-    settings = case.draw(rng)
+    settings = {key: v for key, v in case.draw(rng).items() if key not in schedules}
     start, noise = problem(rng, case, dtype)
     wide = dtype in ("float64", "complex128")
     with config.default_dtype("float64" if wide else "float32"), np.errstate(all="ignore"):
-        ours = made(optim, name, case, settings)
+        ours = made(optim, name, settings, schedules)
         found = trajectory(optim, ours, fnp.asarray, tree.map, lambda f: f, start, noise)
     with jax.enable_x64(wide):
-        theirs = made(optax, name, case, settings)
+        theirs = made(optax, name, settings, schedules)
         expected = trajectory(optax, theirs, jax.numpy.asarray, jax.tree.map, jax.jit, start, noise)
     for step, (a, b) in enumerate(zip(found, expected, strict=True)):
         for (path, x), y in zip(tree.flatten_with_path(a)[0], jax.tree.leaves(b), strict=True):
@@ -76,7 +81,7 @@ def compare(name: str, seed: int, dtype: str, rtol: float, atol: float) -> None:
             )
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*ALIASES, *NOT_IN_ALIASES])
 def test_in_float64(name: str) -> None:
     compare(name, 0, "float64", CASES[name].rtol, CASES[name].rtol)
 
@@ -89,6 +94,20 @@ def test_other_settings_in_float64(name: str, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_in_float32(name: str) -> None:
+    compare(name, 200, "float32", 2e-3, 2e-3)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.is_complex])
 def test_complex(name: str) -> None:
     compare(name, 100, "complex128", CASES[name].rtol, CASES[name].rtol)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name, case in ALIASES.items() if case.always.get("learning_rate") is rate])
+def test_with_a_schedule(name: str) -> None:
+    """Whose numbers are float32 in optax."""
+    settings = {"learning_rate": lambda o: o.warmup_cosine_decay_schedule(0.0, 0.05, 10, 90, 0.001)}
+    compare(name, 300, "float64", 1e-4, 1e-4, settings)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import funcgrad.numpy as fnp
-from funcgrad import optim, tree
+from funcgrad import config, optim, tree
 
 jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
@@ -48,6 +48,15 @@ WRAPPERS = {
         o.conditionally_transform(o.trace(0.9), lambda step: step % 3 != 1), o.scale(-0.01)
     ),
     "flatten": lambda o: o.flatten(o.chain(o.clip_by_global_norm(1.0), o.adam(0.1))),
+    "schedule_free": lambda o: o.contrib.schedule_free(o.adam(0.1, b1=0.0), 0.1, b1=0.8, weight_lr_power=1.0),
+    "schedule_free_schedule": lambda o: o.contrib.schedule_free(o.sgd(0.1), o.linear_schedule(0.0, 0.1, 30)),
+    "schedule_free_sgd": lambda o: o.contrib.schedule_free_sgd(0.1),
+    "schedule_free_sgd_all_schedule": lambda o: o.contrib.schedule_free_sgd(0.1, 20, weight_decay=0.1),
+    "schedule_free_adamw": lambda o: o.contrib.schedule_free_adamw(0.1, b2=0.9, weight_decay=0.1, weight_lr_power=0.5),
+    "schedule_free_adamw_schedule": lambda o: o.contrib.schedule_free_adamw(0.1, 10, state_dtype="float32"),
+    "sam": lambda o: o.contrib.sam(o.sgd(0.1, momentum=0.9), o.chain(o.contrib.normalize(), o.sgd(0.05))),
+    "sam_period": lambda o: o.contrib.sam(o.adamw(0.1, weight_decay=0.1), o.sgd(0.05, momentum=0.5), 4),
+    "sam_state_stays": lambda o: o.contrib.sam(o.sgd(0.1), o.adam(0.05), 3, reset_state=False),
     "inject": lambda o: o.inject_hyperparams(o.adamw)(0.01, weight_decay=0.1),
     "inject_schedule": lambda o: o.inject_hyperparams(o.sgd)(o.cosine_decay_schedule(0.05, 80), momentum=0.9),
 }
@@ -106,6 +115,54 @@ def test_lookahead(reset: bool, period: int) -> None:
         p, q = optim.apply_updates(p, u), optax.apply_updates(q, v)
         for x, y in zip(tree.leaves(p), jax.tree.leaves(q), strict=True):
             np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"factor": 0.5, "patience": 2, "cooldown": 2, "rtol": 1e-2},
+        {"factor": 0.5, "patience": 3, "accumulation_size": 4, "min_scale": 0.2, "rtol": 0.0, "atol": 0.05},
+    ],
+)
+def test_reduce_on_plateau(options: Any) -> None:
+    ours, theirs = both(lambda o: o.contrib.reduce_on_plateau(**options))
+    s, t = ours.init(fnp.ones(2)), theirs.init(jax.numpy.ones(2))
+    rng = np.random.default_rng(0)
+    for count in range(100):
+        value = float(np.float32(1 / (1 + count // 30) + 0.1 * rng.normal()))
+        u, s = ours.update(fnp.ones(2), s, value=value)
+        v, t = theirs.update(jax.numpy.ones(2), t, value=value)
+        np.testing.assert_allclose(np.asarray(u), np.asarray(v), rtol=1e-6)
+        np.testing.assert_allclose([float(x) for x in s], [float(x) for x in t], rtol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{}, {"sync_period": 4}, {"sync_period": 3, "reset_state": False}])
+def test_opaque_sam(options: Any) -> None:
+    ours, theirs = both(
+        lambda o: o.contrib.sam(o.adamw(0.1), o.chain(o.contrib.normalize(), o.sgd(0.1)), opaque_mode=True, **options)
+    )
+    start = np.asarray([1.0, -2.0, 0.5])
+    with config.default_dtype("float64"), jax.enable_x64(True):
+        p, q = fnp.asarray(start), jax.numpy.asarray(start)
+        s, t = ours.init(p), theirs.init(q)
+        for _ in range(20):
+            u, s = ours.update(p**3, s, p, grad_fn=lambda x, i: x**3 + 0.1 * i)
+            v, t = theirs.update(q**3, t, q, grad_fn=lambda x, i: x**3 + 0.1 * i)
+            p, q = optim.apply_updates(p, u), optax.apply_updates(q, v)
+            np.testing.assert_allclose(np.asarray(p), np.asarray(q), rtol=1e-10)
+
+
+def test_schedule_free_eval_params() -> None:
+    ours, theirs = both(lambda o: o.contrib.schedule_free_sgd(0.1))
+    p, q = fnp.asarray([1.0, -2.0]), jax.numpy.asarray([1.0, -2.0])
+    s, t = ours.init(p), theirs.init(q)
+    for _ in range(10):
+        u, s = ours.update(p**3, s, p)
+        v, t = theirs.update(q**3, t, q)
+        p, q = optim.apply_updates(p, u), optax.apply_updates(q, v)
+    found, expected = optim.contrib.schedule_free_eval_params(s, p), optax.contrib.schedule_free_eval_params(t, q)
+    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-5)
 
 
 def test_copies_of_parameters() -> None:

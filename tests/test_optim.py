@@ -121,6 +121,22 @@ def test_dtypes_stay(opt: Any, dtype: str, default: str) -> None:
     assert [x.shape for x in tree.leaves(before)] == [x.shape for x in tree.leaves(after)]
 
 
+@every_optimiser
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_parameters_of_16_bits_follow_those_of_32(opt: Any, dtype: str) -> None:
+    """But for rounding, by which the sign of what is close to 0 may be another one."""
+    pytest.importorskip("ml_dtypes")
+    params, *grads = (tree.map(lambda x: x.astype(dtype), example(seed)) for seed in range(6))
+    found = run(opt, params, grads)[0]
+    wide = tree.map(lambda x: x.astype("float32"), (params, grads))
+    expected = run(opt, *wide)[0]
+    pairs = zip(tree.leaves(found), tree.leaves(expected), strict=True)
+    errors = np.concatenate([np.ravel(np.asarray(x.astype("float32")) - np.asarray(y)) for x, y in pairs])
+    rounding = 1e-3 if dtype == "float16" else 1e-2
+    assert np.mean(np.abs(errors) < 10 * rounding) > 0.9
+    assert np.abs(errors).max() < 1
+
+
 def test_hyperparams_are_in_the_default_dtype() -> None:
     with config.default_dtype("float64"):
         assert optim.scale(0.1).init(fnp.ones(2, "float32")).hyperparams["step_size"].dtype == np.float64

@@ -13,7 +13,10 @@ from funcgrad import optim, tree
 from funcgrad.errors import DtypeError, OptionError, ShapeError, TreeError
 
 PARAMS = {"w": fnp.asarray([[1.0, -2.0], [0.5, 3.0]]), "b": fnp.asarray([0.5])}
+ADVERSARY = optim.chain(optim.contrib.normalize(), optim.sgd(0.1))
 WRAPPED = {
+    "schedule_free": optim.contrib.schedule_free_adamw(0.1, 3),
+    "sam": optim.contrib.sam(optim.adamw(0.1), ADVERSARY, 3),
     "multi_steps": optim.MultiSteps(optim.adam(0.1), 3),
     "multi_steps_growing": optim.MultiSteps(optim.adam(0.1), lambda n: n + 1),
     "multi_steps_skip": optim.MultiSteps(optim.adam(0.1), 2, should_skip_update_fn=optim.skip_not_finite),
@@ -51,7 +54,7 @@ def test_programs_go_every_way(opt: Any) -> None:
     step = fg.jit(opt.update)
     close(run(step, opt.init(PARAMS), grads), run(opt.update, opt.init(PARAMS), grads))
     before = traces(step)
-    assert before <= 4  # two for each way, as every function has at first
+    assert before <= 6  # two for each way, as every function has at first
     close(run(step, opt.init(PARAMS), grads), run(opt.update, opt.init(PARAMS), grads))
     assert traces(step) == before
 
@@ -96,6 +99,7 @@ def test_extra_arguments_go_through() -> None:
         optim.conditionally_mask(inner, lambda step: True),
         optim.conditionally_transform(inner, lambda step: True),
         optim.flatten(inner),
+        optim.contrib.sam(inner, inner, 1),
     ):
         close(opt.update(PARAMS, opt.init(PARAMS), PARAMS, value=2.0)[0], tree.map(lambda p: 2 * p, PARAMS))
 
@@ -203,6 +207,31 @@ def test_lookahead() -> None:
         opt.update(PARAMS, state, PARAMS)
 
 
+def test_reduce_on_plateau_is_one_program() -> None:
+    opt = optim.chain(optim.sgd(1.0), optim.contrib.reduce_on_plateau(factor=0.5, patience=2, cooldown=1))
+    step = fg.jit(lambda g, state, value: opt.update(g, state, value=value))
+    state, seen = opt.init(fnp.zeros(1)), []
+    for value in (3.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0):
+        updates, state = step(fnp.ones(1), state, value)
+        seen.append(updates.item())
+    assert seen == [-1.0, -1.0, -1.0, -0.5, -0.5, -0.5, -0.25, -0.25]
+    assert traces(step) == 2  # which every function has at first
+
+
+def test_sam_averages_over_a_mapped_axis() -> None:
+    opt = optim.contrib.sam(optim.sgd(1.0), ADVERSARY, opaque_mode=True, batch_axis_name="batch")
+    params, x = fnp.asarray([1.0, -1.0]), fnp.asarray([[1.0, 2.0], [3.0, 4.0]])
+
+    def step(x: Any) -> Any:
+        return opt.update(x * params, opt.init(params), params, grad_fn=lambda p, i: x * p)[0]
+
+    found = fg.vmap(step, axis_name="batch")(x)
+    mean = x.mean(0)
+    g = mean * params
+    expected = -mean * (params + 0.1 * g / fnp.sqrt((g * g).sum()))
+    close(found, fnp.stack([expected, expected]))
+
+
 def test_copies_of_parameters() -> None:
     new, old = PARAMS, tree.map(fnp.zeros_like, PARAMS)
     close(optim.incremental_update(new, old, fnp.asarray(0.25)), tree.map(lambda p: 0.25 * p, PARAMS))
@@ -221,6 +250,18 @@ def test_copies_of_parameters() -> None:
         (lambda: optim.apply_if_finite(optim.sgd, 2), DtypeError, "not a gradient transformation"),
         (lambda: optim.conditionally_mask(optim.sgd(0.1), True), DtypeError, "conditionally_mask: should_transform_fn"),
         (lambda: optim.lookahead(optim.sgd(0.1), 0, 0.5), OptionError, "sync_period must be 1 or more, not 0"),
+        (lambda: optim.contrib.schedule_free(optim.sgd(0.1), 0.1, b1=0.0), OptionError, r"b1 must be in \(0, 1\]"),
+        (lambda: optim.contrib.schedule_free_sgd(abs, 3), OptionError, "warmup_steps goes with a number"),
+        (lambda: optim.contrib.sam(ADVERSARY, ADVERSARY, 0), OptionError, "sync_period must be 1 or more, not 0"),
+        (lambda: optim.contrib.reduce_on_plateau(1.0), OptionError, "factor must be between 0 and 1, not 1.0"),
+        (lambda: optim.contrib.reduce_on_plateau(patience=0), OptionError, "patience must be 1 or more, not 0"),
+        (
+            lambda: optim.contrib.sam(ADVERSARY, ADVERSARY, opaque_mode=True).update(
+                PARAMS, optim.contrib.sam(ADVERSARY, ADVERSARY, opaque_mode=True).init(PARAMS), PARAMS
+            ),
+            TreeError,
+            "in opaque mode give grad_fn",
+        ),
         (lambda: optim.periodic_update(1.0, 1.0, 1, 0), OptionError, "update_period must be 1 or more, not 0"),
     ],
 )

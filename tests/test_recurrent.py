@@ -270,35 +270,3 @@ def test_derivatives_of_a_network_with_everything() -> None:
         model = layers.LSTM(2, 3, num_layers=2, bidirectional=True, proj_size=2)
         params = made(model)
         check_grads(objective(model, lengths=[3, 1]), (params, values(3, 2, 2)), order=2, rtol=1e-5, atol=1e-5)
-
-
-# ---- a model with PyTorch's weights ------------------------------------------------------------
-
-
-def test_two_layers_of_lstm_with_the_weights_of_pytorch() -> None:
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(0)
-    rnn = torch.nn.utils.rnn
-    module = torch.nn.LSTM(5, 8, num_layers=2, bidirectional=True, batch_first=True)
-    model = layers.LSTM(5, 8, num_layers=2, bidirectional=True, batch_first=True)
-    params, _ = layers.from_torch_state_dict(model, module.state_dict())
-    sequences = [values(n, 5, seed=n).astype(np.float32) for n in (7, 12, 3)]
-    lengths = [len(s) for s in sequences]
-
-    tensors = [torch.tensor(s, requires_grad=True) for s in sequences]
-    packed = rnn.pack_sequence(tensors, enforce_sorted=False)
-    theirs, (h, c) = module(packed)
-    theirs = rnn.pad_packed_sequence(theirs, batch_first=True)[0]
-    weights = torch.cos(torch.arange(theirs.numel())).reshape(theirs.shape)
-    ((theirs * weights).sum() + h.sum() + (c * c).sum()).backward()
-
-    def loss(params: Any, sequences: Any) -> Any:
-        out, (h, c) = model(params, F.pad_sequence(sequences, batch_first=True), lengths=lengths)
-        return (out * weights.numpy()).sum() + h.sum() + (c * c).sum(), (out, h, c)
-
-    (_, found), (by_params, by_sequences) = fg.value_and_grad(loss, (0, 1), has_aux=True)(params, sequences)
-    alike(found, [x.detach().numpy() for x in (theirs, h, c)], 1e-5)
-    alike(by_sequences, [s.grad.numpy() for s in tensors], 1e-5)
-    own = layers.to_torch_state_dict(model, by_params)
-    for name, p in module.named_parameters():
-        alike(own[name], p.grad.numpy(), 1e-5)

@@ -1,4 +1,4 @@
-"""Attention layers with caches, and whole transformers with PyTorch's weights."""
+"""Attention layers with caches; whole models with PyTorch's weights stand in `test_ported_models.py`."""
 
 from __future__ import annotations
 
@@ -7,54 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from models import KEY, close, fails, values
+from ported_texts import gpt
 
 import funcgrad as fg
 import funcgrad.functional as F
 import funcgrad.numpy as fnp
 from funcgrad import config, layers, random
 from funcgrad.errors import ArrayIndexError, OptionError, ShapeError
-
-
-class Block(layers.Layer):
-    ln_1: layers.LayerNorm
-    attn: layers.MultiheadAttention
-    ln_2: layers.LayerNorm
-    mlp: layers.Layer
-
-    def forward(self, run: Any, x: Any, cache: Any = None) -> Any:
-        y, _, *after = run.attn(run.ln_1(x), need_weights=False, is_causal=True, cache=cache)
-        x = x + y
-        x = x + run.mlp(run.ln_2(x))
-        return x, *after
-
-
-class GPT(layers.Layer):
-    wte: layers.Embedding
-    wpe: layers.LearnedPositionalEmbedding
-    h: tuple[Block, ...]
-    ln_f: layers.LayerNorm
-
-    def forward(self, run: Any, tokens: Any, caches: Any = None) -> Any:
-        start = 0 if caches is None else caches[0].length
-        x = run.wpe(run.wte(tokens), fnp.arange(tokens.shape[-1]) + start)
-        after = []
-        for block, cache in zip(run.h, caches or [None] * len(self.h), strict=True):
-            x, *own = block(x, cache)
-            after += own
-        logits = run.ln_f(x) @ run.wte.weight.T  # tied
-        return logits if caches is None else (logits, tuple(after))
-
-
-def gpt(width: int = 12, heads: int = 3, depth: int = 2, **options: Any) -> GPT:
-    mlp = layers.Sequential(layers.Linear(width, 4 * width), layers.GELU(), layers.Linear(4 * width, width))
-    attn = layers.MultiheadAttention(width, heads, batch_first=True, **options)
-    block = Block(layers.LayerNorm(width), attn, layers.LayerNorm(width), mlp)
-    return GPT(
-        layers.Embedding(17, width),
-        layers.LearnedPositionalEmbedding(9, width),
-        (block,) * depth,
-        layers.LayerNorm(width),
-    )
 
 
 def started(model: Any, seed: int = 0) -> Any:
@@ -65,97 +24,7 @@ def started(model: Any, seed: int = 0) -> Any:
 TOKENS = np.random.default_rng(0).integers(0, 17, (2, 9))
 
 
-# ---- PyTorch's weights -------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_small_gpt_with_torchs_weights(dtype: str) -> None:
-    torch = pytest.importorskip("torch")
-    nn = torch.nn
-
-    class TorchBlock(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.ln_1, self.ln_2 = nn.LayerNorm(12), nn.LayerNorm(12)
-            self.attn = nn.MultiheadAttention(12, 3, batch_first=True)
-            self.mlp = nn.Sequential(nn.Linear(12, 48), nn.GELU("tanh"), nn.Linear(48, 12))
-
-        def forward(self, x: Any, mask: Any) -> Any:
-            y = self.ln_1(x)
-            x = x + self.attn(y, y, y, need_weights=False, attn_mask=mask, is_causal=True)[0]
-            return x + self.mlp(self.ln_2(x))
-
-    class TorchGPT(nn.Module):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.wte, self.wpe, self.ln_f = nn.Embedding(17, 12), nn.Embedding(9, 12), nn.LayerNorm(12)
-            self.h = nn.ModuleList(TorchBlock() for _ in range(2))
-            self.lm_head = nn.Linear(12, 17, bias=False)
-            self.lm_head.weight = self.wte.weight
-
-        def forward(self, tokens: Any) -> Any:
-            x = self.wte(tokens) + self.wpe(torch.arange(tokens.shape[1]))
-            mask = nn.Transformer.generate_square_subsequent_mask(tokens.shape[1], dtype=x.dtype)
-            for block in self.h:
-                x = block(x, mask)
-            return self.lm_head(self.ln_f(x))
-
-    torch.manual_seed(0)
-    theirs = TorchGPT().to(getattr(torch, dtype))
-    model = gpt()
-    params, _ = layers.from_torch_state_dict(model, theirs.state_dict(), ignore=["lm_head.weight"])
-    expected = theirs(torch.tensor(TOKENS[:, :-1]))
-    loss = nn.functional.cross_entropy(expected.reshape(-1, 17), torch.tensor(TOKENS[:, 1:]).reshape(-1))
-    loss.backward()
-
-    def objective(params: Any) -> Any:
-        logits = model(params, TOKENS[:, :-1])
-        return F.cross_entropy(logits.reshape(-1, 17), TOKENS[:, 1:].reshape(-1)), logits
-
-    (value, logits), grads = fg.jit(fg.value_and_grad(objective, has_aux=True))(params)
-    tolerance = 1e-5 if dtype == "float32" else 1e-10
-    close(logits, expected.detach().numpy(), tolerance)
-    close(value, loss.item(), tolerance)
-    own = layers.to_torch_state_dict(model, grads)
-    for name, p in theirs.named_parameters():
-        close(own[name], p.grad.numpy(), tolerance)
-
-
-@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
-@pytest.mark.parametrize("norm_first", [False, True])
-def test_an_encoder_and_decoder_with_torchs_weights_and_masks(norm_first: bool) -> None:
-    torch = pytest.importorskip("torch")
-    settings: dict[str, Any] = {"dropout": 0.0, "batch_first": True, "norm_first": norm_first, "activation": "gelu"}
-    theirs = torch.nn.Transformer(8, 2, 2, 2, 16, **settings).double()
-    model = layers.Transformer(8, 2, 2, 2, 16, **settings)
-    params, _ = layers.from_torch_state_dict(model, theirs.state_dict())
-    src, tgt = (np.random.default_rng(i).normal(size=(2, n, 8)) for i, n in ((0, 6), (1, 4)))
-    padding = np.asarray(~F.make_padding_mask([6, 3], 6))
-    causal = torch.nn.Transformer.generate_square_subsequent_mask(4, dtype=torch.float64)
-    given = torch.tensor(src, requires_grad=True)
-    hidden = torch.tensor(padding)
-    expected = theirs(
-        given,
-        torch.tensor(tgt),
-        tgt_mask=causal,
-        tgt_is_causal=True,
-        src_key_padding_mask=hidden,
-        memory_key_padding_mask=hidden,
-    )
-    (expected**2).sum().backward()
-
-    def loss(params: Any, src: Any) -> Any:
-        y = model(params, src, tgt, tgt_is_causal=True, src_key_padding_mask=padding, memory_key_padding_mask=padding)
-        return (y**2).sum(), y
-
-    (_, y), (by_params, by_src) = fg.value_and_grad(loss, (0, 1), has_aux=True)(params, src)
-    close(y, expected.detach().numpy(), 1e-10)
-    close(by_src, given.grad.numpy(), 1e-9)
-    own = layers.to_torch_state_dict(model, by_params)
-    for name, p in theirs.named_parameters():
-        close(own[name], p.grad.numpy(), 1e-9)
-    mask = layers.Transformer.generate_square_subsequent_mask(4)
-    close(mask, causal.numpy())
+# ---- first values --------------------------------------------------------------------------------
 
 
 def test_first_values_have_torchs_distributions() -> None:
@@ -173,6 +42,11 @@ def test_first_values_have_torchs_distributions() -> None:
             expected, found = p.numpy(), own[path]
             assert abs(found.std() - expected.std()) <= 0.1 * expected.std() + (0.02 if found.size < 200 else 0), path
             assert abs(np.abs(found).max() - np.abs(expected).max()) <= 0.5 * np.abs(expected).max(), path
+
+
+def test_the_mask_that_hides_what_is_later() -> None:
+    hidden = np.asarray([[0.0, -np.inf, -np.inf], [0.0, 0.0, -np.inf], [0.0, 0.0, 0.0]])
+    np.testing.assert_array_equal(np.asarray(layers.Transformer.generate_square_subsequent_mask(3)), hidden)
 
 
 # ---- attention ---------------------------------------------------------------------------------
@@ -325,6 +199,37 @@ def test_a_cache_is_a_tree_of_its_dtype() -> None:
         cache.extend(np.ones((6, 1, 2, 4)), np.ones((6, 2, 2, 5)))
     with pytest.raises(OptionError, match="capacity"):
         F.KVCache.init(1, 0, 4)
+
+
+# ---- mixtures of experts -----------------------------------------------------------------------
+
+
+def test_experts_that_are_full_let_tokens_pass() -> None:
+    model = layers.MoE(3, layers.Linear(3, 2), 2, top_k=1, capacity_factor=0.5)
+    params, x = started(model), values(8, 3)
+    chosen = np.asarray(x @ params["gate"]["weight"]).argmax(-1)
+    y = np.asarray(model(params, x))
+    full = np.asarray(layers.MoE(3, layers.Linear(3, 2), 2, top_k=1)(params, x))
+    for expert in range(2):
+        first, rest = np.split(np.flatnonzero(chosen == expert), [2])
+        close(y[first], full[first])
+        close(full[first], x[first] @ params["experts"][expert]["weight"] + params["experts"][expert]["bias"])
+        assert not y[rest].any()
+
+
+def test_an_even_load_has_loss_one() -> None:
+    model = layers.MoE(2, layers.Linear(2, 2), 2, top_k=1)
+    params, _ = model.init(KEY)
+    params["gate"]["weight"] = fnp.asarray([[3.0, 0.0], [0.0, 3.0]])
+    even, uneven = np.eye(2, dtype=np.float32), np.asarray([[1, 0], [1, 0]], np.float32)
+    close(model(params, even, with_loss=True)[1], 1)
+    close(model(params, uneven, with_loss=True)[1], 2 / (1 + np.exp(-3)))
+    with pytest.raises(OptionError, match="give an expert"):
+        layers.MoE(2, layers.Linear(2, 2))
+    with pytest.raises(OptionError, match="top_k=3 of 2"):
+        layers.MoE(2, layers.Linear(2, 2), 2, top_k=3)
+    with pytest.raises(OptionError, match="capacity_factor"):
+        layers.MoE(2, layers.Linear(2, 2), 2, capacity_factor=0)
 
 
 # ---- mistakes ----------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ from . import segments as _segments
 from . import sequences as _sequences
 from . import shuffling as _shuffling
 from . import smooth_activations as _smooth_activations
+from . import spectral as _spectral
+from . import standardizing as _standardizing
 from . import unpooling as _unpooling
 from .activations import *
 from .adaptive_pooling import *
@@ -84,6 +86,8 @@ from .segments import *
 from .sequences import *
 from .shuffling import *
 from .smooth_activations import *
+from .spectral import *
+from .standardizing import *
 from .unpooling import *
 
 if _TYPE_CHECKING:
@@ -126,6 +130,8 @@ __all__ = [
     *_sequences.__all__,
     *_shuffling.__all__,
     *_smooth_activations.__all__,
+    *_spectral.__all__,
+    *_standardizing.__all__,
     *_unpooling.__all__,
 ]
 # loops of transforms, which this package, from further left, cannot import: the top of the package sets them here

@@ -24,7 +24,7 @@ from ..ops.precision import widened
 from ..ops.reduce import sum as sum_
 from ..ops.resample import resample
 from ..ops.shape import permute_dims, reshape
-from .pooling import places, real_numbers
+from .pooling import maximum, places, real_numbers
 from .resampling import bin_edges, bin_taps
 from .windows import layout_rank, spatial_axes
 
@@ -40,6 +40,9 @@ __all__ = [
 ]
 
 OutputSize = int | None | Sequence[int | None]
+
+# Up to so many elements plain max pooling is as fast, and in a program it joins the loops around it.
+_FEW = 64
 
 
 @widened
@@ -226,6 +229,8 @@ def _maximum(name: str, rank: int, x: Any, output_size: Any, return_indices: boo
     spatial, start, stop = x.shape[axes.start : axes.stop], axes.start, axes.stop
     edges = [bin_edges(n, m) for n, m in zip(spatial, sizes, strict=True)]
     window = tuple(int((last - first).max()) for first, last in edges)
+    if prod(window) <= _FEW and not any(n % m for n, m in zip(spatial, sizes, strict=True)):
+        return maximum(name, rank, x, window, None, 0, 1, False, return_indices, layout)
     bins = x
     for axis, n, m in zip(axes, spatial, sizes, strict=True):
         if n % m:

@@ -25,7 +25,7 @@ Window: TypeAlias = int | tuple[int | None, int | None] | None
 _NAME = "scaled_dot_product_attention"
 
 # Scores of this size and more are not made at once: as few stay in memory as a chunk of keys has
-_MOST_AT_ONCE = 1 << 28
+_MOST_AT_ONCE = 1 << 27
 _CHUNK_SIZE = 1 << 25
 
 
@@ -47,10 +47,9 @@ def scaled_dot_product_attention(
 ) -> Array:
     """softmax(scale q k^T) v: for each query the mean of the values, weighted by how well their keys fit it.
 
-    The arguments stand in PyTorch's order. Neither the result nor its gradient holds more than `chunk_size` keys' share
-    of the (L, S) weights at once where that is given, or where all of them would take a quarter of a gibibyte: the
-    softmax goes over one chunk of keys after the other, and the gradient computes it again. Where the gradient is
-    itself differentiated, all of them are kept.
+    The arguments stand in PyTorch's order. Where `chunk_size` is given, or all of the (L, S) weights would take 128
+    MiB, the softmax goes over one chunk of keys after the other, and the gradient computes it again: neither holds
+    more weights at once than those of a chunk. The gradient of a mask of floats does, and a third derivative.
 
     Args:
         q: queries, (..., L, D); leading axes (batch, heads) of the three broadcast.

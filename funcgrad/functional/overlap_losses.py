@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import Array
-from ..numpy.elementwise import where as choose
 from ..ops.create import to_inexact
 from ..ops.precision import widened
 from ..ops.shape import normalize_axes
@@ -59,9 +58,7 @@ def dice_loss(
 
 
 @widened
-def generalized_dice_loss(
-    input: Any, target: Any, smooth: float = 1.0, reduction: Reduction = "mean", eps: float = 1e-6
-) -> Array:
+def generalized_dice_loss(input: Any, target: Any, smooth: float = 1.0, reduction: Reduction = "mean") -> Array:
     """`dice_loss` with each class counting by 1 / size^2, so that small regions count as much as large ones.
 
     Args:
@@ -70,7 +67,6 @@ def generalized_dice_loss(
             examples; the weights have the mean 1 over the classes.
         smooth: keeps empty regions from 0 / 0.
         reduction: over examples and classes: "mean", "sum", or "none" for (N, C).
-        eps: the least square of a size, for classes that nothing belongs to.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> p = fnp.asarray([[[0.8, 0.2], [0.4, 0.6], [0.3, 0.7]]])
@@ -82,12 +78,11 @@ def generalized_dice_loss(
     """
     check_reduction("generalized_dice_loss", reduction)
     losses = dice_loss(input, target, smooth, reduction="none")
-    return reduced(losses * class_shares(to_inexact(target), eps), reduction)
+    return reduced(losses * class_shares(to_inexact(target)), reduction)
 
 
-def class_shares(target: Any, eps: float) -> Any:
-    """For each class 1 / size^2, divided by the mean of these."""
+def class_shares(target: Any) -> Any:
+    """For each class 1 / size^2, divided by the mean of these; a class that nothing belongs to has a tiny size."""
     size = target.sum(tuple(range(target.ndim - 1)))
-    square = size * size
-    shares: Any = 1 / choose(square > eps, square, eps)
+    shares: Any = 1 / (size * size + 1e-7)
     return shares / shares.mean()

@@ -7,9 +7,10 @@ from typing import Any
 from .. import random
 from ..core import Array
 from ..errors import DtypeError, OptionError, ShapeError
-from ..numpy.elementwise import abs, where
+from ..numpy.elementwise import abs, clip, sign, where
 from ..ops import activations as ops
 from ..ops.create import to_inexact
+from ..ops.elementwise import stop_gradient
 from ..ops.precision import widened
 from ..ops.shape import normalize_axis
 from .activations import real, relu
@@ -49,7 +50,8 @@ def hardtanh(x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Array:
     if min_val > max_val:
         raise OptionError(f"hardtanh: min_val {min_val} must not be above max_val {max_val}")
     x = to_inexact(real("hardtanh", x))
-    return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+    inside = (x > min_val) & (x < max_val)
+    return where(inside, x, clip(stop_gradient(x), min_val, max_val))
 
 
 @widened
@@ -123,7 +125,7 @@ def softshrink(x: Any, lambd: float = 0.5) -> Array:
     if lambd < 0:
         raise OptionError(f"softshrink: lambd must not be negative: {lambd}")
     x = to_inexact(real("softshrink", x))
-    return where(abs(x) <= lambd, 0, where(x > 0, x - lambd, x + lambd))
+    return where(abs(x) <= lambd, 0, x - sign(x) * lambd)
 
 
 @widened

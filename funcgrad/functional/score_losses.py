@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from ..core import Array
@@ -16,7 +17,7 @@ from ..numpy.sorting import sort
 from ..ops.create import asarray, promote_inexact, to_inexact
 from ..ops.elementwise import stop_gradient
 from ..ops.precision import widened
-from ..ops.shape import normalize_axis
+from ..ops.shape import normalize_axes, normalize_axis
 from .activations import log_softmax, one_hot, softmax
 from .losses import cross_entropy
 from .reduction import Reduction, check_reduction, mask_of, pair, reduced, reduced_by_count, screened
@@ -31,13 +32,14 @@ __all__ = [
 
 
 @widened
-def smooth_labels(labels: Any, alpha: float, axis: int = -1) -> Array:
+def smooth_labels(labels: Any, alpha: Any, *, axis: int | tuple[int, ...] = -1, where: Any = None) -> Array:
     """(1 - alpha) labels + alpha / C: probabilities nearer to equal ones, so that nothing is asked to be certain.
 
     Args:
         labels: probabilities of C classes along the axis, one-hot for instance.
         alpha: between 0 and 1.
-        axis: where the classes are.
+        axis: where the classes are, or several axes of them.
+        where: which classes there are, booleans that broadcast with the labels; the others are not counted in C.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> F.smooth_labels(fnp.asarray([1.0, 0.0]), 0.5)
@@ -46,7 +48,10 @@ def smooth_labels(labels: Any, alpha: float, axis: int = -1) -> Array:
     Source: R. Mueller, S. Kornblith and G. Hinton, When does label smoothing help?, 2019.
     """
     p = to_inexact(labels)
-    return p * (1 - alpha) + alpha / p.shape[normalize_axis(axis, p.ndim, "smooth_labels")]
+    axes = normalize_axes(axis, p.ndim, "smooth_labels")
+    present = mask_of("smooth_labels", where, p.shape)
+    count = prod(p.shape[a] for a in axes) if present is None else present.astype(p.dtype).sum(axes, keepdims=True)
+    return p * (1 - alpha) + alpha / count
 
 
 @widened
@@ -54,6 +59,8 @@ def poly_cross_entropy(
     input: Any, target: Any, epsilon: float = 2.0, reduction: Reduction = "mean", axis: int = -1
 ) -> Array:
     """The cross-entropy plus epsilon (1 - p), p the probability that the right class gets: its series' first term.
+
+        loss = sum over classes of  target (-log(p) + epsilon (1 - p)),    p = softmax(input)
 
     Args:
         input: the logits, (..., C), or with the classes at `axis`.
@@ -71,7 +78,7 @@ def poly_cross_entropy(
     x, t = to_inexact(input), asarray(target)
     losses = cross_entropy(x, t, reduction="none", axis=axis)
     p = one_hot(t, x.shape[axis], axis, x.dtype) if is_integer(t.dtype) else t
-    return reduced(losses + (1 - (p * softmax(x, axis)).sum(axis)) * epsilon, reduction)
+    return reduced(losses + (p * (1 - softmax(x, axis))).sum(axis) * epsilon, reduction)
 
 
 @widened
@@ -106,11 +113,18 @@ def ranking_softmax_loss(
     if present is None:
         return reduced(-(t * log_softmax(x)).sum(-1), reduction)
     (t,) = screened(present, t)
-    some = present.any(-1)
-    counted = present | ~some[..., None]  # a list of nothing would be -inf - -inf
-    scores = choose(present, x, choose(counted, 0, -float("inf")))
-    losses = -(choose(present, t * choose(present, log_softmax(scores), 0), 0)).sum(-1)
-    return reduced_by_count(losses, None, some, reduction)
+    losses = -(t * log_softmax_of_some(x, present, -1)).sum(-1)
+    return reduced_by_count(losses, None, present.any(-1), reduction)
+
+
+def log_softmax_of_some(x: Any, present: Any, axis: int | tuple[int, ...]) -> Any:
+    """log_softmax of the scores that are present; 0 for the others, of which nothing is read.
+
+    Where none is present it is that of equal scores, since -inf - -inf has no derivative.
+    """
+    none = ~present.any(axis, keepdims=True)
+    scores = choose(present, x, choose(none, 0, -float("inf")))
+    return choose(present, log_softmax(scores, axis), 0)
 
 
 @widened

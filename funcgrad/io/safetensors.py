@@ -65,7 +65,7 @@ def load_safetensors(path: str | os.PathLike[str]) -> dict[str, Array]:
             dtype, shape, begin, end = _checked(path, name, entry, size)
             file.seek(start + begin)
             flat = elements(file.read(end - begin), dtype, f"{path}: {name!r}", swapped=sys.byteorder == "big")
-            out[name] = asarray(flat.reshape(shape), copy=True)
+            out[name] = asarray(flat.reshape(shape))  # not copied, since nobody can write to what was read
             spans.append((begin, end))
     if sum(end - begin for begin, end in spans) != size or any(
         a[1] != b[0] for a, b in zip(sorted(spans), sorted(spans)[1:], strict=False)

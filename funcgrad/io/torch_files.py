@@ -10,6 +10,7 @@ Source of the format: PyTorch's documentation, notes on serialization semantics.
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import sys
@@ -133,10 +134,17 @@ def _tensor(
     last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
     if min((offset, *size, *stride)) < 0 or (0 not in size and last >= storage.size):
         raise DataError(f"a tensor of shape {tuple(size)} and strides {tuple(stride)} reaches beyond its storage")
+    if math.prod(size) == storage.size and tuple(stride) == _row_major(size):
+        return asarray(storage.reshape(size))  # nobody can write to what was read, so it need not be copied
     steps = [s * storage.itemsize for s in stride]
     start = storage[min(offset, storage.size) :]
     view = np.lib.stride_tricks.as_strided(start, size, steps) if 0 not in size else np.empty(size, storage.dtype)
-    return asarray(view, copy=True)
+    return asarray(view, copy=True)  # a part must not keep the whole alive
+
+
+def _row_major(size: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, in elements, of an array of that shape without gaps."""
+    return tuple(math.prod(size[i + 1 :]) for i in range(len(size)))
 
 
 def _parameter(data: Array, *rest: Any) -> Array:

@@ -100,16 +100,7 @@ def _rows(
     found: Any = 0
     for start in range(begin, end, chunk):
         stop = min(start + chunk, end)
-        scores = xp.matmul(q, xp.matrix_transpose(k[..., start:stop, :]))
-        own = {"out": scores} if xp is numpy else {}  # in place of a new array for each step
-        if softcap is not None:
-            scores = xp.multiply(xp.tanh(xp.divide(scores, softcap, **own), **own), softcap, **own)
-        if mask is not None:
-            part = mask if mask.shape[-1] == 1 else mask[..., start:stop]
-            scores = xp.where(part, scores, nothing) if part.dtype == xp.bool else xp.add(scores, part)
-        if (left is not None and start < first + rows - 1 - left) or (right is not None and stop - 1 > first + right):
-            seen = in_band(xp, q, range(first, first + rows), range(start, stop), band)
-            scores = xp.where(seen, scores, nothing)
+        scores, _ = _scores(xp, q, k, mask, range(first, first + rows), range(start, stop), band, softcap)
         own = {"out": scores} if xp is numpy else {}
         highest = xp.max(scores, axis=-1, keepdims=True)
         new = highest if top is None else xp.maximum(peak, highest)
@@ -132,6 +123,141 @@ def _rows(
     empty = total == 0
     total = xp.where(empty, xp.ones_like(total), total)
     return found / total, xp.where(empty, -nothing, top + xp.log(total))
+
+
+def _scores(
+    xp: Any, q: Raw, k: Raw, mask: Raw | None, rows: range, keys: range, band: Band, softcap: float | None
+) -> tuple[Raw, Raw | None]:
+    """The scores of those queries, q, and some of the keys, and what tanh made of them where there is a soft cap.
+
+    A mask has rows for these queries and columns for all keys, or one that stands for all.
+    """
+    scores = xp.matmul(q, xp.matrix_transpose(k[..., keys.start : keys.stop, :]))
+    own = {"out": scores} if xp is numpy else {}  # in place of a new array for each step
+    nothing = xp.full((), -math.inf, dtype=q.dtype, device=q.device)
+    capped = None
+    if softcap is not None:
+        capped = xp.tanh(xp.divide(scores, softcap, **own), **own)
+        scores = xp.multiply(capped, softcap)
+        own = {"out": scores} if xp is numpy else {}
+    if mask is not None:
+        part = _columns(mask, keys)
+        scores = xp.where(part, scores, nothing) if part.dtype == xp.bool else xp.add(scores, part, **own)
+    left, right = band
+    if (left is not None and keys.start < rows.stop - 1 - left) or (
+        right is not None and keys.stop - 1 > rows.start + right
+    ):
+        scores = xp.where(in_band(xp, q, rows, keys, band), scores, nothing)
+    return scores, capped
+
+
+def _columns(x: Raw, keys: range) -> Raw:
+    return x if x.shape[-1] == 1 else x[..., keys.start : keys.stop]
+
+
+def attention_pull(
+    xp: Any,
+    g: Raw,
+    out: Raw,
+    q: Raw,
+    k: Raw,
+    v: Raw,
+    *extra: Raw,
+    band: Band,
+    softcap: float | None,
+    chunk: int,
+    rate: float,
+    masked: bool,
+    dropped: bool,
+) -> Raw:
+    """The cotangents of q, k and v, flat for each example: (..., L D + S D + S E).
+
+    Args:
+        g: that of what `attention` makes of the others, which is `out`.
+    """
+    batch = numpy.broadcast_shapes(g.shape[:-1], out.shape[:-1], *(x.shape[:-2] for x in (q, k, v, *extra)))
+    length, width = q.shape[-2], v.shape[-1]
+    shapes = [x.shape[-2:] for x in (q, k, v)]
+    ends = [0, *numpy.cumsum([math.prod(shape) for shape in shapes]).tolist()]
+
+    def split(x: Raw) -> tuple[Raw, Raw]:
+        values = xp.reshape(x[..., : length * width], (*x.shape[:-1], length, width))
+        return values, x[..., length * width :, None]
+
+    (g, g_logs), (value, logs) = split(g), split(out)
+    shift = xp.sum(g * value, axis=-1, keepdims=True) - g_logs
+    operands = (g, shift, logs, q, k, v, *extra)
+    step = chunk if xp is not numpy else min(chunk, k.shape[-2])
+    settings: dict[str, Any] = {"band": band, "softcap": softcap, "chunk": step, "rate": rate}
+    settings |= {"masked": masked, "dropped": dropped}
+    if xp is not numpy:
+        wide = [xp.broadcast_to(x, (*batch, *x.shape[-2:])) for x in operands]
+        parts = [xp.zeros((*batch, *shape), dtype=q.dtype, device=q.device) for shape in shapes]
+        found = _pull_of(xp, parts, wide, length, **settings)
+        return xp.concat([xp.reshape(x, (*batch, math.prod(x.shape[-2:]))) for x in found], axis=-1)
+    packed = numpy.zeros((*batch, ends[-1]), q.dtype)
+    views = [numpy.broadcast_to(x, batch + x.shape[-2:]) for x in operands]
+    examples = list(numpy.ndindex(batch))
+
+    def work(cut: slice) -> None:
+        for index in examples[cut]:
+            flat = packed[index]
+            parts = [flat[ends[i] : ends[i + 1]].reshape(shape) for i, shape in enumerate(shapes)]
+            _pull_of(numpy, parts, [x[index] for x in views], max(16, _TILE // step), **settings)
+
+    amount = math.prod(batch) * length * k.shape[-2] * (3 * k.shape[-1] + 2 * width)
+    threads.each_part(work, threads.parts(len(examples), amount))
+    return packed
+
+
+def _pull_of(
+    xp: Any,
+    parts: list[Raw],
+    operands: list[Raw],
+    block: int,
+    *,
+    band: Band,
+    softcap: float | None,
+    chunk: int,
+    rate: float,
+    masked: bool,
+    dropped: bool,
+) -> list[Raw]:
+    """The cotangents added to `parts`, in place where xp is NumPy; so many queries at once."""
+    g, shift, logs, q, k, v, *extra = operands
+    of_q, of_k, of_v = parts
+    length, total = q.shape[-2], k.shape[-2]
+    left, right = band
+    for start in range(0, total, chunk):
+        keys = range(start, min(start + chunk, total))
+        some = slice(keys.start, keys.stop)
+        first = 0 if right is None else max(0, start - right)
+        last = length if left is None else min(length, keys.stop + left)
+        for begin in range(first, last, block):
+            here = slice(begin, min(begin + block, last))
+            between = [x if x.shape[-2] == 1 else x[..., here, :] for x in extra]
+            mask, keep = between[0] if masked else None, between[-1] if dropped else None
+            at, up = q[..., here, :], g[..., here, :]
+            weights, capped = _scores(xp, at, k, mask, range(here.start, here.stop), keys, band, softcap)
+            own = {"out": weights} if xp is numpy else {}
+            weights = xp.exp(xp.subtract(weights, logs[..., here, :], **own), **own)
+            into = xp.matmul(up, xp.matrix_transpose(v[..., some, :]))
+            mine = {"out": into} if xp is numpy else {}
+            used = weights
+            if keep is not None:
+                scale = xp.astype(_columns(keep, keys), q.dtype) * (1 / (1 - rate))
+                into, used = xp.multiply(into, scale, **mine), weights * scale
+            into = xp.multiply(xp.subtract(into, shift[..., here, :], **mine), weights, **mine)
+            if capped is not None:
+                into = xp.multiply(into, 1 - capped * capped, **mine)
+            made = (
+                (of_q, here, xp.matmul(into, k[..., some, :])),
+                (of_k, some, xp.matmul(xp.matrix_transpose(into), at)),
+                (of_v, some, xp.matmul(xp.matrix_transpose(used), up)),
+            )
+            for whole, place, part in made:
+                whole[..., place, :] += part
+    return parts
 
 
 def in_band(xp: Any, like: Raw, rows: range, keys: range, band: Band) -> Raw:

@@ -35,6 +35,7 @@ from . import local as _local
 from . import lora as _lora
 from . import losses as _losses
 from . import margin_losses as _margin_losses
+from . import mixture as _mixture
 from . import modulation as _modulation
 from . import norm_pooling as _norm_pooling
 from . import normalization as _normalization
@@ -50,6 +51,7 @@ from . import resizing as _resizing
 from . import sequential as _sequential
 from . import shape as _shape
 from . import shuffling as _shuffling
+from . import spectral as _spectral
 from . import text as _text
 from . import torch_entry as _torch_entry
 from . import torch_state as _torch_state
@@ -76,6 +78,7 @@ from .local import *
 from .lora import *
 from .losses import *
 from .margin_losses import *
+from .mixture import *
 from .modulation import *
 from .norm_pooling import *
 from .normalization import *
@@ -91,6 +94,7 @@ from .resizing import *
 from .sequential import *
 from .shape import *
 from .shuffling import *
+from .spectral import *
 from .text import *
 from .torch_entry import *
 from .torch_state import *
@@ -119,6 +123,7 @@ __all__ = [
     *_lora.__all__,
     *_losses.__all__,
     *_margin_losses.__all__,
+    *_mixture.__all__,
     *_modulation.__all__,
     *_norm_pooling.__all__,
     *_normalization.__all__,
@@ -134,6 +139,7 @@ __all__ = [
     *_sequential.__all__,
     *_shape.__all__,
     *_shuffling.__all__,
+    *_spectral.__all__,
     *_text.__all__,
     *_torch_entry.__all__,
     *_torch_state.__all__,

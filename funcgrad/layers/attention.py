@@ -49,7 +49,7 @@ class MultiheadAttention(Layer):
         batch_first: whether arrays are (N, L, E), and not (L, N, E). Beware: False is the default, as in PyTorch.
         num_kv_heads: how many heads keys and values have, a divisor of H that each serve several heads of the queries;
             H where None, 1 for multi-query attention.
-        q_norm, k_norm: layers that normalise each head's queries and keys, such as `LayerNorm(E // H)`.
+        q_norm, k_norm: layers that normalise each head's queries and keys, such as `RMSNorm(E // H)`.
         rope: a `RotaryEmbedding(E // H)`, which turns each head's queries and keys.
         window: how many keys to the left and to the right a query sees, as in `scaled_dot_product_attention`.
         softcap: as there.

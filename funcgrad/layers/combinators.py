@@ -128,7 +128,7 @@ class Repeated(Layer):
 
     It computes what a `Sequential` of n layers does. A jitted function has one layer's program in a loop instead of n,
     so that a deep model compiles as fast as a flat one; reverse mode keeps the inputs of the n layers, and computes
-    what is between them again.
+    what is between them again. Gradients of eager code are slower than those of a Sequential.
 
     Args:
         layer: what is repeated; its output has the shape and dtype of its (first) input. Further inputs are the same

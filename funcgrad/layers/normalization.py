@@ -42,7 +42,7 @@ class _RunningNorm(Layer):
         if not self.track_running_stats:
             return {}
         running = {"mean": zeros(self.num_features), "var": ones(self.num_features)}
-        return running if self.momentum is not None else running | {"count": zeros(())}
+        return running if self.momentum is not None else running | {"count": zeros((), "int64")}
 
     def torch_layout(self) -> dict[str, TorchEntry]:
         names = {"mean": "running_mean", "var": "running_var", "count": "num_batches_tracked"}
@@ -64,7 +64,7 @@ class _RunningNorm(Layer):
         rate: Any = self.momentum
         if rate is None:
             new["count"] = old["count"] + 1
-            rate = 1 / new["count"]
+            rate = 1 / new["count"].astype(mean.dtype)
         new["mean"] = old["mean"] + rate * (mean - old["mean"])
         new["var"] = old["var"] + rate * (var * (n / (n - 1)) - old["var"])
         run.update(**{name: value.astype(old[name].dtype) for name, value in new.items()})
@@ -152,7 +152,7 @@ class BatchNorm2d(_BatchNorm):
         weight, bias: (C,), at first 1 and 0.
 
     State:
-        mean, var: (C,), at first 0 and 1. With momentum None also count, the number of batches.
+        mean, var: (C,), at first 0 and 1. With momentum None also count, the number of batches, int64.
 
     Shapes:
         (N, H, W, C) -> (N, H, W, C), with or without N; or as the layout says.

@@ -6,7 +6,8 @@ They go around any layer that has a parameter of that name:
     layers.SpectralNorm(layers.Linear(8, 1))
     layers.WeightNorm(layers.LSTM(8, 16), name="weight_hh_l0")
 
-State dicts are those of `torch.nn.utils.parametrizations`.
+State dicts are those of `torch.nn.utils.parametrizations`; those of the older `torch.nn.utils.weight_norm` and
+`spectral_norm` are read too.
 """
 
 from __future__ import annotations
@@ -106,7 +107,8 @@ class WeightNorm(_Around):
         entry = self._entry()
         own = {f"{self.name}_g": "original0", f"{self.name}_v": "original1"}
         return super().torch_layout() | {
-            ours: TorchEntry(f"parametrizations.{entry.name}.{theirs}", entry.axes) for ours, theirs in own.items()
+            ours: TorchEntry(f"parametrizations.{entry.name}.{theirs}", entry.axes, older=f"{entry.name}_{ours[-1]}")
+            for ours, theirs in own.items()
         }
 
     def _weight(self, run: Run) -> Any:
@@ -179,9 +181,9 @@ class SpectralNorm(_Around):
         entry = self._entry()
         place = f"parametrizations.{entry.name}"
         return super().torch_layout() | {
-            f"{self.name}_orig": TorchEntry(f"{place}.original", entry.axes),
-            f"{self.name}_u": TorchEntry(f"{place}.0._u"),
-            f"{self.name}_v": TorchEntry(f"{place}.0._v"),
+            f"{self.name}_orig": TorchEntry(f"{place}.original", entry.axes, older=f"{entry.name}_orig"),
+            f"{self.name}_u": TorchEntry(f"{place}.0._u", older=f"{entry.name}_u"),
+            f"{self.name}_v": TorchEntry(f"{place}.0._v", older=f"{entry.name}_v"),
         }
 
     def _weight(self, run: Run) -> Any:

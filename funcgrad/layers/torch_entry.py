@@ -15,6 +15,7 @@ class TorchEntry:
         name: PyTorch's name; the same as here where None. It may hold dots; for a sublayer, "" says that its
             parameters stand among the layer's own.
         axes: the order of the axes that makes PyTorch's array of ours, as for `transpose`; unchanged where None.
+        older: the name in state dicts of older modules, which are read too, where the other one is not there.
 
     >>> from funcgrad.layers import TorchEntry
     >>> TorchEntry(axes=(1, 0)).name is None
@@ -23,3 +24,4 @@ class TorchEntry:
 
     name: str | None = None
     axes: tuple[int, ...] | None = None
+    older: str | None = None

@@ -11,6 +11,7 @@ another order it says in `torch_layout`.
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -30,8 +31,11 @@ from .torch_entry import TorchEntry
 
 __all__ = ["from_torch_state_dict", "to_torch_state_dict"]
 
-# PyTorch's normalisation layers count batches, also where nothing needs the number
+# PyTorch's normalisation layers count batches, also where nothing needs the number; a dict without it is loaded by
+# load_state_dict(strict=True) all the same
 _COUNTER = "num_batches_tracked"
+
+_MOST_NAMES = 8  # of a kind in a message
 
 
 class _Entry(NamedTuple):
@@ -40,6 +44,7 @@ class _Entry(NamedTuple):
     tree: int
     place: tuple[str | int, ...]
     name: str
+    older: str | None
     axes: tuple[int, ...] | None
     aval: Aval
 
@@ -47,6 +52,10 @@ class _Entry(NamedTuple):
         """PyTorch's shape of it."""
         sizes = self.aval.shape
         return sizes if self.axes is None else tuple(sizes[a] for a in self.axes)
+
+    def name_in(self, given: Mapping[str, Any]) -> str:
+        """Its name in a state dict, which may be an older one."""
+        return self.older if self.older in given and self.name not in given else self.name  # type: ignore[return-value]
 
 
 def to_torch_state_dict(model: Layer, params: Any, state: Any = None) -> dict[str, np.ndarray]:
@@ -58,8 +67,9 @@ def to_torch_state_dict(model: Layer, params: Any, state: Any = None) -> dict[st
         state: its running state; may be None for a layer without any.
 
     Returns:
-        A dict of NumPy arrays of their own memory, in C order: `torch.from_numpy` takes them, and so does
-        `safetensors.numpy.save_file`.
+        A dict of NumPy arrays of their own memory, in C order: `torch.from_numpy` takes them, and so do
+        `safetensors.numpy.save_file` and `io.save_safetensors`. Of bfloat16 the first takes none: write
+        `torch.from_dlpack(fg.asarray(x))`, or go by a file.
 
     Raises:
         TreeError: params or state has not the structure that the model's `init` gives.
@@ -81,22 +91,24 @@ def to_torch_state_dict(model: Layer, params: Any, state: Any = None) -> dict[st
 
 
 def from_torch_state_dict(
-    model: Layer, state_dict: Mapping[str, Any], *, ignore: Iterable[str] = (), dtype: Any = None
+    model: Layer, state_dict: Mapping[str, Any], *, prefix: str = "", ignore: Iterable[str] = (), dtype: Any = None
 ) -> tuple[Any, Any]:
     """Parameters and running state from a state dict of PyTorch's module of the same structure.
 
     Args:
         model: a layer whose fields are called as the attributes of PyTorch's module.
-        state_dict: `module.state_dict()`, or arrays by the same names.
+        state_dict: `module.state_dict()`, `io.load_torch(...)`, or other arrays by the same names.
+        prefix: what the names begin with: "module." where PyTorch's DataParallel was around the module, "encoder." for
+            a part of a larger one. Entries of other names are none of this model's, and are not looked at.
         ignore: names, or patterns such as "lm_head.*", of entries that this model has no place for: copies of tied
             weights, buffers. PyTorch's counters of batches are left out anyway where the layer does not count.
         dtype: of the floats; that of each entry where None.
 
     Returns:
-        (params, state), as from `model.init`.
+        (params, state), as from `model.init`, in memory of their own (but for what was an `Array` and fits as it is).
 
     Raises:
-        TreeError: names are missing, or the dict has others; the message lists them.
+        TreeError: names are missing, or the dict has others; the message lists them, and near ones.
         ShapeError: an array has another shape.
 
     >>> import numpy as np
@@ -107,43 +119,70 @@ def from_torch_state_dict(
     ((3, 4), ({}, {}))
     """
     entries = _entries(model)
-    _check_names([e.name for e in entries], state_dict, list(ignore))
+    given = {name.removeprefix(prefix): x for name, x in state_dict.items() if name.startswith(prefix)}
+    _check_names([entry.name_in(given) for entry in entries], given, list(ignore), prefix)
     found: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})
     for entry in entries:
-        x = _array(state_dict[entry.name])
+        name = entry.name_in(given)
+        x = _array(given[name])
         if x.shape != entry.shape():
-            raise ShapeError(f"{entry.name!r} has the shape {x.shape}, and this model's is {entry.shape()}")
+            raise ShapeError(f"{prefix + name!r} has the shape {x.shape}, and this model's is {entry.shape()}")
         if entry.axes is not None:
             x = x.transpose([entry.axes.index(a) for a in range(x.ndim)])
-        if is_floating(entry.aval.dtype):
-            wanted = dtype if dtype is not None else x.dtype if is_floating(x.dtype) else entry.aval.dtype
-            x = astype(x, wanted)
+            x = x.reshape(-1).reshape(x.shape)  # in C order: each use of a weight that is strided would copy it
+        wanted = entry.aval.dtype
+        if is_floating(wanted):
+            wanted = dtype if dtype is not None else x.dtype if is_floating(x.dtype) else wanted
+        x = astype(x, wanted)
         found[entry.tree][entry.place] = x
     params, state = _rebuilt(model, (), *found)
     return params, state
 
 
-def _check_names(wanted: list[str], state_dict: Mapping[str, Any], ignore: list[str]) -> None:
-    missing = [name for name in wanted if name not in state_dict]
+def _check_names(wanted: list[str], given: Mapping[str, Any], ignore: list[str], prefix: str) -> None:
+    missing = [name for name in wanted if name not in given]
     known = {*wanted}
     more = [
         name
-        for name in state_dict
+        for name in given
         if name not in known
         and name.rpartition(".")[2] != _COUNTER
         and not any(fnmatch.fnmatchcase(name, pattern) for pattern in ignore)
     ]
-    if missing or more:
-        parts = [f"{what}: {', '.join(names)}" for what, names in (("missing", missing), ("unknown", more)) if names]
-        raise TreeError(
-            f"the state dict is not this model's; {'; '.join(parts)}. Fields of the model must be called as PyTorch's "
-            "attributes are; name what has no place here in ignore="
-        )
+    if not missing and not more:
+        return
+    parts = []
+    if missing:
+        parts.append(f"missing: {_listed(missing, prefix, more)}")
+    if more:
+        parts.append(f"unknown: {_listed(more, prefix)}")
+    raise TreeError(f"the state dict is not this model's; {'; '.join(parts)}. {_advice(wanted, given, more, prefix)}")
+
+
+def _listed(names: list[str], prefix: str, near: Iterable[str] = ()) -> str:
+    """Some of the names, with one of `near` that it may have been meant for."""
+    shown = []
+    for name in names[:_MOST_NAMES]:
+        alike = difflib.get_close_matches(name, near, 1)
+        shown.append(f"{prefix}{name}" + (f" (there is {prefix}{alike[0]})" if alike else ""))
+    rest = len(names) - len(shown)
+    return ", ".join(shown) + (f", and {rest} more" if rest else "")
+
+
+def _advice(wanted: list[str], given: Mapping[str, Any], more: list[str], prefix: str) -> str:
+    """What to write instead."""
+    held = next((name for name in more if isinstance(given[name], Mapping)), None)
+    if held is not None:
+        return f"It holds a dict under {held!r}: is that the state dict, of a checkpoint of several things?"
+    before = next((name.removesuffix(wanted[0]) for name in more if wanted and name.endswith(f".{wanted[0]}")), None)
+    if before is not None and all(before + name in given for name in wanted):
+        return f"All names are there with {before!r} in front: give prefix={prefix + before!r}"
+    return "Fields of the model must be called as PyTorch's attributes are; name what has no place here in ignore="
 
 
 def _array(x: Any) -> Any:
     """An array of a NumPy array or of a tensor of any library, which may be part of a graph of its own."""
-    return asarray(x.detach() if hasattr(x, "detach") else x, copy=True)
+    return asarray(x.detach() if hasattr(x, "detach") else x)
 
 
 def _entries(model: Layer) -> list[_Entry]:
@@ -170,7 +209,8 @@ def _walk(value: Any, trees: tuple[Any, Any], place: tuple[str | int, ...], pref
             if name not in below:
                 entry = layout.get(name, TorchEntry())
                 called = name if entry.name is None else entry.name
-                yield _Entry(kind, (*place, name), prefix + called, entry.axes, aval)
+                older = None if entry.older is None else prefix + entry.older
+                yield _Entry(kind, (*place, name), prefix + called, older, entry.axes, aval)
     for name, part in below.items():
         called = layout.get(name, TorchEntry(name)).name
         inside = f"{prefix}{called}." if called else prefix

@@ -37,11 +37,14 @@ from . import aliases as _aliases
 from . import applying as _applying
 from . import clipping as _clipping
 from . import combining as _combining
+from . import contrib as contrib
 from . import factored as _factored
 from . import guarding as _guarding
 from . import hyperparams as _hyperparams
 from . import injecting as _injecting
 from . import layerwise as _layerwise
+from . import losses as _losses
+from . import losses as losses
 from . import masking as _masking
 from . import measuring as _measuring
 from . import moments as _moments
@@ -68,6 +71,7 @@ from .guarding import *
 from .hyperparams import *
 from .injecting import *
 from .layerwise import *
+from .losses import *
 from .masking import *
 from .measuring import *
 from .moments import *
@@ -96,6 +100,7 @@ __all__ = [
     *_hyperparams.__all__,
     *_injecting.__all__,
     *_layerwise.__all__,
+    *_losses.__all__,
     *_masking.__all__,
     *_measuring.__all__,
     *_moments.__all__,
@@ -109,4 +114,6 @@ __all__ = [
     *_transformation.__all__,
     *_without_state.__all__,
     *_wrappers.__all__,
+    "losses",
+    "contrib",
 ]

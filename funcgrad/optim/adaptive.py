@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from ..core import Array
-from ..numpy import full_like, sqrt, where, zeros_like
+from ..numpy import full_like, maximum, sqrt, where, zeros_like
 from .hyperparams import Number, beside, require
 from .moments import Accumulating, dtype_or_none, running_means, square_dtype, squared_magnitude, unbiased
 
@@ -256,7 +256,8 @@ class scale_by_stddev(_MeanOfSquares):  # noqa: N801
         mus = running_means(held[0], gs, decay)
         nus = running_means(held[1], gs, decay, squared_magnitude)
         means, squares = self.corrected(mus, decay, count), self.corrected(nus, decay, count)
-        variances = (v - squared_magnitude(m) for m, v in zip(means, squares, strict=True))
+        # No less than 0, as rounding of two equal numbers may be
+        variances = (maximum(v - squared_magnitude(m), 0) for m, v in zip(means, squares, strict=True))
         return self.divided(gs, variances, eps), mus, nus
 
 

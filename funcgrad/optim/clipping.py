@@ -10,10 +10,10 @@ from .. import tree
 from ..core import Array
 from ..dtypes import is_complex
 from ..errors import DtypeError, ShapeError
-from ..numpy import maximum, minimum, sqrt, sum
+from ..numpy import maximum, minimum, sqrt, stack, sum
 from .hyperparams import HyperparamsState, Number, Tunable, beside, require
 from .moments import in_float32, squared_magnitude
-from .norms import limit, mean_square, root, squared_norm
+from .norms import limit, mean_square, root, squared_norm, times_each
 from .transformation import aligned, need_params, rebuilt
 
 __all__ = [
@@ -196,8 +196,10 @@ class clip_by_block_rms(Tunable):  # noqa: N801
         (bound,) = self.current(state)
         (given,), structure = aligned(self, {"updates": updates})
         gs = in_float32(given)
-        out = [g * limit(mean_square(g), b) for g, (b,) in zip(gs, beside(gs, bound), strict=True)]
-        return rebuilt(structure, out, given), self.following(state)
+        if not gs:
+            return updates, self.following(state)
+        factors = limit(stack([mean_square(g) for g in gs]), bound)
+        return rebuilt(structure, times_each(gs, factors), given), self.following(state)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from .. import tree
 from ..core import Array
-from ..numpy import maximum, mean, sqrt, where, zeros_like
+from ..numpy import maximum, mean, sqrt, stack, where, zeros_like
 from .hyperparams import HyperparamsState, Number, Tunable, beside, require
 from .moments import dtype_or_none, in_float32, leaves_like, square_dtype
-from .norms import mean_square, root, squared_norm
+from .norms import leaf_square, mean_square, root, times_each
 from .transformation import (
     EmptyState,
     GradientTransformation,
@@ -74,12 +74,14 @@ class scale_by_trust_ratio(Tunable):  # noqa: N801  # transformations have optax
         need_params(self, params)
         numbers = self.current(state)
         (given, ps), structure = aligned(self, {"updates": updates, "params": params})
-        gs, out = in_float32(given), []
-        for g, p, (least, coefficient, eps) in zip(gs, in_float32(ps), beside(gs, *numbers), strict=True):
-            above, below = (maximum(root(squared_norm([x])), least) for x in (p, g))
-            usual = (above > 0) & (below > 0)
-            out.append(g * where(usual, coefficient * above / where(usual, below + eps, 1), 1))
-        return rebuilt(structure, out, given), self.following(state)
+        gs = in_float32(given)
+        if not gs:
+            return updates, self.following(state)
+        least, coefficient, eps = numbers
+        above, below = (maximum(root(stack([leaf_square(x) for x in xs])), least) for xs in (in_float32(ps), gs))
+        usual = (above > 0) & (below > 0)
+        factors = where(usual, coefficient * above / where(usual, below + eps, 1), 1)
+        return rebuilt(structure, times_each(gs, factors), given), self.following(state)
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,10 @@ class _ByParams(Tunable):
         need_params(self, params)
         (least,) = self.current(state)
         (given, ps), structure = aligned(self, {"updates": updates, "params": params})
-        gs = in_float32(given)
-        rows = zip(gs, in_float32(ps), beside(gs, least), strict=True)
-        out = [g * maximum(root(self.squared_size(p)), c) for g, p, (c,) in rows]
-        return rebuilt(structure, out, given), self.following(state)
+        if not given:
+            return updates, self.following(state)
+        sizes = maximum(root(stack([self.squared_size(p) for p in in_float32(ps)])), least)
+        return rebuilt(structure, times_each(in_float32(given), sizes), given), self.following(state)
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class scale_by_param_block_norm(_ByParams):  # noqa: N801
     """
 
     def squared_size(self, p: Array) -> Array:
-        return squared_norm([p])
+        return leaf_square(p)
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ class scale_by_novograd(Tunable):  # noqa: N801
         for g, m, p, v, (d1, d2, rest, e, c) in zip(
             gs, mus, ps, nus, beside(gs, b1, b2, 1 - b2, eps, decay), strict=True
         ):
-            squared = squared_norm([g])
+            squared = leaf_square(g)
             new_nus.append(where(state.count == 1, squared, d2 * v + rest * squared))
             scale = 1 / (root(new_nus[-1] + self.eps_root) + e)
             new_mus.append(d1 * m + (scale * g + c * p))

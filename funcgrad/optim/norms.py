@@ -42,9 +42,26 @@ def squared_norm(leaves: Sequence[Array]) -> Array:
     return asarray(0.0) if total is None else total
 
 
+def leaf_square(x: Array) -> Array:
+    """The sum of the squared absolute values of one leaf.
+
+    A sum joins the loop of a program that computes x, which a product does not.
+    """
+    return sum(squared_magnitude(x))
+
+
 def mean_square(x: Array) -> Array:
     """The mean of the squared absolute values of one leaf, 0 where it has no elements."""
-    return squared_norm([x]) / builtins.max(x.size, 1)
+    return leaf_square(x) / builtins.max(x.size, 1)
+
+
+def times_each(leaves: Sequence[Array], factors: Array) -> list[Array]:
+    """Each leaf times its own entry of a vector.
+
+    What is worked out for all leaves at once, as a vector, takes a handful of operations; number by number it would
+    take as many for each leaf.
+    """
+    return [x * c[i] for i, (x, (c,)) in enumerate(zip(leaves, beside(leaves, factors), strict=True))]
 
 
 def root(square: Array) -> Array:

@@ -58,6 +58,24 @@ def _lora(torch: Any, s: Settings) -> Any:
     return Twin()
 
 
+def _mixture(torch: Any, s: Settings) -> Any:
+    class Twin(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate = torch.nn.Linear(3, len(s["experts"]), bias=False)
+            self.experts = torch.nn.ModuleList(torch.nn.Linear(3, 2) for _ in s["experts"])
+
+        def forward(self, x: Any) -> Any:
+            weights, chosen = self.gate(x).softmax(-1).topk(s["top_k"])
+            if s.get("normalize", True):
+                weights = weights / weights.sum(-1, keepdim=True)
+            every = torch.stack([expert(x) for expert in self.experts], -2)
+            index = chosen[..., None].expand(*chosen.shape, 2)
+            return (weights[..., None] * every.gather(-2, index)).sum(-2)
+
+    return Twin()
+
+
 ROWS = [
     Row(
         "MLP",
@@ -105,5 +123,29 @@ ROWS = [
         torch=None,
         wrong=(2, 5, 3),
         why="PyTorch has none: tests/test_lora.py says what is right",
+    ),
+    Row(
+        "MoE",
+        lambda s: ((2, 5, 3),),
+        examples=(
+            {
+                "in_features": 3,
+                "experts": (layers.Linear(3, 2),) * 4,
+                "top_k": 2,
+                "gate": layers.Linear(3, 4, bias=False),
+            },
+            {
+                "in_features": 3,
+                "experts": (layers.Linear(3, 2),) * 3,
+                "top_k": 1,
+                "gate": layers.Linear(3, 3, False),
+                "normalize": False,
+                "capacity_factor": 2.9,
+            },
+        ),
+        torch=_mixture,
+        wrong=(2, 5, 2),
+        batch=None,
+        why="the room that an expert has is the batch's",
     ),
 ]

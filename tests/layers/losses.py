@@ -256,6 +256,7 @@ ROWS = [
         settings=_settings(margin=st.sampled_from([0.0, 0.3])),
         ours=_ours,
         call=_call,
+        wrong=(9, 9),
     ),
     _loss(
         "TripletMarginLoss",
@@ -263,13 +264,15 @@ ROWS = [
         (5, 3),
         (5, 3),
         settings=_settings(margin=st.sampled_from([1.0, 3.0]), p=st.sampled_from([2.0, 1.0, 3.0]), swap=booleans),
+        wrong=(9, 9),
     ),
-    _loss("TripletMarginWithDistanceLoss", (5, 3), (5, 3), (5, 3), settings=_settings(swap=booleans)),
+    _loss("TripletMarginWithDistanceLoss", (5, 3), (5, 3), (5, 3), settings=_settings(swap=booleans), wrong=(9, 9)),
     Row(
         "CosineSimilarity",
         lambda s: ((5, 3), (5, 3)),
         settings=st.fixed_dictionaries({"eps": st.sampled_from([1e-8, 1e-3])}),
         torch=lambda torch, s: torch.nn.CosineSimilarity(dim=-1, **s),
+        wrong=(9, 9),
         kinks=True,
     ),
     Row(
@@ -278,6 +281,7 @@ ROWS = [
         examples=({}, {"p": 1.0, "keepdims": True}),
         settings=st.fixed_dictionaries({"p": st.sampled_from([1.0, 2.0, 3.0]), "keepdims": booleans}),
         torch=lambda torch, s: torch.nn.PairwiseDistance(p=s["p"], keepdim=s["keepdims"]),
+        wrong=(9, 9),
         kinks=True,
     ),
 ]

