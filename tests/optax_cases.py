@@ -102,7 +102,8 @@ ALIASES = {
             "factored": flag,
             "weight_decay_mask": mask,
         },
-        rtol=1e-5,  # its decay is float32 in optax
+        is_complex=False,  # the momentum is real in optax
+        rtol=1e-5,  # and its decay float32
     ),
     "adagrad": optimiser({"initial_accumulator_value": one_of(0.0, 0.1, 1.0), "eps": small}),
     "adam": optimiser(ADAM | NESTEROV),

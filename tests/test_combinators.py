@@ -161,7 +161,6 @@ def test_repeated_passes_other_inputs_on_and_says_what_is_wrong():
     model = layers.Repeated(layers.Linear(3, 3), 2)
     params, _ = model.init(KEY)
     fails(ShapeError, "in layer layer Linear(3, 3): expected last size 3", model, params, X.T)
-    fails(LayerError, "stack them", layers.to_torch_state_dict, model, params)
 
 
 # ---- weights in two places -----------------------------------------------------------------------

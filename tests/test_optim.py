@@ -12,7 +12,7 @@ from optimisers import OPTIMISERS, ORDERED, assert_close, every_optimiser, examp
 import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad import config, optim, tree
-from funcgrad.errors import DtypeError, ShapeError, TreeError
+from funcgrad.errors import DtypeError, TreeError
 
 # ---- the formulas, written out in NumPy --------------------------------------------------------
 
@@ -162,6 +162,14 @@ def test_no_parameters_at_all(opt: optim.GradientTransformation) -> None:
 
 
 @every_optimiser
+def test_parameters_without_elements(opt: optim.GradientTransformation) -> None:
+    params = {"w": fnp.ones((2, 2)), "empty": fnp.ones((0, 2)), "flat": fnp.ones(0)}
+    found, _ = run(opt, params, [params, params])
+    assert tree.map(lambda x: x.shape, found) == tree.map(lambda x: x.shape, params)
+    assert np.isfinite(np.asarray(found["w"])).all()
+
+
+@every_optimiser
 def test_vmap_is_a_loop_over_an_ensemble(opt: optim.GradientTransformation) -> None:
     params, grads = example(1, batch=(3,)), [example(s, batch=(3,)) for s in (2, 3)]
     state = fg.vmap(opt.init)(params)
@@ -210,161 +218,6 @@ def test_another_array_module_and_device(opt: optim.GradientTransformation) -> N
     for x, y in zip(tree.leaves(found), tree.leaves(expected), strict=True):
         values = np.asarray(x._data.to_device(array_api_strict.Device("CPU_DEVICE")))
         np.testing.assert_allclose(values, np.asarray(y), rtol=1e-5, atol=1e-6)
-
-
-# ---- hyper-parameters --------------------------------------------------------------------------
-
-
-def test_set_hyperparams_in_a_chain_of_chains() -> None:
-    opt = optim.chain(
-        optim.clip(1.0), optim.named_chain(("decay", optim.add_decayed_weights(0.1)), ("sgd", optim.sgd(0.1, 0.9)))
-    )
-    params, grads = example(0), [example(1), example(2)]
-    changed = optim.set_hyperparams(opt.init(params), learning_rate=0.5, momentum=0.25, weight_decay=0)
-    assert tree.structure(changed) == tree.structure(opt.init(params))
-    assert [x.dtype for x in tree.leaves(changed)] == [x.dtype for x in tree.leaves(opt.init(params))]
-    expected, _ = run(optim.chain(optim.clip(1.0), optim.sgd(0.5, 0.25)), params, grads)
-    assert_close(run(opt, params, grads, changed)[0], expected)
-
-
-def test_set_hyperparams_under_a_mask() -> None:
-    opt = optim.masked(optim.sgd(0.1), {"w": True, "b": False})
-    params = {"w": fnp.ones(2), "b": fnp.ones(2)}
-    state = optim.set_hyperparams(opt.init(params), learning_rate=2.0)
-    assert_close(opt.update(params, state)[0], {"w": -2 * fnp.ones(2), "b": fnp.ones(2)})
-
-
-def test_hyperparams_by_hand() -> None:
-    opt = optim.scale_by_learning_rate(0.1)
-    state = opt.init(fnp.ones(2))
-    state = state._replace(hyperparams={**state.hyperparams, "learning_rate": 0.5})
-    assert_close(opt.update(fnp.ones(2), state)[0], -0.5 * fnp.ones(2))
-
-
-def test_an_ensemble_with_a_learning_rate_each() -> None:
-    opt = optim.sgd(0.1, momentum=0.9)
-    params = fnp.ones((3, 2))
-    state = optim.set_hyperparams(fg.vmap(opt.init)(params), learning_rate=fnp.asarray([1.0, 2.0, 3.0]), momentum=0.5)
-    updates, state = fg.vmap(opt.update)(params, state)
-    assert_close(updates, fnp.asarray([[-1.0, -1.0], [-2.0, -2.0], [-3.0, -3.0]]))
-    assert_close(fg.vmap(opt.update)(params, state)[0], 1.5 * updates)
-
-
-@pytest.mark.parametrize("momentum", [None, 0.9])
-def test_the_gradient_of_a_step_in_the_learning_rate(momentum: float | None) -> None:
-    """L(p - r g) with L = |p|^2/2 and so g = p: dL/dr = -(1 - r) |p|^2 (the first step has no momentum yet)."""
-    opt = optim.sgd(0.1, momentum)
-    p = fnp.asarray([1.0, -2.0])
-
-    def loss(p: Any) -> Any:
-        return (p * p).sum() / 2
-
-    def after(rate: Any) -> Any:
-        state = optim.set_hyperparams(opt.init(p), learning_rate=rate)
-        updates, _ = opt.update(fg.grad(loss)(p), state, p)
-        return loss(optim.apply_updates(p, updates))
-
-    np.testing.assert_allclose(float(fg.grad(after)(0.25)), -0.75 * 5, rtol=1e-6)
-    np.testing.assert_allclose(float(fg.grad(fg.grad(after))(0.25)), 5, rtol=1e-6)
-    np.testing.assert_allclose(fg.vmap(fg.grad(after))(fnp.asarray([0.0, 0.5])).tolist(), [-5, -2.5], rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("opt", "names"),
-    [
-        (optim.adamw(0.1, eps=1e-3, eps_root=1e-6), ["learning_rate", "weight_decay", "b1", "b2", "eps"]),
-        (optim.nadam(0.1, eps=1e-3), ["b1", "b2"]),
-        (optim.rmsprop(0.1, 0.5, momentum=0.5, bias_correction=True, initial_scale=1), ["decay", "eps", "momentum"]),
-        (optim.rmsprop(0.1, 0.5, centered=True), ["decay"]),
-        (optim.chain(optim.clip_by_global_norm(0.5), optim.scale(2.0)), ["max_norm", "step_size"]),
-        (optim.clip(0.3), ["max_delta"]),
-        (optim.adaptive_grad_clip(0.1), ["clipping"]),
-    ],
-    ids=["adamw", "nadam", "rmsprop", "centered", "global_norm", "clip", "agc"],
-)
-def test_derivatives_in_hyperparams(opt: optim.GradientTransformation, names: list[str]) -> None:
-    with config.default_dtype("float64"):
-        params, grads = example(1, "float64"), [example(2, "float64"), example(3, "float64")]
-        start = opt.init(params)
-
-        def loss(values: dict[str, Any]) -> Any:
-            found, _ = run(opt, params, grads, optim.set_hyperparams(start, **values))
-            return tree.reduce(lambda a, b: a + b, tree.map(lambda x: (x * x).sum(), found))
-
-        defaults = {"learning_rate": 0.1, "weight_decay": 1e-4, "b1": 0.9, "b2": 0.999, "eps": 1e-3, "decay": 0.5}
-        defaults |= {"momentum": 0.5, "max_norm": 0.5, "step_size": 2.0, "max_delta": 0.3, "clipping": 0.1}
-        at = {n: defaults[n] for n in names}
-        found = fg.grad(loss)(at)
-        for name in names:
-            step = 1e-6
-            ends = [float(loss(at | {name: at[name] + s})) for s in (step, -step)]
-            np.testing.assert_allclose(float(found[name]), (ends[0] - ends[1]) / (2 * step), rtol=1e-4, atol=1e-8)
-
-
-def test_a_schedule_counts_updates() -> None:
-    seen = []
-
-    def schedule(count: Any) -> float:
-        seen.append(int(count))
-        return 1.0 / (1 + int(count))
-
-    opt = optim.sgd(schedule)
-    params, state = run(opt, fnp.zeros(1), [fnp.ones(1)] * 3)
-    assert seen == [0, 1, 2]
-    assert int(state[-1].count) == 3
-    assert state[-1].hyperparams == {"learning_rate": None}
-    np.testing.assert_allclose(params.tolist(), [-(1 + 1 / 2 + 1 / 3)], rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("scheduled", "constant"),
-    [
-        (lambda v: optim.sgd(0.1, momentum=v), 0.5),
-        (lambda v: optim.adam(0.1, b1=v), 0.5),
-        (lambda v: optim.adam(0.1, b2=v), 0.5),
-        (lambda v: optim.adam(0.1, eps=v), 0.5),
-        (lambda v: optim.adamw(0.1, weight_decay=v), 0.5),
-        (lambda v: optim.rmsprop(0.1, decay=v), 0.5),
-        (lambda v: optim.rmsprop(0.1, eps=v, centered=True), 0.5),
-        (lambda v: optim.adagrad(0.1, eps=v), 0.5),
-        (lambda v: optim.clip(v), 0.5),
-        (lambda v: optim.clip_by_global_norm(v), 0.5),
-        (lambda v: optim.adaptive_grad_clip(v), 0.5),
-        (lambda v: optim.scale(v), 0.5),
-    ],
-)
-def test_a_schedule_stands_wherever_a_number_does(scheduled: Any, constant: float) -> None:
-    params, grads = example(1), [example(2), example(3)]
-    expected, _ = run(scheduled(constant), params, grads)
-    for schedule in (optim.constant_schedule(constant), lambda count: fnp.full((), constant), lambda count: constant):
-        assert_close(run(scheduled(schedule), params, grads)[0], expected)
-    stepped = optim.piecewise_constant_schedule(constant, {1: 0.1})
-    moved = tree.leaves(run(scheduled(stepped), params, grads)[0])
-    assert any(not np.allclose(x.tolist(), y.tolist()) for x, y in zip(moved, tree.leaves(expected), strict=True))
-
-
-@pytest.mark.parametrize(
-    ("values", "error", "message"),
-    [
-        ({"beta": 1.0}, ValueError, "no hyper-parameter 'beta'; there are: decay, eps, learning_rate, momentum"),
-        ({"learning_rate": [1.0, 2.0]}, ShapeError, r"learning_rate must be one number, not float32\[2\]"),
-        ({"learning_rate": lambda count: 0.1}, ValueError, "a schedule is given where the transformation is made"),
-        ({"learning_rate": "fast"}, DtypeError, "fast"),
-    ],
-)
-def test_set_hyperparams_refuses(values: Any, error: type[Exception], message: str) -> None:
-    state = optim.rmsprop(0.1, momentum=0.9).init(fnp.ones(2))
-    with pytest.raises(error, match=message):
-        optim.set_hyperparams(state, **values)
-
-
-def test_set_hyperparams_refuses_a_schedule_and_two_of_a_name() -> None:
-    state = optim.sgd(optim.constant_schedule(0.1), momentum=0.9).init(fnp.ones(2))
-    with pytest.raises(ValueError, match=r"'learning_rate' follows a schedule.*numbers are: momentum"):
-        optim.set_hyperparams(state, learning_rate=0.1)
-    twice = optim.chain(optim.scale(1.0), optim.named_chain(("again", optim.scale(2.0)))).init(fnp.ones(2))
-    with pytest.raises(ValueError, match=r"'step_size' stands in state\[0\] and state\[1\]\['again'\]"):
-        optim.set_hyperparams(twice, step_size=0.1)
 
 
 # ---- chains, masks, clipping -------------------------------------------------------------------
@@ -460,3 +313,23 @@ def test_a_smaller_accumulator(opt: optim.GradientTransformation, held: Any) -> 
     assert all(x.dtype == np.float32 for x in tree.leaves(found))
     full = optim.sgd(0.1, 0.9) if "trace" in type(state[0]).__name__.lower() else optim.adam(0.1)
     assert_close(found, run(full, params, grads)[0], rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "opt",
+    [
+        optim.sgd(0.1, 0.9, accumulator_dtype="float32"),
+        optim.adam(0.1, mu_dtype="float32"),
+        optim.signum(0.1, accumulator_dtype="float32"),
+        optim.adafactor(0.1, momentum=0.9),
+        optim.chain(optim.scale_by_novograd(mu_dtype="float32"), optim.scale(-0.1)),
+    ],
+)
+def test_a_real_accumulator_of_complex_parameters_is_complex(opt: optim.GradientTransformation) -> None:
+    """It would lose the imaginary part."""
+    p = fnp.asarray([1 + 2j, -1j])
+    found, state = run(opt, p.astype("complex128"), [p.astype("complex128")] * 3)
+    expected, plain = run(opt, p, [p] * 3)
+    assert [x.dtype for x in tree.leaves(state) if x.dtype.kind == "c"] == [np.complex64]
+    assert tree.structure(state) == tree.structure(plain)
+    np.testing.assert_allclose(np.asarray(found), np.asarray(expected), rtol=1e-5)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from optimisers import every_optimiser
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
@@ -10,23 +11,7 @@ from funcgrad import optim
 from funcgrad.errors import DtypeError, OptionError, ShapeError, TreeError
 
 
-@pytest.mark.parametrize(
-    "opt",
-    [
-        optim.sgd(0.1),
-        optim.trace(0.9),
-        optim.adamw(0.1),
-        optim.rmsprop(0.1),
-        optim.rmsprop(0.1, centered=True),
-        optim.adagrad(0.1),
-        optim.clip(1.0),
-        optim.identity(),
-        optim.set_to_zero(),
-        optim.masked(optim.clip(1.0), True),
-        optim.named_chain(("a", optim.scale(1.0))),
-    ],
-    ids=lambda opt: type(opt).__name__,
-)
+@every_optimiser
 def test_integers_are_refused_at_once(opt: optim.GradientTransformation) -> None:
     with pytest.raises(DtypeError, match=r"params\['layers'\]\[1\] is int64\[3\], which no gradient can change"):
         opt.init({"layers": [fnp.ones(2), fnp.arange(3)]})

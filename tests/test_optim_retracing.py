@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
+from optax_cases import ALIASES
 from optimisers import OPTIMISERS, every_optimiser, example, update
 
 import funcgrad as fg
@@ -57,3 +60,24 @@ def test_one_record_for_all_values(opt: optim.GradientTransformation) -> None:
     assert records(program) == before
     assert before[1] == 1
     assert found or opt is OPTIMISERS["scheduled"]
+
+
+SIZES = {"decay_offset", "min_dim_size_to_factor"}
+"""Those that decide about shapes and steps, which Python asks for."""
+
+
+@pytest.mark.parametrize("name", [*ALIASES, "noisy_sgd"])
+def test_one_record_with_injected_hyperparams(name: str) -> None:
+    opt = optim.inject_hyperparams(getattr(optim, name))(**({} if name == "polyak_sgd" else {"learning_rate": 0.1}))
+    program = fg.jit(partial(update, opt))
+    params, grads = example(0), example(1)
+    state = opt.init(params)
+    for _ in range(4):
+        _, state = program(grads, state, params)
+    before = records(program)
+    for key, held in state.hyperparams.items():
+        if key not in SIZES:
+            other = state.hyperparams.copy()
+            other[key] = held * 0.75 + 1e-4
+            program(grads, state._replace(hyperparams=other), params)
+    assert records(program) == before

@@ -24,7 +24,9 @@ from funcgrad.errors import ShapeError, TreeError
 
 @pytest.fixture
 def torch() -> Any:
-    return pytest.importorskip("torch")
+    found = pytest.importorskip("torch")
+    found.manual_seed(0)
+    return found
 
 
 # ---- every module of PyTorch's -----------------------------------------------------------------
@@ -94,14 +96,72 @@ def test_older_state_dicts_of_reparametrisations(torch: Any, kind: str, layer: A
     old = torch.nn.utils.weight_norm if kind == "WeightNorm" else torch.nn.utils.spectral_norm
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        module = old(module).eval()
+        module = old(module)
     assert f"weight_{'g' if kind == 'WeightNorm' else 'orig'}" in module.state_dict()  # an older name
     model = getattr(layers, kind)(layer)
     x = values(4, 3) if isinstance(layer, layers.Linear) else values(2, 2, *(5,) * (len(layer.layout) - 2))
+    for _ in range(10):  # of the power iteration
+        module(torch.tensor(x))
     params, state = layers.from_torch_state_dict(model, module.state_dict())
     y, _ = model.apply(params, state, np.moveaxis(x, 1, -1))
-    expected = module(torch.tensor(x)).detach().numpy()
+    expected = module.eval()(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(np.moveaxis(np.asarray(y), -1, 1), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("row", [row for row in ALL if row.torch is None], ids=str)
+def test_layers_that_torch_has_not_come_back_too(row: Row) -> None:
+    for example in row.examples:
+        for layout in layouts(row):
+            model = made(row, example, layout)
+            first = model.init(KEY)
+            found = layers.from_torch_state_dict(model, layers.to_torch_state_dict(model, *first))
+            assert fg.tree.structure(found) == fg.tree.structure(first)
+            for x, y in zip(fg.tree.leaves(found), fg.tree.leaves(first), strict=True):
+                assert x.dtype == y.dtype
+                np.testing.assert_array_equal(x, y)
+
+
+class Deep(layers.Layer):
+    blocks: layers.Layer
+    head: layers.Linear = layers.Linear(3, 2)
+
+    def forward(self, run: Any, x: Any) -> Any:
+        return run.head(run.blocks(x))
+
+
+def test_a_list_of_modules_becomes_a_loop(torch: Any) -> None:
+    nn = torch.nn
+    block = layers.Sequential(layers.Linear(3, 3), layers.BatchNorm1d(3), fnp.tanh)
+    blocks = nn.ModuleList(nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Tanh()) for _ in range(6))
+    module = filled(torch, nn.ModuleDict({"blocks": blocks, "head": nn.Linear(3, 2)}))
+    given = numbers(module.state_dict())
+    model = Deep(layers.Repeated(block, 6))
+    params, state = layers.from_torch_state_dict(model, given)
+    assert params["blocks"]["layer"][0]["weight"].shape == (6, 3, 3)
+    x = values(4, 3)
+    y, _ = model.apply(params, state, x)
+    expected = torch.tensor(x)
+    for part in module.eval()["blocks"]:
+        expected = part(expected)
+    np.testing.assert_allclose(np.asarray(y), module["head"](expected).detach().numpy(), rtol=1e-5, atol=1e-5)
+
+    found = layers.to_torch_state_dict(model, params, state)
+    counters = {name: x for name, x in given.items() if name.endswith("num_batches_tracked")}
+    equal(found | counters, given)
+    twice = Deep(layers.Repeated(layers.Repeated(block, 3), 2))
+    names = layers.to_torch_state_dict(twice, *layers.from_torch_state_dict(twice, nested(given)))
+    equal(names | nested(counters), nested(given))
+    shared = Deep(layers.Repeated(layers.Linear(3, 3), 2, shared=True))
+    assert sorted(layers.to_torch_state_dict(shared, *shared.init(KEY)))[:2] == ["blocks.bias", "blocks.weight"]
+    with pytest.raises(TreeError, match=r"missing: blocks\.5\.0\.weight"):
+        layers.from_torch_state_dict(model, {k: v for k, v in given.items() if not k.startswith("blocks.5")})
+
+
+def nested(state_dict: dict[str, Any]) -> dict[str, Any]:
+    """The six blocks as twice three."""
+    split = (name.split(".") for name in state_dict)
+    found = [[a, str(int(i) // 3), str(int(i) % 3), *b] if a == "blocks" else [a, i, *b] for a, i, *b in split]
+    return dict(zip(map(".".join, found), state_dict.values(), strict=True))
 
 
 def test_counters_of_batches_are_integers(torch: Any) -> None:

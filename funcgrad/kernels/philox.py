@@ -67,8 +67,27 @@ def fold_in(key: Key, data: int) -> Key:
 
 
 def split(key: Key, n: int) -> list[Key]:
-    """n keys derived from `key`; the i-th does not depend on n."""
-    return [_derive(key, i, _SPLIT) for i in range(n)]
+    """n keys derived from `key`; the i-th does not depend on n.
+
+    `_derive` written out: `split` is what every step of a program begins with, and six calls are half of its time.
+    """
+    k0, k1 = key
+    found = []
+    for i in range(n):
+        z = (k0 + i + _START) & _MASK
+        z = ((z ^ (z >> 30)) * _MIX_FIRST) & _MASK
+        z = ((z ^ (z >> 27)) * _MIX_SECOND) & _MASK
+        a = z ^ (z >> 31)
+        z = k1 ^ a
+        z = ((z ^ (z >> 30)) * _MIX_FIRST) & _MASK
+        z = ((z ^ (z >> 27)) * _MIX_SECOND) & _MASK
+        b = z ^ (z >> 31)
+        z = (a + b + (i ^ _SPLIT)) & _MASK
+        z = ((z ^ (z >> 30)) * _MIX_FIRST) & _MASK
+        z = ((z ^ (z >> 27)) * _MIX_SECOND) & _MASK
+        c = z ^ (z >> 31)
+        found.append((c, b ^ c))
+    return found
 
 
 def draw_key(key: Key, data: int) -> Key:

@@ -48,6 +48,7 @@ from . import recurrent as _recurrent
 from . import reparametrization as _reparametrization
 from . import replacing as _replacing
 from . import resizing as _resizing
+from . import separable as _separable
 from . import sequential as _sequential
 from . import shape as _shape
 from . import shuffling as _shuffling
@@ -91,6 +92,7 @@ from .recurrent import *
 from .reparametrization import *
 from .replacing import *
 from .resizing import *
+from .separable import *
 from .sequential import *
 from .shape import *
 from .shuffling import *
@@ -136,6 +138,7 @@ __all__ = [
     *_reparametrization.__all__,
     *_replacing.__all__,
     *_resizing.__all__,
+    *_separable.__all__,
     *_sequential.__all__,
     *_shape.__all__,
     *_shuffling.__all__,

@@ -138,7 +138,8 @@ class Repeated(Layer):
 
     Parameters:
         layer: the layer's parameters, with an axis of n in front of each (not so where they are shared). Those of n
-            layers made elsewhere become such by `fg.tree.map(lambda *ps: fnp.stack(ps), *each)`.
+            layers made elsewhere become such by `fg.tree.map(lambda *ps: fnp.stack(ps), *each)`, and those of a
+            ModuleList of PyTorch's by `from_torch_state_dict`.
 
     While training, layers that draw random numbers draw others each time.
 
@@ -170,10 +171,7 @@ class Repeated(Layer):
         return {"layer": self.layer.init(key)[0] if self.shared else params}, {"layer": state}
 
     def torch_layout(self) -> dict[str, TorchEntry]:
-        raise LayerError(
-            "Repeated: PyTorch has the parameters of each layer by themselves: take them with a Sequential of as many "
-            "layers, and stack them"
-        )
+        return {"layer": TorchEntry("", count=None if self.shared else self.n)}
 
     def forward(self, run: Run, x: Any, *inputs: Any, **options: Any) -> Any:
         whole = run.layer

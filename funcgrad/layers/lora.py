@@ -2,7 +2,7 @@
 
     model = layers.with_lora(model, "encoder.layers.*.linear?", rank=8)
     params, state = layers.lora_params(model, params, state, key=key)         # from those of the model before
-    trained, frozen = fg.tree.partition(params, fg.tree.map_with_path(lambda path, x: "lora_" in path, params))
+    trained, frozen = fg.tree.partition(params, fg.tree.select(params, "*/lora_?"))
     ...
     model, params, state = layers.merge_lora(model, fg.tree.combine(trained, frozen), state)
 

@@ -15,6 +15,8 @@ class TorchEntry:
         name: PyTorch's name; the same as here where None. It may hold dots; for a sublayer, "" says that its
             parameters stand among the layer's own.
         axes: the order of the axes that makes PyTorch's array of ours, as for `transpose`; unchanged where None.
+        count: for a sublayer whose parameters and state have an axis in front: its length. PyTorch has as many
+            modules, a ModuleList, whose names are 0, 1 and so on.
         older: the name in state dicts of older modules, which are read too, where the other one is not there.
 
     >>> from funcgrad.layers import TorchEntry
@@ -25,3 +27,4 @@ class TorchEntry:
     name: str | None = None
     axes: tuple[int, ...] | None = None
     older: str | None = None
+    count: int | None = None

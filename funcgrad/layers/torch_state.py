@@ -22,6 +22,7 @@ from ..core import Aval
 from ..dtypes import is_floating
 from ..errors import ShapeError, TreeError
 from ..numpy.creation import asarray
+from ..numpy.manipulation import stack
 from ..ops.elementwise import astype
 from ..random import key as make_key
 from ..transforms.arguments import described
@@ -39,7 +40,10 @@ _MOST_NAMES = 8  # of a kind in a message
 
 
 class _Entry(NamedTuple):
-    """An array of a model: which of the two trees it is in and where, and how PyTorch holds it."""
+    """An array of PyTorch's: in which of our two trees it is and where, and how PyTorch holds it.
+
+    It is the whole array of our tree, of type `aval`, or a row of it: that of the indices `rows`.
+    """
 
     tree: int
     place: tuple[str | int, ...]
@@ -47,10 +51,11 @@ class _Entry(NamedTuple):
     older: str | None
     axes: tuple[int, ...] | None
     aval: Aval
+    rows: tuple[int, ...]
 
     def shape(self) -> tuple[int, ...]:
         """PyTorch's shape of it."""
-        sizes = self.aval.shape
+        sizes = self.aval.shape[len(self.rows) :]
         return sizes if self.axes is None else tuple(sizes[a] for a in self.axes)
 
     def name_in(self, given: Mapping[str, Any]) -> str:
@@ -85,6 +90,7 @@ def to_torch_state_dict(model: Layer, params: Any, state: Any = None) -> dict[st
         x = asarray(_at((params, state)[entry.tree], entry))
         if x.shape != entry.aval.shape:
             raise ShapeError(f"{_shown(entry)} has the shape {x.shape}, and this model's is {entry.aval.shape}")
+        x = x[entry.rows] if entry.rows else x
         x = x if entry.axes is None else x.transpose(entry.axes)
         out[entry.name] = np.array(x.to_device("cpu"), order="C")
     return out
@@ -121,7 +127,7 @@ def from_torch_state_dict(
     entries = _entries(model)
     given = {name.removeprefix(prefix): x for name, x in state_dict.items() if name.startswith(prefix)}
     _check_names([entry.name_in(given) for entry in entries], given, list(ignore), prefix)
-    found: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})
+    arrays: dict[Any, list[Any]] = {}
     for entry in entries:
         name = entry.name_in(given)
         x = _array(given[name])
@@ -133,8 +139,11 @@ def from_torch_state_dict(
         wanted = entry.aval.dtype
         if is_floating(wanted):
             wanted = dtype if dtype is not None else x.dtype if is_floating(x.dtype) else wanted
-        x = astype(x, wanted)
-        found[entry.tree][entry.place] = x
+        arrays.setdefault((entry.tree, entry.place), []).append(astype(x, wanted))
+    found: tuple[dict[Any, Any], dict[Any, Any]] = ({}, {})
+    for (tree, place), entry in {(entry.tree, entry.place): entry for entry in entries}.items():
+        xs = arrays[tree, place]
+        found[tree][place] = stack(xs).reshape(entry.aval.shape) if entry.rows else xs[0]
     params, state = _rebuilt(model, (), *found)
     return params, state
 
@@ -189,20 +198,22 @@ def _entries(model: Layer) -> list[_Entry]:
     """Every array of the model."""
     if not isinstance(model, Layer):
         raise TreeError(f"the first argument is the model, a layer, not {described(model)}")
-    return list(_walk(model, eval_shape(model.init, make_key(0)), (), ""))
+    return list(_walk(model, eval_shape(model.init, make_key(0)), (), "", ()))
 
 
-def _walk(value: Any, trees: tuple[Any, Any], place: tuple[str | int, ...], prefix: str) -> Iterator[_Entry]:
+def _walk(
+    value: Any, trees: tuple[Any, Any], place: tuple[str | int, ...], prefix: str, rows: tuple[int, ...]
+) -> Iterator[_Entry]:
     """The arrays below a field's value, with their trees of shapes."""
     if isinstance(value, tuple):
         for i, part in enumerate(value):
-            yield from _walk(part, (trees[0][i], trees[1][i]), (*place, i), f"{prefix}{i}.")
+            yield from _walk(part, (trees[0][i], trees[1][i]), (*place, i), f"{prefix}{i}.", rows)
         return
     if not isinstance(value, Layer):
         return
     layout, below = value.torch_layout(), dict(sublayers(value))
     if value._spread is not None:
-        yield from _walk(below[value._spread], trees, place, prefix)
+        yield from _walk(below[value._spread], trees, place, prefix, rows)
         return
     for kind, own in enumerate(trees):
         for name, aval in own.items():
@@ -210,11 +221,16 @@ def _walk(value: Any, trees: tuple[Any, Any], place: tuple[str | int, ...], pref
                 entry = layout.get(name, TorchEntry())
                 called = name if entry.name is None else entry.name
                 older = None if entry.older is None else prefix + entry.older
-                yield _Entry(kind, (*place, name), prefix + called, older, entry.axes, aval)
+                yield _Entry(kind, (*place, name), prefix + called, older, entry.axes, aval, rows)
     for name, part in below.items():
-        called = layout.get(name, TorchEntry(name)).name
-        inside = f"{prefix}{called}." if called else prefix
-        yield from _walk(part, (trees[0][name], trees[1][name]), (*place, name), inside)
+        entry = layout.get(name, TorchEntry(name))
+        inside = f"{prefix}{entry.name}." if entry.name else prefix
+        parts = (trees[0][name], trees[1][name]), (*place, name)
+        if entry.count is None:
+            yield from _walk(part, *parts, inside, rows)
+            continue
+        for i in range(entry.count):
+            yield from _walk(part, *parts, f"{inside}{i}.", (*rows, i))
 
 
 def _rebuilt(value: Any, place: tuple[str | int, ...], params: dict[Any, Any], state: dict[Any, Any]) -> Any:

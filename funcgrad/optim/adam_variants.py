@@ -17,6 +17,7 @@ from .moments import (
     Accumulating,
     decayed_maxima,
     dtype_or_none,
+    given,
     running_means,
     squared_magnitude,
     unbiased,
@@ -306,7 +307,7 @@ class scale_by_radam(_Moments):  # noqa: N801
         rho, rho_t = where(rectified, rho, 6.0), where(rectified, rho_t, 5.0)
         r = sqrt((rho_t - 4) * (rho_t - 2) * rho / ((rho - 4) * (rho - 2) * rho_t))
         squares = ((v, c2 * self.eps_root) for v, (c2,) in zip(nus, beside(gs, c2), strict=True))
-        roots = (sqrt(v + e) if self.eps_root else sqrt(v) for v, e in squares)
+        roots = (sqrt(v + e) if given(self.eps_root) else sqrt(v) for v, e in squares)
         scalars = beside(gs, where(rectified, c1 / (sqrt(c2) * r), 0.0), where(rectified, c1 * eps / r, c1))
         return (top / (c * v + e) for top, v, (c, e) in zip(tops, roots, scalars, strict=True)), mus, nus
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from ..core import Array
 from ..numpy import full_like, maximum, sqrt, where, zeros_like
 from .hyperparams import Number, beside, require
-from .moments import Accumulating, dtype_or_none, running_means, square_dtype, squared_magnitude, unbiased
+from .moments import Accumulating, dtype_or_none, given, running_means, square_dtype, squared_magnitude, unbiased
 
 __all__ = [
     "ScaleByAdaDeltaState",
@@ -125,7 +125,7 @@ def quotients(
     Fraction and hats are one, m / (c1 / sqrt(c2) sqrt(v + c2 eps_root) + c1 eps), which divides arrays once and not
     three times.
     """
-    if eps_root:
+    if given(eps_root):
         squares = (v + e for v, (e,) in zip(squares, beside(gs, c2 * eps_root), strict=True))
     rows = zip(tops, squares, beside(gs, c1 / sqrt(c2), c1 * eps), strict=True)
     return [top / (c * sqrt(v) + e) for top, v, (c, e) in rows]

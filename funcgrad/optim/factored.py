@@ -237,6 +237,10 @@ class scale_by_sm3(Tunable):  # noqa: N801
         scalars = beside(gs, b1, 1 - b1, b2, where(b2 == 1, 1, 1 - b2), eps)
         for g, m, (d1, rest1, d2, rest2, e) in zip(gs, means, scalars, strict=True):
             mus = [next(parts) for _ in _sides(g.shape)]
+            if not g.size:  # no elements have no maximum
+                new_mus.append(mus)
+                out.append(m)
+                continue
             least = mus[0]
             for i, mu in enumerate(mus):
                 side = mu.reshape(tuple(n if j == i else 1 for j, n in enumerate(g.shape)))

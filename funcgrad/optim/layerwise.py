@@ -12,7 +12,7 @@ from .. import tree
 from ..core import Array
 from ..numpy import maximum, mean, sqrt, stack, where, zeros_like
 from .hyperparams import HyperparamsState, Number, Tunable, beside, require
-from .moments import dtype_or_none, in_float32, leaves_like, square_dtype
+from .moments import dtype_or_none, in_float32, leaves_like, square_dtype, zeros_in
 from .norms import leaf_square, mean_square, root, times_each
 from .transformation import (
     EmptyState,
@@ -213,7 +213,7 @@ class scale_by_novograd(Tunable):  # noqa: N801
 
     def init(self, params: Any) -> ScaleByNovogradState:
         leaves, structure = floating_leaves(self, "params", params)
-        mu = tree.unflatten(structure, [zeros_like(p, self.mu_dtype) for p in leaves])
+        mu = tree.unflatten(structure, [zeros_in(self.mu_dtype, p) for p in leaves])
         nu = tree.unflatten(structure, [zeros_like(p, square_dtype(p.dtype), shape=()) for p in leaves])
         count = self.first_count(leaves, always=True)
         assert count is not None
@@ -226,14 +226,13 @@ class scale_by_novograd(Tunable):  # noqa: N801
         given, structure = aligned(self, {"updates": updates, "state.mu": state.mu, "params": params})
         nus = leaves_like(self, structure, "state.nu", state.nu)
         gs, mus, ps = map(in_float32, given)
-        new_mus, new_nus = [], []
-        for g, m, p, v, (d1, d2, rest, e, c) in zip(
-            gs, mus, ps, nus, beside(gs, b1, b2, 1 - b2, eps, decay), strict=True
-        ):
-            squared = leaf_square(g)
-            new_nus.append(where(state.count == 1, squared, d2 * v + rest * squared))
-            scale = 1 / (root(new_nus[-1] + self.eps_root) + e)
-            new_mus.append(d1 * m + (scale * g + c * p))
+        if not gs:
+            return updates, state
+        squares = stack([leaf_square(g) for g in gs])
+        means = where(state.count == 1, squares, b2 * stack(nus) + (1 - b2) * squares)
+        rows = zip(gs, mus, ps, beside(gs, b1, decay, 1 / (root(means + self.eps_root) + eps)), strict=True)
+        new_mus = [d * m + (scales[i] * g + c * p) for i, (g, m, p, (d, c, scales)) in enumerate(rows)]
+        new_nus = [means[i] for i in range(len(gs))]
         state = state._replace(mu=rebuilt(structure, new_mus, given[1]), nu=rebuilt(structure, new_nus, nus))
         return rebuilt(structure, new_mus, given[0]), state
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from .. import tree
 from ..core import SCALARS, Array
-from ..dtypes import NARROW, WIDE, DType, canonical, is_complex
+from ..dtypes import NARROW, WIDE, DType, canonical, is_complex, promote_types
 from ..errors import TreeError
 from ..numpy import abs, asarray, full_like, imag, maximum, real, square, zeros_like
 from ..ops.create import to_inexact
@@ -29,6 +29,8 @@ __all__ = [
     "update_moment_per_elem_norm",
 ]
 
+
+_COMPLEX = canonical("complex64")
 
 # ---- what the others are made of ---------------------------------------------------------------
 
@@ -67,9 +69,19 @@ def leaves_like(caller: GradientTransformation, structure: tree.Structure, name:
     return leaves
 
 
+def given(number: Any) -> bool:
+    """Whether a number that is mostly 0 is not; an array, as `inject_hyperparams` holds it, is not asked."""
+    return isinstance(number, Array) or bool(number)
+
+
 def dtype_or_none(dtype: Any) -> Any:
     """The dtype of that name; None stays."""
     return None if dtype is None else canonical(dtype)
+
+
+def zeros_in(dtype: DType | None, p: Array) -> Array:
+    """Zeros for one parameter in a dtype, or its own; in the complex dtype of that precision where it is complex."""
+    return zeros_like(p, promote_types(dtype, _COMPLEX) if dtype is not None and is_complex(p.dtype) else dtype)
 
 
 @dataclass(frozen=True)
@@ -90,7 +102,9 @@ class Accumulating(Tunable):
 
     def first(self, name: str, p: Array) -> Array:
         """What a tree of the state begins with, for one parameter."""
-        return zeros_like(p, square_dtype(p.dtype) if name == "nu" else getattr(self, "mu_dtype", None))
+        if name == "nu":
+            return zeros_like(p, square_dtype(p.dtype))
+        return zeros_in(getattr(self, "mu_dtype", None), p)
 
     def step(self, hyperparams: list[Any], count: Any, gs: list[Array], held: list[list[Array]]) -> Sequence[Any]:
         """The leaves of the new updates, then those of each tree in the new state.
@@ -288,7 +302,7 @@ class ema(Accumulating):  # noqa: N801  # transformations have optax's names
             require(lambda d: 0 <= d <= 1, self, "decay", "in [0, 1]")
 
     def first(self, name: str, p: Array) -> Array:
-        return zeros_like(p, self.accumulator_dtype)
+        return zeros_in(self.accumulator_dtype, p)
 
     def step(self, hyperparams: list[Any], count: Any, gs: list[Array], held: list[list[Array]]) -> Sequence[Any]:
         (decay,) = hyperparams

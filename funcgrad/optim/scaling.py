@@ -15,7 +15,7 @@ from ..errors import DtypeError, OptionError
 from ..numpy import asarray, ones_like, where, zeros_like
 from .hyperparams import HyperparamsState, Number, Tunable, beside
 from .masking import Mask, flags_of
-from .moments import dtype_or_none, in_float32
+from .moments import dtype_or_none, in_float32, zeros_in
 from .schedules import Schedule
 from .transformation import GradientTransformation, aligned, floating_leaves, need_params, rebuilt
 
@@ -209,7 +209,7 @@ class trace(Tunable):  # noqa: N801
 
     def init(self, params: Any) -> TraceState:
         leaves, structure = floating_leaves(self, "params", params)
-        zeros = [zeros_like(p, self.accumulator_dtype) for p in leaves]
+        zeros = [zeros_in(self.accumulator_dtype, p) for p in leaves]
         return TraceState(tree.unflatten(structure, zeros), self.first_hyperparams(leaves), self.first_count(leaves))
 
     def update(self, updates: Any, state: TraceState, params: Any = None) -> tuple[Any, TraceState]:

@@ -177,7 +177,8 @@ class scale_by_rprop(Accumulating):  # noqa: N801
         super().__post_init__()
         if callable(self.learning_rate):
             raise OptionError("scale_by_rprop: learning_rate is the first step size, a number and not a schedule")
-        object.__setattr__(self, "learning_rate", float(self.learning_rate))
+        if not isinstance(self.learning_rate, Array):  # those of `inject_hyperparams` are arrays
+            object.__setattr__(self, "learning_rate", float(self.learning_rate))
         for name in ("learning_rate", *self.tunable):
             require(lambda v: v > 0, self, name, "positive")
 
