@@ -33,14 +33,22 @@ def problem(dtype: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return draw(1.0), [draw(10.0 ** rng.integers(-2, 1)) for _ in range(STEPS)]
 
 
-def trajectory(o: Any, opt: Any, array: Any, map_tree: Any, compiled: Any, dtype: str) -> list[Any]:
-    """The parameters after each step on |p|^2/2 with noise in its gradient."""
+def trajectory(
+    o: Any, opt: Any, array: Any, map_tree: Any, compiled: Any, dtype: str, extra: Any = None, problem: Any = problem
+) -> list[Any]:
+    """The parameters after each step on |p|^2/2 with noise in its gradient.
+
+    Args:
+        extra: a function (library, params) to the extra arguments of `update`.
+        problem: makes the parameters and the noise.
+    """
     start, noise = problem(dtype)
     params = map_tree(array, start)
     state, out = opt.init(params), []
 
     def step(params: Any, state: Any, noise: Any) -> Any:
-        updates, state = opt.update(map_tree(lambda p, e: p + e, params, noise), state, params)
+        given = {} if extra is None else extra(o, params)
+        updates, state = opt.update(map_tree(lambda p, e: p + e, params, noise), state, params, **given)
         return o.apply_updates(params, updates), state
 
     step = compiled(step)
@@ -51,13 +59,18 @@ def trajectory(o: Any, opt: Any, array: Any, map_tree: Any, compiled: Any, dtype
 
 
 def assert_alike(
-    ours: Any, theirs: Any, dtype: str, double: tuple[float, float] = (1e-10, 1e-12), single: Any = (2e-4, 2e-5)
+    ours: Any,
+    theirs: Any,
+    dtype: str,
+    double: tuple[float, float] = (1e-10, 1e-12),
+    single: Any = (2e-4, 2e-5),
+    **how: Any,
 ) -> None:
     """Both go the same way, up to relative and absolute errors in float64 and in float32."""
     with config.default_dtype(dtype):
-        found = trajectory(optim, ours, fnp.asarray, tree.map, lambda f: f, dtype)
+        found = trajectory(optim, ours, fnp.asarray, tree.map, lambda f: f, dtype, **how)
     with jax.enable_x64(dtype == "float64"):
-        expected = trajectory(optax, theirs, jax.numpy.asarray, jax.tree.map, jax.jit, dtype)
+        expected = trajectory(optax, theirs, jax.numpy.asarray, jax.tree.map, jax.jit, dtype, **how)
     rtol, atol = single if dtype == "float32" else double
     for step, (a, b) in enumerate(zip(found, expected, strict=True)):
         leaves = jax.tree.leaves(b)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from contrib_optimisers import CONTRIB, CONTRIB_BRANCHES, CONTRIB_ORDERED
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
@@ -71,6 +72,11 @@ OPTIMISERS = {
 ORDERED = {"clipped", "rprop", "sm3", "guarded"}
 """Those that take no complex parameters, which have no order."""
 
+OPTIMISERS |= CONTRIB
+ORDERED |= CONTRIB_ORDERED
+BRANCHES = CONTRIB_BRANCHES
+"""Those that do something at some of the steps only, for which `jit` has a path of its own."""
+
 every_optimiser = pytest.mark.parametrize("opt", OPTIMISERS.values(), ids=OPTIMISERS)
 
 
@@ -83,11 +89,15 @@ def example(seed: int, dtype: Any = "float32", batch: tuple[int, ...] = ()) -> d
     return {"layers": [(draw(3, 2), draw(2)), (draw(2, 4), draw(4))], "scale": draw()}
 
 
+def squares(params: Any) -> fg.Array:
+    return sum(((x * x).sum() for x in tree.leaves(params)), fnp.asarray(0.0))
+
+
 def update(opt: optim.GradientTransformation, updates: Any, state: Any, params: Any) -> tuple[Any, Any]:
-    """One step, with a value of the loss for those that go by it."""
+    """One step, with the loss for those that go by it: its value, and a function of the parameters."""
     leaves = tree.leaves(params)
     value = fnp.abs(leaves[0]).sum() if leaves else 1.0
-    return optim.with_extra_args_support(opt).update(updates, state, params, value=value)
+    return optim.with_extra_args_support(opt).update(updates, state, params, value=value, obj_fn=squares)
 
 
 def run(opt: optim.GradientTransformation, params: Any, grads: list[Any], state: Any = None) -> tuple[Any, Any]:

@@ -175,6 +175,14 @@ def test_rrelu_draws_a_slope_for_each_element():
 # ---- softmax -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("function", [F.softmax, F.log_softmax, F.softmin])
+def test_softmax_of_nothing_is_nothing(function):
+    for shape in ((0,), (3, 0), (0, 3)):
+        assert function(np.zeros(shape)).shape == shape
+        assert function(np.zeros(shape), axis=0).shape == shape
+        assert fg.grad(lambda x: function(x).sum())(np.zeros(shape)).shape == shape
+
+
 @pytest.mark.parametrize("axis", [-1, 0, (0, 1)])
 def test_masked_softmax_is_that_of_what_is_left(axis):
     jax = pytest.importorskip("jax")

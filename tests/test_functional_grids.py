@@ -82,6 +82,8 @@ def test_places_far_away_and_none_at_all() -> None:
         assert F.grid_sample(x, far, mode, "zeros", True).ravel().tolist() == [0, 0, 0, 1]
         assert F.grid_sample(x, far, mode, "border", True).ravel().tolist() == [2, 1, 2, 1]
         assert np.isfinite(np.asarray(F.grid_sample(x, far, mode, "reflection", True))).all()
+        row = F.grid_sample(np.ones((1, 1, 1)), far, mode, "border", True)  # an axis of one element has no other
+        assert row.ravel().tolist() == [1, 1, 1, 1]
     gradient = fg.grad(lambda g: F.grid_sample(x, g, padding_mode="border").sum())(fnp.asarray(far))
     assert not np.asarray(gradient)[..., 0].any()
 

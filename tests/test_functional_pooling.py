@@ -158,6 +158,12 @@ def test_unpooling_puts_maxima_back(rank: int) -> None:
     np.testing.assert_array_equal(np.asarray(back), np.where(held, x, 0))
     alone = function("max_unpool", rank)(out[0], places[0], 2, output_size=x.shape[1:-1])
     np.testing.assert_array_equal(np.asarray(alone), np.asarray(back)[0])
+    whole = function("max_unpool", rank)(out, places, 2, output_size=x.shape)  # the shape of what was pooled
+    np.testing.assert_array_equal(np.asarray(whole), np.asarray(back))
+    first, placed = np.moveaxis(np.asarray(out), -1, 1), np.moveaxis(np.asarray(places), -1, 1)
+    shape = (2, 2, *x.shape[1:-1])
+    turned = function("max_unpool", rank)(first, placed, 2, output_size=shape, layout=FIRST[rank])
+    np.testing.assert_array_equal(np.asarray(turned), np.moveaxis(np.asarray(back), -1, 1))
     again = function("max_pool", rank)(function("max_unpool", rank)(out, places % 4, 2), 1)
     assert again.shape == (2, *[n // 2 * 2 for n in x.shape[1:-1]], 2)
 

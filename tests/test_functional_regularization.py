@@ -78,7 +78,7 @@ def test_extreme_rates_and_evaluation(drop: Any) -> None:
     assert not np.asarray(f(x, 1.0, key=KEY)).any()
     with pytest.raises(DtypeError, match="training needs a key"):
         f(x, 0.5)
-    with pytest.raises(OptionError, match="a probability between 0 and 1, not 1"):
+    with pytest.raises(OptionError, match="p must be between 0 and 1, not 1"):
         f(x, 1.5, key=KEY)
 
 
@@ -189,7 +189,7 @@ def test_layers_are_their_functions_with_a_key_of_their_own(layer: Any, function
     np.testing.assert_array_equal(model.apply(({}, {}), ({}, {}), x)[0], x)
     with pytest.raises(LayerError, match="needs a random key"):
         model.apply(({}, {}), ({}, {}), x, train=True)
-    with pytest.raises(OptionError, match="the rate is a probability"):
+    with pytest.raises(OptionError, match="p must be between 0 and 1"):
         type(layer)(-0.1)
     alone, _ = layer.apply({}, {}, x, key=KEY, train=True)  # whose first key is folded from the one that is given
     np.testing.assert_array_equal(alone, function(x, 0.4, key=random.fold_in(KEY, 0)))

@@ -93,6 +93,16 @@ def test_an_infinity_stays_with_those_that_read_it() -> None:
     assert (found[1:] == 0).all()
 
 
+def test_an_axis_that_keeps_its_size_is_kept_whatever_the_factor() -> None:
+    assert line([0, 4], scale_factor=1.3, mode="linear") == [0, 4]
+    image = np.array([[0.0, 4.0], [8.0, 16.0]])[..., None]
+    for mode in ("bilinear", "bicubic"):
+        kept = F.interpolate(image, scale_factor=1.3, mode=mode, antialias=True)
+        np.testing.assert_allclose(np.asarray(kept), image, atol=1e-12)
+    assert F.interpolate(image, scale_factor=(1.3, 2.4))[..., 0].tolist() == [[0, 0, 4, 4], [8, 8, 16, 16]]
+    assert line([0, 4], scale_factor=1.3) == [0, 0]  # along sequences and in volumes "nearest" has no such rule
+
+
 def test_no_images_and_no_channels() -> None:
     for mode in ("nearest", "bilinear"):
         assert F.interpolate(np.ones((0, 4, 4, 3)), size=(2, 5), mode=mode).shape == (0, 2, 5, 3)
@@ -131,7 +141,7 @@ def test_dtypes() -> None:
         ({"size": 2, "recompute_scale_factor": True}, "goes with scale_factor"),
         ({"scale_factor": 0}, "scale_factor must be above 0"),
         ({"scale_factor": (1, 2, 3)}, "2 such numbers"),
-        ({"size": 2, "layout": "HWC"}, "layout is one of"),
+        ({"size": 2, "layout": "HWC"}, "layout must be"),
     ],
 )
 def test_options_that_do_not_go_together(options: Any, message: str) -> None:
@@ -166,7 +176,9 @@ def test_torch_has_the_same_values_and_gradients(data: Any) -> None:
     if data.draw(st.booleans()):
         options["size"] = data.draw(st.lists(st.integers(1, 15), min_size=rank, max_size=rank))
     else:
-        options["scale_factor"] = [data.draw(st.sampled_from([2, 3, 1.7, 2.5] + [0.55] * (n > 3))) for n in spatial]
+        options["scale_factor"] = [
+            data.draw(st.sampled_from([1.2, 2, 3, 1.7, 2.5] + [0.55] * (n > 3))) for n in spatial
+        ]
         options["recompute_scale_factor"] = data.draw(st.sampled_from([None, True]))
     if mode not in ANY:
         options["align_corners"] = data.draw(st.sampled_from([None, False, True]))

@@ -373,7 +373,7 @@ def test_layers_can_be_copied_and_pickled():
 def test_repr_is_what_one_would_write():
     assert repr(layers.Linear(9216, 128)) == "Linear(9216, 128)"
     assert repr(layers.Conv2d(1, 32, 3, padding=1)) == "Conv2d(1, 32, 3, padding=1)"
-    assert repr(layers.Dropout(0.25)) == "Dropout(rate=0.25)"
+    assert repr(layers.Dropout(0.25)) == "Dropout(p=0.25)"
     assert repr(layers.Lambda(fnp.tanh)) == "Lambda(tanh)"
     assert repr(layers.Sequential()) == "Sequential()"
     model = layers.Sequential(residual(2), layers.Sequential(layers.relu, layers.Flatten()))

@@ -42,7 +42,7 @@ def test_what_fails_in_another_function_names_the_layer():
 
     model = Wrong(layers.Embedding(7, 3), layers.Linear(3, 3))
     params, _ = model.init(KEY)
-    fails(ShapeError, "in layer embedding Embedding(7, 3): attend: expected last size 3, got (4,)", model, params, [0])
+    fails(ShapeError, "in layer embedding Embedding(7, 3): expected last size 3, got (4,)", model, params, [0])
 
 
 def test_other_functions_have_parameters_keys_state_and_sublayers():

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from models import KEY, Counter, Residual, fails, residual
 
+import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad import layers
 from funcgrad.errors import (
@@ -34,6 +35,19 @@ def test_a_wrong_input_names_the_layer():
     assert str(error).count("in layer") == 1
     assert "models.py" in str(error)  # the line of the call, in fails()
     fails(ShapeError, "in layer Linear(2, 3): expected last size 2, got ()", layers.Linear(2, 3), {}, 1.0)
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.Conv2d(3, 4, 3), layers.ConvTranspose2d(3, 4, 3), layers.BatchNorm2d(3), layers.InstanceNorm2d(3)]
+)
+def test_channels_at_the_other_end_are_told_what_to_pass(layer):
+    text = 'with or without N, got (2, 3, 8, 8): channels first, as in PyTorch, are layout="NCHW"'
+    fails(ShapeError, text, layer.apply, *layer.init(KEY), fnp.ones((2, 3, 8, 8)))
+    first = dataclasses.replace(layer, layout="NCHW")
+    text = 'got (8, 8, 3): channels last are layout="NHWC"'
+    fails(ShapeError, text, first.apply, *first.init(KEY), fnp.ones((8, 8, 3)))
+    neither = fails(ShapeError, "got (2, 4, 8, 8)", layer.apply, *layer.init(KEY), fnp.ones((2, 4, 8, 8)))
+    assert "layout" not in str(neither).split("got", 1)[1].splitlines()[0]
 
 
 def test_a_wrong_input_names_a_layer_deep_inside():
@@ -87,12 +101,62 @@ def test_a_forgotten_state_is_told_from_the_input():
     fails(TreeError, text, model.apply, params, fnp.ones(3))
 
 
+def test_what_is_no_key_is_refused_where_it_is_passed():
+    # also where nothing draws: attention's second input is called key, and would be taken for this one
+    attention, x = layers.MultiheadAttention(2, 1), fnp.ones((3, 2))
+    text = "MultiheadAttention: key must be a random key, random.key(0), not one array float32[3,2]; an input"
+    fails(DtypeError, text, attention.apply, *attention.init(KEY), x, key=x)
+    fails(DtypeError, "Dropout(): key must be a random key", layers.Dropout().apply, {}, {}, x, key=0, train=True)
+
+
+def test_training_without_apply_says_what_to_write():
+    text = "Dropout(): to train write y, state = model.apply(params, state, x, key=key, train=True)"
+    fails(LayerError, text, layers.Dropout(), {}, fnp.ones(2), train=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("train", "write y, state = model.apply(params, state, x, key=key, train=True)"),
+        ("cuda", 'fg.device_put(params, "cuda")'),
+        ("state_dict", "layers.to_torch_state_dict(model, params, state)"),
+        ("weight", "parameters are in params, and a forward reads them as run.weight"),
+    ],
+)
+def test_what_a_module_of_pytorch_has_says_where_it_is(name, text):
+    fails(AttributeError, f"Linear has no {name!r}: ", getattr, layers.Linear(1, 1), name)
+    fails(AttributeError, text, getattr, layers.Linear(1, 1), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("Dense", "Linear"), ("LazyConv2d", "Conv2d, which is told its sizes"), ("ModuleList", "a field that is a tuple")],
+)
+def test_names_of_other_libraries_say_what_is_here(name, text):
+    fails(AttributeError, f"has no {name!r}: here it is {text}", getattr, layers, name)
+    assert str(fails(AttributeError, "'Nothing'", getattr, layers, "Nothing")).endswith("has no 'Nothing'")
+
+
+def test_a_class_is_no_layer():
+    text = "[1] is the class ReLU, not a layer: write ReLU(...)"
+    fails(LayerError, f"Sequential: {text}", layers.Sequential, layers.Linear(1, 1), layers.ReLU)
+    fails(LayerError, f"Parallel: {text}", layers.Parallel, layers.Linear(1, 1), layers.ReLU)
+    fails(LayerError, "Residual: shortcut is the class Identity", layers.Residual, layers.relu, layers.Identity)
+
+
+def test_a_summary_is_of_arrays():
+    model = layers.Sequential(layers.Linear(2, 3))
+    fails(TreeError, "summary: the argument is a Sequential, and not an array: write params", layers.summary, model)
+    fails(TreeError, "summary: the leaf ['a'] is 'b', and not", layers.summary, {"a": "b"})
+    assert "float32[2,3]" in layers.summary(fg.eval_shape(lambda key: model.init(key)[0], KEY))
+
+
 def test_a_missing_key_names_the_layer():
     model = layers.Sequential(layers.relu, layers.Dropout(0.25))
     params, state = model.init(KEY)
     fails(
         LayerError,
-        "in layer [1] Dropout(rate=0.25): needs a random key: pass one, apply(params, state, x, key=key, train=True)",
+        "in layer [1] Dropout(p=0.25): needs a random key: pass one, apply(params, state, x, key=key, train=True)",
         model.apply,
         params,
         state,
@@ -212,8 +276,9 @@ def test_wrong_settings_are_refused_at_once():
     fails(ShapeError, "Conv2d: groups=2 must divide the channels, 3 in and 4 out", layers.Conv2d, 3, 4, 3, groups=2)
     fails(ShapeError, "Conv2d: kernel_size must be an int or 2 of them", layers.Conv2d, 3, 4, (3, 3, 3))
     fails(ValueError, "Conv1d: layout must be 'NWC' or 'NCW', not 'NHWC'", layers.Conv1d, 3, 4, 3, layout="NHWC")
-    fails(ValueError, "Dropout: the rate is a probability", layers.Dropout, 1.5)
+    fails(ValueError, "Dropout: p must be between 0 and 1", layers.Dropout, 1.5)
     fails(ValueError, "BatchNorm2d: layout must be", layers.BatchNorm2d, 3, layout="NWC")
+    fails(ValueError, "as MLP([784, 128, 10]), not 3", layers.MLP, 3, 4)
 
 
 def test_messages_of_a_run():

@@ -161,7 +161,7 @@ def test_an_adapted_attention_still_makes_caches() -> None:
 def test_mistakes() -> None:
     with pytest.raises(OptionError, match="rank must be"):
         layers.LoRALinear(3, 4, 0)
-    with pytest.raises(OptionError, match="dropout is a probability"):
+    with pytest.raises(OptionError, match="dropout must be between 0 and 1"):
         layers.LoRA(layers.Linear(3, 4), 1, dropout=2)
     with pytest.raises(OptionError, match="for a Linear alone"):
         layers.LoRA(layers.MultiheadAttention(4, 2), 1, dropout=0.5, weight="in_proj_weight")

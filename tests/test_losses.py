@@ -67,7 +67,7 @@ def test_far_logits(f: Any) -> None:
 def test_probabilities_of_zero_and_one() -> None:
     p, t = np.array([0.0, 0.0, 1.0, 1.0, 1e-30]), np.array([0.0, 1.0, 0.0, 1.0, 1.0])
     close(F.binary_cross_entropy(p, t, reduction="none"), [0, 100, 100, 0, -math.log(1e-30)])
-    close(fg.grad(lambda p: F.binary_cross_entropy(p, t, reduction="sum"))(p), [1, -1e12, 1e12, -1, -1e12])
+    close(fg.grad(lambda p: F.binary_cross_entropy(p, t, reduction="sum"))(p), [0, -1e12, 1e12, 0, -1e12])
     weight = np.array([1.0, 0.0, 0.0, 2.0, 0.5])
     close(F.binary_cross_entropy(p, t, weight, "none"), weight * [0, 100, 100, 0, -math.log(1e-30)])
 
@@ -226,7 +226,8 @@ def test_weights_of_differences_divide_the_mean() -> None:
     x, w = np.array([1.0, 2.0, 3.0]), np.array([1.0, 0.0, 2.0])
     assert float(F.mse_loss(x, 0.0, weight=w)) == pytest.approx(19 / 3)
     assert float(F.l1_loss(x, 0.0, weight=w)) == pytest.approx(7 / 3)
-    assert float(F.huber_loss(x, 0.0, weight=w)) == pytest.approx(5.5 / 3)
+    assert float(F.huber_loss(x, 0.0, weight=w)) == pytest.approx(5.5 / 3)  # by the number of elements
+    assert float(F.huber_loss(x, 0.0, weight=2 * w)) == pytest.approx(11 / 3)
     assert F.mse_loss(x, 0.0, "none", w).tolist() == [1, 0, 18]
     assert float(F.mse_loss(x, 0.0, weight=3.0)) == pytest.approx(14 / 3)
 

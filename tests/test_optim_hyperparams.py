@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from optax_cases import ALIASES
-from optimisers import assert_close, example, run
+from optimisers import OPTIMISERS, assert_close, example, run
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
@@ -48,6 +48,34 @@ def test_an_ensemble_with_a_learning_rate_each() -> None:
     updates, state = fg.vmap(opt.update)(params, state)
     assert_close(updates, fnp.asarray([[-1.0, -1.0], [-2.0, -2.0], [-3.0, -3.0]]))
     assert_close(fg.vmap(opt.update)(params, state)[0], 1.5 * updates)
+
+
+RATES = {
+    "schedule": optim.adam(optim.cosine_decay_schedule(0.1, 3)),
+    "function": optim.adam(lambda count: 0.1 / (1 + count)),
+    "injected": optim.inject_hyperparams(optim.adam)(learning_rate=0.1),
+    "injected_schedule": optim.inject_hyperparams(optim.adam)(learning_rate=optim.linear_schedule(0.1, 0.0, 3)),
+}
+
+
+@pytest.mark.parametrize("name", [*OPTIMISERS, *RATES])
+def test_float64_parameters_have_float64_hyperparams(name: str) -> None:
+    """0.1 in float32 is 0.10000000149, which parameters in float64 would show."""
+    opt = (OPTIMISERS | RATES)[name]
+    params, *grads = [example(seed, "float64") for seed in range(4)]
+    found, state = run(opt, params, grads)
+    with config.default_dtype("float64"):
+        expected, other = run(opt, params, grads)
+    assert_close(found, expected, 1e-14, 1e-14)
+    assert [x.dtype for x in tree.leaves(state)] == [x.dtype for x in tree.leaves(other)]
+
+
+@pytest.mark.parametrize("opt", [OPTIMISERS["adam"], *RATES.values()], ids=["adam", *RATES])
+def test_float64_beside_float32(opt: optim.GradientTransformation) -> None:
+    params = {"wide": fnp.ones(2, "float64"), "narrow": fnp.ones(2)}
+    found, _ = run(opt, params, [params, params])
+    assert (found["wide"].dtype, found["narrow"].dtype) == ("float64", "float32")
+    np.testing.assert_allclose(np.asarray(found["wide"]), np.asarray(found["narrow"]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("momentum", [None, 0.9])

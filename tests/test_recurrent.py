@@ -233,7 +233,7 @@ def test_settings_that_are_refused() -> None:
     for network in NETWORKS:
         with pytest.raises(OptionError, match="num_layers must be at least 1, not 0"):
             network(3, 2, num_layers=0)
-        with pytest.raises(OptionError, match="dropout is a probability"):
+        with pytest.raises(OptionError, match="dropout must be between 0 and 1"):
             network(3, 2, dropout=1.5)
     for around in (layers.Recurrent, lambda cell: layers.Bidirectional(layers.GRUCell(3, 2), cell)):
         with pytest.raises(LayerError, match=r"a cell must be an RNNCellBase, such as LSTMCell, not Linear\(3, 2\)"):

@@ -196,8 +196,10 @@ def test_a_cache_is_a_tree_of_its_dtype() -> None:
     assert int(cache.length) == 0
     assert after.seen(2, positions).tolist() == [[True, False, False], [True, True, False]]
     assert after.seen(1, positions, window=0).tolist() == [[False, True, False]]
-    with pytest.raises(ShapeError, match="does not fit"):
+    with pytest.raises(ShapeError, match=r"expected k of shape \(6, 2, L, 4\), .* got \(6, 1, 2, 4\)"):
         cache.extend(np.ones((6, 1, 2, 4)), np.ones((6, 2, 2, 5)))
+    with pytest.raises(ShapeError, match=r"expected v of shape \(6, 2, L, 5\), .* got \(6, 2, 1, 5\)"):
+        cache.extend(np.ones((6, 2, 2, 4)), np.ones((6, 2, 1, 5)))
     with pytest.raises(OptionError, match="capacity"):
         F.KVCache.init(1, 0, 4)
 

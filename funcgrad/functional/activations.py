@@ -265,6 +265,8 @@ def softmax(x: Any, axis: int | tuple[int, ...] = -1, where: Any = None) -> Arra
     axes = normalize_axes(axis, x.ndim, "softmax")
     if where is not None:
         return _masked("softmax", x, axes, where)[0]
+    if not x.size:
+        return x
     powers: Any = exp(below_peak(x, axes))
     return powers / reduce.kept(reduce.sum(powers, axes=axes), x, axes)
 
@@ -286,6 +288,8 @@ def log_softmax(x: Any, axis: int | tuple[int, ...] = -1, where: Any = None) -> 
     axes = normalize_axes(axis, x.ndim, "log_softmax")
     if where is not None:
         return _masked("log_softmax", x, axes, where)[1]
+    if not x.size:
+        return x
     shifted = below_peak(x, axes)
     return shifted - reduce.kept(log(reduce.sum(exp(shifted), axes=axes)), x, axes)
 

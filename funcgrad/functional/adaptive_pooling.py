@@ -24,9 +24,9 @@ from ..ops.precision import widened
 from ..ops.reduce import sum as sum_
 from ..ops.resample import resample
 from ..ops.shape import permute_dims, reshape
+from .layouts import layout_rank, spatial_axes
 from .pooling import maximum, places, real_numbers
 from .resampling import bin_edges, bin_taps
-from .windows import layout_rank, spatial_axes
 
 __all__ = [
     "adaptive_avg_pool1d",

@@ -20,16 +20,8 @@ from ..errors import ShapeError
 from ..ops import convolution as ops
 from ..ops.create import asarray, promote_inexact, to_inexact
 from ..ops.shape import pad, permute_dims
-from .windows import (
-    Padding,
-    Sizes,
-    from_channels_last,
-    is_channels_last,
-    pairs,
-    per_axis,
-    to_channels_last,
-    window_counts,
-)
+from .layouts import from_channels_last, is_channels_last, other_layout, to_channels_last
+from .windows import Padding, Sizes, pairs, per_axis, window_counts
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
@@ -242,13 +234,6 @@ def conv_transpose3d(
     return _conv_transpose("conv_transpose3d", 3, x, w, b, stride, padding, output_padding, groups, dilation, layout)
 
 
-def _swapped(shape: tuple[int, ...], layout: str, rank: int, channels: int) -> str:
-    """What to add to an error about channels where those that are wanted stand in front."""
-    if layout[-1] != "C" or shape[-rank - 1] != channels:
-        return ""
-    return f': channels first, as in PyTorch, are layout="NC{layout[1:-1]}"'
-
-
 def _conv(
     name: str,
     rank: int,
@@ -268,7 +253,7 @@ def _conv(
         raise ShapeError(
             f"{name}: x {given.aval} ({layout}) has {channels} channels, but w {weights.aval} "
             f"({_weights_layout(layout, rank)}) takes {taken} in each of {groups} groups, {taken * groups} in all"
-            + _swapped(given.shape, layout, rank, taken * groups)
+            + other_layout(given.shape, layout, taken * groups)
         )
     spatial, window = images.shape[1:-1], kernel.shape[:-2]
     moves: dict[str, Any] = {

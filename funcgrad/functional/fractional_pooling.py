@@ -17,8 +17,9 @@ from ..numpy.indexing import take_along_axis
 from ..numpy.manipulation import concat
 from ..numpy.reductions import argmax
 from ..ops.elementwise import astype, stop_gradient
+from .layouts import from_channels_last, to_channels_last
 from .pooling import real_numbers
-from .windows import Sizes, from_channels_last, per_axis, to_channels_last
+from .windows import Sizes, per_axis
 
 __all__ = ["fractional_max_pool2d", "fractional_max_pool3d"]
 

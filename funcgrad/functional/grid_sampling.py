@@ -15,13 +15,14 @@ import numpy as np
 
 from ..core import Array
 from ..errors import OptionError, ShapeError
+from ..numpy.creation import zeros_like
 from ..numpy.elementwise import isfinite, isnan, maximum, minimum, where
 from ..ops.create import asarray, promote_all, to_inexact
 from ..ops.elementwise import astype, floor, remainder, round, stop_gradient
 from ..ops.index import gather
 from ..ops.precision import widened
+from .layouts import from_channels_last, is_channels_last, layout_rank, to_channels_last
 from .resampling import SHARPNESS, cubic_far, cubic_near
-from .windows import from_channels_last, is_channels_last, layout_rank, to_channels_last
 
 __all__ = ["affine_grid", "grid_sample"]
 
@@ -123,7 +124,10 @@ def grid_sample(
     axes = []
     for k, n in enumerate(spatial):
         c = at[..., rank - 1 - k]
-        c = (c + 1) * ((n - 1) / 2) if align_corners else (c + 1) * (n / 2) - 0.5
+        if not align_corners:
+            c = (c + 1) * (n / 2) - 0.5
+        else:  # of one element all places are the same, and times 0 those at infinity would be NaN
+            c = (c + 1) * ((n - 1) / 2) if n > 1 else zeros_like(c)
         axes.append(_reads(c, n, mode, padding_mode, bool(align_corners)))
     rows = images.reshape(images.shape[0] * prod(spatial), images.shape[-1])
     first = asarray(np.arange(images.shape[0]).reshape(-1, *[1] * rank), device=x.device)

@@ -108,7 +108,11 @@ class KVCache:
         k, v = asarray(k), asarray(v)
         for name, new, old in (("k", k, self.k), ("v", v, self.v)):
             if (*new.shape[:-2], new.shape[-1]) != (*old.shape[:-2], old.shape[-1]) or new.shape[-2] != k.shape[-2]:
-                raise ShapeError(f"KVCache: {name} {new.aval} does not fit the cache's {old.aval}")
+                sizes = ", ".join(map(str, (*old.shape[:-2], "L", old.shape[-1])))
+                raise ShapeError(
+                    f"KVCache: expected {name} of shape ({sizes}), with the batch and heads that the cache was made "
+                    f"for, and as many tokens L in k and v, got {new.shape}"
+                )
         count = k.shape[-2]
         new_positions: Any = arange(count, device=self.k.device) + self.length
         places = new_positions % self.capacity if self.rolling else new_positions

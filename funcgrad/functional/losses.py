@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core import Array
 from ..dtypes import is_floating, is_integer
-from ..errors import ArrayIndexError, DtypeError, OptionError, ShapeError
+from ..errors import ArrayIndexError, DtypeError, ShapeError
 from ..numpy.elementwise import exp, log
 from ..numpy.elementwise import where as choose
 from ..ops import reduce
@@ -23,6 +23,7 @@ from ..ops.shape import normalize_axis
 from ..rules import iota, move_axis
 from .activations import below_peak
 from .reduction import Reduction, check_reduction, mask_of, reduced, reduced_by_count, screened
+from .regularization import check_probability
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -73,8 +74,7 @@ def cross_entropy(
     0.41
     """
     check_reduction("cross_entropy", reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise OptionError(f"cross_entropy: label_smoothing must be between 0 and 1, not {label_smoothing!r}")
+    check_probability("cross_entropy", "label_smoothing", label_smoothing)
     logits, targets = to_inexact(input), asarray(target)
     axis = normalize_axis(axis, logits.ndim, "cross_entropy")
     classes = logits.shape[axis]

@@ -12,8 +12,9 @@ from ..numpy.elementwise import power, where
 from ..ops.create import to_inexact
 from ..ops.elementwise import bitwise_invert, negative
 from ..ops.precision import widened
+from .layouts import layout_rank
 from .pooling import average, maximum, real_numbers
-from .windows import Padding, Sizes, layout_rank, per_axis
+from .windows import Padding, Sizes, per_axis
 
 __all__ = ["lp_pool1d", "lp_pool2d", "lp_pool3d", "min_pool", "sum_pool"]
 

@@ -23,8 +23,8 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Array:
         pad: two numbers an axis, low and high, **for the last axis first**: (left, right), (left, right, top, bottom),
             and so on. Axes that are not named stay as they are. A negative number cuts off.
         mode: "constant"; "reflect", mirrored at the edge element, which is not repeated; "replicate", the edge element;
-            "circular", what stands at the other end. Borders longer than the array go on in the same way, where
-            PyTorch refuses them.
+            "circular", what stands at the other end, of what is left where something is cut off. Borders longer than
+            the array go on in the same way, where PyTorch refuses them.
         value: of a constant border, 0 where None.
 
     Returns:
@@ -60,10 +60,17 @@ def pad(x: Any, pad: Any, mode: str = "constant", value: Any = None) -> Array:
             raise ShapeError(f"pad: {(low, high)} cuts off more than axis {axis} of x {x.aval} has")
     options = {"constant_values": value} if value is not None else {}
     added = {axis: (max(low, 0), max(high, 0)) for axis, (low, high) in widths.items()}
+    if mode == "circular":
+        x = _cut(x, widths)
     out: Any = padding.pad(x, added, _MODES[mode], **options) if any(map(any, added.values())) else x
-    if not any(n < 0 for n in numbers):
-        return out  # type: ignore[no-any-return]
+    return out if mode == "circular" else _cut(out, widths)
+
+
+def _cut(x: Any, widths: dict[int, tuple[int, int]]) -> Any:
+    """x without what the negative widths cut off."""
+    if not any(n < 0 for pair in widths.values() for n in pair):
+        return x
     cut = [slice(None)] * x.ndim
     for axis, (low, high) in widths.items():
-        cut[axis] = slice(max(-low, 0), out.shape[axis] - max(-high, 0))
-    return out[tuple(cut)]  # type: ignore[no-any-return]
+        cut[axis] = slice(max(-low, 0), x.shape[axis] - max(-high, 0))
+    return x[tuple(cut)]

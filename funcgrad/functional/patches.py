@@ -10,7 +10,8 @@ from ..core import Array
 from ..errors import ShapeError
 from ..ops.create import asarray
 from ..ops.shape import pad, permute_dims, reshape, slice_, stack, unslice
-from .windows import Padding, Sizes, is_channels_last, layout_rank, pairs, per_axis, to_channels_last, window_counts
+from .layouts import is_channels_last, layout_rank, to_channels_last
+from .windows import Padding, Sizes, pairs, per_axis, window_counts
 
 __all__ = ["fold", "unfold"]
 

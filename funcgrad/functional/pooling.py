@@ -17,7 +17,8 @@ from ..ops import pooling as ops
 from ..ops.create import asarray, to_inexact
 from ..ops.elementwise import astype, floor_divide, remainder
 from ..ops.precision import widened
-from .windows import Padding, Sizes, from_channels_last, pairs, per_axis, to_channels_last, window_counts
+from .layouts import from_channels_last, to_channels_last
+from .windows import Padding, Sizes, pairs, per_axis, window_counts
 
 __all__ = ["avg_pool1d", "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d"]
 

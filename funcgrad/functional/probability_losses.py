@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ..core import SCALARS, Array
 from ..errors import OptionError, ShapeError
-from ..numpy.elementwise import exp, log, log1p, maximum
+from ..numpy.elementwise import exp, log, log1p, maximum, minimum
 from ..numpy.elementwise import where as choose
 from ..ops import activations
 from ..ops.create import as_operand, asarray, to_inexact
@@ -50,8 +50,8 @@ def binary_cross_entropy(
 
         loss = -weight (t log(p) + (1 - t) log(1 - p))
 
-    with each logarithm at least -100, and its derivative at most 1e12, as in PyTorch, so that both are finite at 0 and
-    1. Where you have logits, `binary_cross_entropy_with_logits` is exact.
+    with each logarithm at least -100, as in PyTorch, and with the derivative (p - t) / max(p (1 - p), 1e-12), so that
+    both are finite at 0 and 1. Where you have logits, `binary_cross_entropy_with_logits` is exact.
 
     Args:
         input: p, any shape, between 0 and 1.
@@ -75,10 +75,10 @@ def binary_cross_entropy(
 
 
 def _bounded_log(x: Any, argument: Any, logarithm: Any) -> Any:
-    """log(x) as a logarithm of an argument, at least -100, with the derivative 1 / max(x, 1e-12)."""
+    """log(x) as a logarithm of an argument, at least -100, with the derivative (1 - x) / max(x (1 - x), 1e-12)."""
     inside = x > 0
     value = maximum(choose(inside, logarithm(choose(inside, argument, 0.5)), -100), -100)
-    smooth = log(x + stop_gradient(maximum(x, 1e-12) - x))
+    smooth = log(x + stop_gradient(maximum(x, 1e-12) - x)) * stop_gradient(minimum((1 - x) * 1e12, 1))
     return smooth + stop_gradient(value - smooth)
 
 

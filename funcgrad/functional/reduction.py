@@ -93,6 +93,11 @@ def weighed(name: str, losses: Any, weight: Any, counts: Any, reduction: str) ->
     """Reduced losses of elements with weights, by which the mean divides."""
     if weight is None:
         return reduced_by_count(losses, None, counts, reduction)
-    weight = asarray(weight, losses.dtype) if type(weight) in SCALARS else to_inexact(weight)
-    share = spread(name, "weight", weight, losses.shape)
+    share = weights_of(name, weight, losses)
     return reduced_by_count(losses * share, share, counts, reduction)
+
+
+def weights_of(name: str, weight: Any, losses: Any) -> Any:
+    """One weight for each loss, of a number or an array that broadcasts."""
+    weight = asarray(weight, losses.dtype) if type(weight) in SCALARS else to_inexact(weight)
+    return spread(name, "weight", weight, losses.shape)

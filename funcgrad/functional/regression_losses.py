@@ -26,6 +26,7 @@ from .reduction import (
     shape_of,
     spread,
     weighed,
+    weights_of,
 )
 
 __all__ = [
@@ -96,8 +97,10 @@ def huber_loss(
     """Half the squared difference d where |d| <= delta, and delta (|d| - delta / 2) beyond: its tangent there.
 
     Args:
-        input, target, reduction, weight, where: as for `mse_loss`.
+        input, target, reduction, where: as for `mse_loss`.
         delta: where the parabola ends, above 0.
+        weight: how much each element counts, broadcasts with the input; the mean is over elements, as in PyTorch, which
+            divides by the sum of the weights in its other losses of differences.
 
     Raises:
         OptionError: delta is not above 0.
@@ -115,7 +118,9 @@ def huber_loss(
     # the derivative of an infinite d is delta, where that of c (d - c / 2) is 0 * inf
     clipped: Any = clip(difference, -delta, delta)
     losses = clipped * clipped * 0.5 + (abs(difference) - abs(clipped)) * delta
-    return weighed("huber_loss", losses, weight, counts, reduction)
+    if weight is not None:
+        losses = losses * weights_of("huber_loss", weight, losses)
+    return reduced_by_count(losses, None, counts, reduction)
 
 
 @widened

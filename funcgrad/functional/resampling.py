@@ -62,11 +62,8 @@ def bin_taps(n: int, m: int) -> Taps:
 def _nearest(n: int, m: int, step: float, exact: bool) -> Any:
     """Which element is the nearest one: floor(i s), or floor((i + 1/2) s) where it is the one in truth.
 
-    In float32, as PyTorch has it for images, whose choice this is where the true place is the border between two; but
-    for sizes that are equal or double.
+    In float32, as PyTorch has it, whose choice this is where the true place is the border between two.
     """
-    if not exact and m in (n, 2 * n):
-        return np.arange(m) * n // m
     i = np.arange(m, dtype=np.float32) + np.float32(0.5 if exact else 0)
     return np.minimum(np.floor(i * np.float32(step)).astype(np.int64), n - 1)
 

@@ -15,8 +15,9 @@ from ..errors import OptionError, ShapeError
 from ..ops.create import asarray, to_inexact
 from ..ops.precision import widened
 from ..ops.resample import resample
+from .layouts import LAYOUT_RANKS, layout_rank, spatial_axes
 from .resampling import bin_taps, taps_of
-from .windows import LAYOUT_RANKS, layout_rank, per_axis, spatial_axes
+from .windows import per_axis
 
 __all__ = ["interpolate", "upsample"]
 
@@ -57,7 +58,8 @@ def interpolate(
             which other modes take as the default float.
         size: the sizes of the result: an int, or one an axis. Either this or
         scale_factor: how many times as large: a number, or one an axis. The size is floor(n scale_factor), and the
-            step between elements is 1 / scale_factor, not n / m.
+            step between elements is 1 / scale_factor, not n / m. As in PyTorch an axis that keeps its size stays as it
+            is in the linear modes and with antialias, and in images "nearest" keeps or doubles such an axis exactly.
         mode: as above.
         align_corners: for the linear modes and "bicubic" only; False where None.
         recompute_scale_factor: whether the step is n / m also with scale_factor.
@@ -99,10 +101,19 @@ def interpolate(
         else:
             if align_corners:
                 step = (n - 1) / (m - 1) if m > 1 else 0.0
+            elif _is_even(kind, len(axes), n, m, antialias):
+                step = n / m
             taps = taps_of(kind, n, m, step, bool(align_corners), antialias)
         if not taps.is_identity:
             x = resample(x, axis=axis, taps=taps)
     return x  # type: ignore[no-any-return]
+
+
+def _is_even(kind: str, rank: int, n: int, m: int, antialias: bool) -> bool:
+    """Whether the step is n / m whatever the scale_factor: PyTorch's shortcuts."""
+    if kind == "nearest":
+        return rank == 2 and m in (n, 2 * n)
+    return m == n and (kind == "linear" or antialias)
 
 
 def upsample(

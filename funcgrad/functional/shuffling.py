@@ -7,7 +7,7 @@ from typing import Any
 from ..core import Array
 from ..errors import OptionError, ShapeError
 from ..ops.create import asarray
-from .windows import from_channels_last, layout_rank, to_channels_last
+from .layouts import from_channels_last, layout_rank, to_channels_last
 
 __all__ = ["channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 

@@ -11,7 +11,7 @@ from ..numpy.fft import fft, ifft, irfft, rfft
 from ..numpy.manipulation import concat, moveaxis
 from ..ops.create import promote_all, to_inexact
 from ..ops.precision import widened
-from .windows import from_channels_last, layout_rank, to_channels_last
+from .layouts import from_channels_last, layout_rank, to_channels_last
 
 __all__ = ["spectral_conv"]
 

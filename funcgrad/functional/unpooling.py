@@ -11,7 +11,8 @@ from ..errors import DtypeError, ShapeError
 from ..numpy.creation import zeros
 from ..numpy.placing import put_along_axis
 from ..ops.create import asarray
-from .windows import Sizes, from_channels_last, per_axis, to_channels_last
+from .layouts import from_channels_last, spatial_axes, to_channels_last
+from .windows import Sizes, per_axis
 
 __all__ = ["max_unpool1d", "max_unpool2d", "max_unpool3d"]
 
@@ -55,8 +56,8 @@ def max_unpool2d(
         x: (N, H, W, C), or (H, W, C) for one image; with layout="NCHW" (N, C, H, W) or (C, H, W).
         indices: what `max_pool2d` returned with return_indices: integers in the shape of x.
         kernel_size, stride, padding: what it was given.
-        output_size: the spatial sizes of the result; where None (n - 1) stride - 2 padding + kernel_size, the least
-            that pooling takes to n.
+        output_size: the spatial sizes of the result, or the shape of what was pooled, (N, H, W, C) in the layout; where
+            None (n - 1) stride - 2 padding + kernel_size, the least that pooling takes to n.
         layout: "NHWC" or "NCHW".
 
     Returns:
@@ -128,6 +129,9 @@ def _unpool(
         moves = zip(values.shape[1:-1], window, step, width, strict=True)
         sizes = tuple((n - 1) * s - 2 * p + k for n, k, s, p in moves)
     else:
+        if isinstance(output_size, list | tuple) and len(output_size) == rank + 2:
+            axes = spatial_axes(name, x, layout, rank)
+            output_size = output_size[axes.start - x.ndim : axes.stop - x.ndim or None]
         sizes = per_axis(name, "output_size", output_size, rank)
     n, channels = values.shape[0], values.shape[-1]
     blank = zeros((n, prod(sizes), channels), x.dtype, device=x.device)

@@ -1,6 +1,6 @@
-"""How a window moves over images: layouts, strides, dilations and paddings as users write them.
+"""How a window moves over images: strides, dilations and paddings as users write them.
 
-Inside, images are batched and channels-last, (N, *spatial, C), and a padding is one pair (low, high) an axis.
+Inside, a padding is one pair (low, high) an axis.
 """
 
 from __future__ import annotations
@@ -9,78 +9,19 @@ import operator
 from typing import Any, Literal, TypeAlias
 
 from ..core import Array
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..kernels.convolution import conv_output_sizes
-from ..ops.shape import expand_dims, permute_dims
 
 __all__ = [
-    "LAYOUT_RANKS",
     "Padding",
     "Sizes",
-    "from_channels_last",
-    "is_channels_last",
-    "layout_rank",
     "pairs",
     "per_axis",
-    "spatial_axes",
-    "to_channels_last",
     "window_counts",
 ]
 
 Sizes: TypeAlias = int | tuple[int, ...]
 Padding: TypeAlias = int | tuple[Any, ...] | list[Any] | Literal["SAME", "VALID", "same", "valid"]
-
-_LAYOUTS = {1: ("NWC", "NCW"), 2: ("NHWC", "NCHW"), 3: ("NDHWC", "NCDHW")}
-LAYOUT_RANKS = {layout: rank for rank, layouts in _LAYOUTS.items() for layout in layouts}
-"""How many spatial axes each layout has."""
-
-
-def layout_rank(name: str, layout: str) -> int:
-    """How many spatial axes it has."""
-    if layout not in LAYOUT_RANKS:
-        raise OptionError(f"{name}: layout is one of {', '.join(LAYOUT_RANKS)}, not {layout!r}")
-    return LAYOUT_RANKS[layout]
-
-
-def is_channels_last(name: str, layout: str, rank: int) -> bool:
-    """Which of the two layouts is it?"""
-    last, first = _LAYOUTS[rank]
-    if layout not in (last, first):
-        raise OptionError(
-            f"{name}: layout must be {last!r} (channels last) or {first!r} (channels first), not {layout!r}"
-        )
-    return bool(layout == last)
-
-
-def to_channels_last(name: str, x: Array, layout: str, rank: int) -> Any:
-    """x in that layout, with or without its batch axis, as (N, *spatial, C)."""
-    last = is_channels_last(name, layout, rank)
-    if x.ndim == rank + 1:
-        x = expand_dims(x, 0)
-    elif x.ndim != rank + 2:
-        raise _not_images(name, x, layout)
-    return x if last else permute_dims(x, axes=(0, *range(2, rank + 2), 1))
-
-
-def _not_images(name: str, x: Array, layout: str) -> ShapeError:
-    return ShapeError(f"{name}: the input must be {layout}, or {layout[1:]} without a batch, not {x.aval}")
-
-
-def spatial_axes(name: str, x: Array, layout: str, rank: int | None = None) -> range:
-    """The spatial axes of x in that layout, with or without its batch axis, where they stand."""
-    rank = layout_rank(name, layout) if rank is None else rank
-    last = is_channels_last(name, layout, rank)
-    if x.ndim not in (rank + 1, rank + 2):
-        raise _not_images(name, x, layout)
-    stop = x.ndim - last
-    return range(stop - rank, stop)
-
-
-def from_channels_last(out: Any, x: Array, layout: str, rank: int) -> Any:
-    """The result in the layout that x came in, without a batch axis if x had none."""
-    if layout != _LAYOUTS[rank][0]:
-        out = permute_dims(out, axes=(0, rank + 1, *range(1, rank + 1)))
-    return out if x.ndim == rank + 2 else out.reshape(out.shape[1:])
 
 
 def per_axis(name: str, option: str, value: Any, rank: int, least: int = 1) -> tuple[int, ...]:

@@ -151,3 +151,25 @@ __all__ = [
     *_unpooling.__all__,
     "initializers",
 ]
+
+_ELSEWHERE = {
+    "Conv": "Conv1d, Conv2d, Conv3d",
+    "Dense": "Linear",
+    "Embed": "Embedding",
+    "Module": "Layer, a class with fields and `def forward(self, run, x)`",
+    "ModuleDict": "a field for each of them",
+    "ModuleList": "a field that is a tuple, `blocks: tuple[layers.Layer, ...]`, whose parts are run.blocks[i](x)",
+    "MultiHeadAttention": "MultiheadAttention",
+    "Parameter": "what the method `parameters(self, key)` returns, and forward reads as run.<name>",
+    "StochasticDepth": "DropPath",
+    "Swish": "SiLU",
+    "SyncBatchNorm": "BatchNorm1d to 3d with axis_name",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The error for names that other libraries have: what is it called here?"""
+    found = _ELSEWHERE.get(name)
+    if name.startswith("Lazy"):
+        found = f"{name.removeprefix('Lazy')}, which is told its sizes when it is made"
+    raise AttributeError(f"module {__name__!r} has no {name!r}" + (f": here it is {found}" if found else ""))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import OptionError, ShapeError
 from ..functional import (
     celu,
     elu,
@@ -27,6 +26,7 @@ from ..functional import (
     tanh,
     tanhshrink,
 )
+from ..functional.layouts import LAYOUTS_BY_RANK, channel_axis, check_layout
 from ..numpy.creation import asarray
 from .layer import Layer, Run
 
@@ -196,14 +196,11 @@ class Softmax2d(Layer):
     layout: str = "NHWC"
 
     def __post_init__(self) -> None:
-        if self.layout not in ("NHWC", "NCHW"):
-            raise OptionError(f"Softmax2d: layout must be 'NHWC' or 'NCHW', not {self.layout!r}")
+        check_layout("Softmax2d", self.layout, LAYOUTS_BY_RANK[2])
 
     def forward(self, run: Run, x: Any) -> Any:
         x = asarray(x)
-        if x.ndim not in (3, 4):
-            raise ShapeError(f"expected ({', '.join(self.layout)}), with or without N, got {x.shape}")
-        return softmax(x, -1 if self.layout == "NHWC" else -3)
+        return softmax(x, channel_axis("", x.shape, self.layout))
 
 
 class LogSigmoid(Layer):

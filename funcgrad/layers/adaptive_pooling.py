@@ -16,7 +16,7 @@ from ..functional import (
     global_max_pool,
 )
 from ..functional.adaptive_pooling import checked_bins
-from ..functional.windows import is_channels_last
+from ..functional.layouts import is_channels_last
 from .layer import Layer, Run
 
 __all__ = [

@@ -9,6 +9,7 @@ from .. import random
 from ..dtypes import promote_types
 from ..errors import OptionError, ShapeError
 from ..functional import conv1d, conv2d, conv3d, gru_cell, lstm_cell, mgu_cell, rnn_relu_cell, rnn_tanh_cell
+from ..functional.layouts import LAYOUTS_BY_RANK, check_layout
 from ..functional.recurrent import lstm_step
 from ..numpy.creation import asarray, zeros
 from ..ops.create import to_inexact
@@ -201,7 +202,6 @@ class MGUCell(_Dense):
         return mgu_cell(*operands)
 
 
-_LAYOUTS = (("NWC", "NCW"), ("NHWC", "NCHW"), ("NDHWC", "NCDHW"))
 _CONVOLUTIONS = (conv1d, conv2d, conv3d)
 
 
@@ -249,9 +249,8 @@ class ConvLSTMCell(RNNCellBase):
     def __post_init__(self) -> None:
         if not isinstance(self.kernel_size, tuple) or not 1 <= len(self.kernel_size) <= 3:
             raise ShapeError(f"ConvLSTMCell: kernel_size must be one to three sizes, not {self.kernel_size!r}")
-        known = _LAYOUTS[len(self.kernel_size) - 1]
-        if self.layout not in ("", *known):
-            raise OptionError(f"ConvLSTMCell: layout must be {known[0]!r} or {known[1]!r}, not {self.layout!r}")
+        if self.layout:
+            check_layout("ConvLSTMCell", self.layout, LAYOUTS_BY_RANK[len(self.kernel_size)])
 
     def step_axes(self) -> int:
         return len(self.kernel_size) + 1
@@ -282,7 +281,7 @@ class ConvLSTMCell(RNNCellBase):
                 f"{channels}, got {x.shape}"
             )
         h, c = self.initial_carry(run, x) if hx is None else hx
-        layout = self.layout or _LAYOUTS[rank - 1][0]
+        layout = self.layout or LAYOUTS_BY_RANK[rank][0]
         convolution = _CONVOLUTIONS[rank - 1]
         gates = convolution(x, run.weight_ih, run.bias if self.bias else None, padding="SAME", layout=layout)
         gates = gates + convolution(h, run.weight_hh, padding="SAME", layout=layout)

@@ -12,6 +12,7 @@ from ..random import fold_in, split
 from ..transforms.scan import scan
 from ..transforms.vmap import vmap
 from .layer import Layer, Run
+from .sequential import check_part, check_parts
 from .torch_entry import TorchEntry
 
 __all__ = ["Parallel", "Repeated", "Residual"]
@@ -50,10 +51,7 @@ class Parallel(Layer):
     _spread: ClassVar[str | None] = "layers"
 
     def __init__(self, *layers: Layer | Callable[[Any], Any], combine: str = "tuple", axis: int = -1):
-        for i, layer in enumerate(layers):
-            if not callable(layer):
-                hint = ": write Parallel(*layers)" if isinstance(layer, list | tuple) else ""
-                raise LayerError(f"Parallel: [{i}] is neither a layer nor a function, but {layer!r:.60}{hint}")
+        check_parts("Parallel", layers)
         if not layers:
             raise LayerError("Parallel: give it at least one layer")
         if combine not in _COMBINES:
@@ -114,9 +112,9 @@ class Residual(Layer):
     shortcut: Any = None
 
     def __post_init__(self) -> None:
-        for name, value in (("layer", self.layer), ("shortcut", self.shortcut)):
-            if not callable(value) and (name == "layer" or value is not None):
-                raise LayerError(f"Residual: {name} is neither a layer nor a function, but {value!r:.60}")
+        check_part("Residual", "layer", self.layer)
+        if self.shortcut is not None:
+            check_part("Residual", "shortcut", self.shortcut)
 
     def forward(self, run: Run, x: Any, *inputs: Any, **options: Any) -> Any:
         x = asarray(x)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import OptionError, ShapeError
 from ..functional import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, pad
-from ..functional.channels import channel_axis, check_layout
+from ..functional.layouts import channel_axis, check_layout
 from ..functional.windows import pairs, per_axis
 from ..numpy.creation import asarray
 from .initializers import Initializer, weight_and_bias

@@ -13,8 +13,8 @@ from ..functional import (
     dropout3d,
     feature_alpha_dropout,
 )
-from ..functional.channels import LAYOUTS, channel_axis, check_layout
-from ..functional.regularization import check_mode, check_rate
+from ..functional.layouts import LAYOUTS, channel_axis, check_layout
+from ..functional.regularization import check_mode, check_probability
 from ..numpy.creation import asarray
 from .layer import Layer, Run
 
@@ -30,14 +30,14 @@ __all__ = [
 
 
 class _Dropout(Layer):
-    rate: float = 0.5
+    p: float = 0.5
 
     def __post_init__(self) -> None:
-        check_rate(type(self).__name__, self.rate)
+        check_probability(type(self).__name__, "p", self.p)
 
     def forward(self, run: Run, x: Any) -> Any:
         x = self._checked(x)
-        return self._dropped(x, run.key) if run.train and self.rate else x
+        return self._dropped(x, run.key) if run.train and self.p else x
 
     def _checked(self, x: Any) -> Any:
         """x, whose shape is looked at outside of training too."""
@@ -48,10 +48,10 @@ class _Dropout(Layer):
 
 
 class Dropout(_Dropout):
-    """While training each value is zero with probability `rate`, and else divided by 1 - rate; otherwise the identity.
+    """While training each value is zero with probability `p`, and else divided by 1 - p; otherwise the identity.
 
     Args:
-        rate: the probability of zero, in [0, 1].
+        p: the probability of zero, in [0, 1].
 
     While training it needs a key: `model.apply(params, state, x, key=key, train=True)`.
 
@@ -64,7 +64,7 @@ class Dropout(_Dropout):
     """
 
     def _dropped(self, x: Any, key: Any) -> Any:
-        return dropout(x, self.rate, key=key)
+        return dropout(x, self.p, key=key)
 
 
 class _ChannelDropout(_Dropout):
@@ -83,7 +83,7 @@ class _ChannelDropout(_Dropout):
         return x
 
     def _dropped(self, x: Any, key: Any) -> Any:
-        return type(self)._function(x, self.rate, key=key, layout=self.layout)
+        return type(self)._function(x, self.p, key=key, layout=self.layout)
 
 
 class Dropout1d(_ChannelDropout):
@@ -98,10 +98,10 @@ class Dropout1d(_ChannelDropout):
 
 
 class Dropout2d(_ChannelDropout):
-    """While training each channel of each image is zero with probability `rate`: `functional.dropout2d`.
+    """While training each channel of each image is zero with probability `p`: `functional.dropout2d`.
 
     Args:
-        rate: the probability of zero, in [0, 1].
+        p: the probability of zero, in [0, 1].
         layout: "NHWC" or "NCHW".
 
     Shapes:
@@ -134,7 +134,7 @@ class AlphaDropout(_Dropout):
     """Dropout behind `selu`, which keeps mean 0 and variance 1; the maths stands at `functional.alpha_dropout`.
 
     Args:
-        rate: the probability of being dropped, in [0, 1].
+        p: the probability of being dropped, in [0, 1].
 
     >>> from funcgrad import layers, random, numpy as fnp
     >>> y, _ = layers.AlphaDropout(0.5).apply({}, {}, fnp.zeros(1000), key=random.key(0), train=True)
@@ -145,14 +145,14 @@ class AlphaDropout(_Dropout):
     """
 
     def _dropped(self, x: Any, key: Any) -> Any:
-        return alpha_dropout(x, self.rate, key=key)
+        return alpha_dropout(x, self.p, key=key)
 
 
 class FeatureAlphaDropout(_ChannelDropout):
     """`AlphaDropout` of whole channels of each example: `functional.feature_alpha_dropout`.
 
     Args:
-        rate: the probability of being dropped, in [0, 1].
+        p: the probability of being dropped, in [0, 1].
         layout: of the input: "NC", "NWC", "NCW", "NHWC", "NCHW", "NDHWC" or "NCDHW".
 
     Shapes:
@@ -164,11 +164,11 @@ class FeatureAlphaDropout(_ChannelDropout):
 
 
 class DropPath(_Dropout):
-    """Stochastic depth: while training all of an example is zero with probability `rate`: `functional.drop_path`.
+    """Stochastic depth: while training all of an example is zero with probability `p`: `functional.drop_path`.
 
     Args:
-        rate: the probability of zero, in [0, 1].
-        scale_by_keep: whether what stays is divided by 1 - rate.
+        p: the probability of zero, in [0, 1].
+        scale_by_keep: whether what stays is divided by 1 - p.
         mode: "row", where each entry of the first axis is an example, or "batch", where x is dropped as a whole: for
             one example, such as a function under `vmap` sees.
 
@@ -196,4 +196,4 @@ class DropPath(_Dropout):
         check_mode("DropPath", self.mode)
 
     def _dropped(self, x: Any, key: Any) -> Any:
-        return drop_path(x, self.rate, key=key, mode=self.mode, scale_by_keep=self.scale_by_keep)
+        return drop_path(x, self.p, key=key, mode=self.mode, scale_by_keep=self.scale_by_keep)

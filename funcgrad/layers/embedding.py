@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ShapeError
 from ..functional import embedding, embedding_bag
 from ..functional.embedding import check_mode, padding_row
 from ..numpy.creation import asarray
 from .initializers import Initializer, normal
 from .layer import Layer, Run
+from .linear import check_last_size
 
 __all__ = ["Embedding", "EmbeddingBag"]
 
@@ -79,8 +79,7 @@ class Embedding(_Table):
     def attend(self, run: Run, x: Any) -> Any:
         """The product of each vector with all rows of the table, x @ weight.T: (..., D) -> (..., num_embeddings)."""
         x = asarray(x)
-        if not x.ndim or x.shape[-1] != self.embedding_dim:
-            raise ShapeError(f"attend: expected last size {self.embedding_dim}, got {x.shape}")
+        check_last_size(x, self.embedding_dim)
         return x @ run.weight.T
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import OptionError, ShapeError
 from ..functional import group_norm, layer_norm, local_response_norm, normalize, rms_norm
-from ..functional.channels import channel_axis, check_layout
+from ..functional.layouts import channel_axis, check_layout
 from ..numpy.creation import full, ones, zeros
 from ..ops.create import to_inexact
 from .layer import Layer, Run

@@ -50,8 +50,11 @@ class MLP(Layer):
     dropouts: tuple[Layer, ...] = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
-        if len(self.sizes) < 2:
-            raise OptionError(f"MLP: sizes are those of the input, hidden layers and the output, not {self.sizes}")
+        if not isinstance(self.sizes, tuple) or len(self.sizes) < 2:
+            raise OptionError(
+                "MLP: sizes are those of the input, hidden layers and the output, as MLP([784, 128, 10]), not "
+                f"{self.sizes}"
+            )
         pairs = zip(self.sizes[:-1], self.sizes[1:], strict=True)
         self.layers = tuple(Linear(n, m, self.bias, self.weight_init) for n, m in pairs)
         self.dropouts = (Dropout(self.dropout),) * (len(self.layers) - 1)

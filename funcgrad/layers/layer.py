@@ -29,11 +29,11 @@ import inspect
 import types
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
-from ..errors import FuncgradError, LayerError, ShapeError, TreeError
+from ..errors import DtypeError, FuncgradError, LayerError, ShapeError, TreeError
 from ..numpy.creation import asarray
-from ..random import fold_in
+from ..random import Key, fold_in
 from ..transforms.arguments import described
 from . import text
 from .torch_entry import TorchEntry
@@ -102,6 +102,16 @@ class Layer:
             ) from None
         object.__setattr__(self, name, value)
 
+    if not TYPE_CHECKING:  # or every name would be an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """The error for what a layer has not, which says where that is."""
+            owner = type(self).__name__
+            if name.startswith("__"):  # a question of Python's own
+                raise AttributeError(f"{owner!r} object has no attribute {name!r}", name=name, obj=self)
+            elsewhere = _ELSEWHERE.get(name, f"parameters are in params, and a forward reads them as run.{name}")
+            raise AttributeError(f"{owner} has no {name!r}: {elsewhere}", name=name, obj=self)
+
     def __delattr__(self, name: str) -> None:
         raise dataclasses.FrozenInstanceError(f"layers do not change: {name!r} cannot be deleted")
 
@@ -167,11 +177,17 @@ class Layer:
         Raises:
             TreeError: params or state has another structure; the message names the layer.
             LayerError: a layer needs a key or state and there is none.
+            DtypeError: the key is none of `funcgrad.random`.
         """
         if state is not None and not isinstance(state, _TREES):
             raise TreeError(
                 f"{label(self)}: the second argument of apply is the running state, not {described(state)}: "
                 "write y, state = model.apply(params, state, x), with the state that init gave"
+            )
+        if key is not None and not isinstance(key, Key):
+            raise DtypeError(
+                f"{label(self)}: key must be a random key, random.key(0), not {described(key)}; an input of the "
+                "forward's that has this name is passed by its place"
             )
         run = Run(self, params, state, key, bool(train))
         out = run(*inputs, **options)
@@ -185,12 +201,16 @@ class Layer:
             *inputs, **options: what the layer's `forward` takes.
 
         Raises:
-            LayerError: a layer needs running state: use `apply`.
+            LayerError: a layer needs running state, or `train` is given: use `apply`.
         """
         if not isinstance(params, _TREES):
             raise TreeError(
                 f"{label(self)}: the first argument of a layer is its params, not {described(params)}: "
                 "write model(params, x), and inside of forward run.<name>(x)"
+            )
+        if "train" in options:
+            raise LayerError(
+                f"{label(self)}: to train write y, state = model.apply(params, state, x, key=key, train=True)"
             )
         return Run(self, params, None, None, False)(*inputs, **options)
 
@@ -201,6 +221,24 @@ class Layer:
 # made once: `A | B` in an isinstance makes a union each time, and an abstract class is slow to ask
 _TREES = (dict, tuple, list, Mapping)
 _MAY_HOLD_LAYERS = (Layer, tuple)
+
+_TRAINING = (
+    "a layer has no mode: write y, state = model.apply(params, state, x, key=key, train=True), and leave train out to "
+    "evaluate"
+)
+_ON_DEVICES = 'a layer holds no arrays: fg.device_put(params, "cuda") moves them'
+_ELSEWHERE = {
+    "train": _TRAINING,
+    "eval": _TRAINING,
+    "to": _ON_DEVICES,
+    "cuda": _ON_DEVICES,
+    "cpu": _ON_DEVICES,
+    "state_dict": "write layers.to_torch_state_dict(model, params, state)",
+    "load_state_dict": "write params, state = layers.from_torch_state_dict(model, state_dict)",
+    "named_parameters": "write fg.tree.flatten_with_path(params)",
+    "zero_grad": "gradients are what fg.grad returns, and are not added up",
+}
+"""What PyTorch's users look for on a layer, and where it is."""
 
 
 class Run:

@@ -54,10 +54,14 @@ class Linear(Layer):
 
     def forward(self, run: Run, x: Any) -> Any:
         x = asarray(x)
-        shape = x.shape
-        if not shape or shape[-1] != self.in_features:
-            raise ShapeError(f"expected last size {self.in_features}, got {shape}")
+        check_last_size(x, self.in_features)
         return linear(x, run.weight, run.bias if self.bias else None)
+
+
+def check_last_size(x: Any, size: int) -> None:
+    """Refuse an array whose last axis has not that size."""
+    if x.shape[-1:] != (size,):
+        raise ShapeError(f"expected last size {size}, got {x.shape}")
 
 
 class Bilinear(Layer):

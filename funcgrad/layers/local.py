@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..functional import unfold
-from ..functional.windows import Padding, Sizes, from_channels_last, pairs, per_axis, to_channels_last
+from ..functional.layouts import check_layout, from_channels_last, to_channels_last
+from ..functional.windows import Padding, Sizes, pairs, per_axis
 from ..kernels.convolution import conv_output_sizes
 from ..numpy.creation import asarray
 from ..numpy.linear_algebra import matmul
@@ -34,9 +35,7 @@ class _ConvLocal(Layer):
     _layouts: ClassVar[tuple[str, str]]
 
     def __post_init__(self) -> None:
-        if self.layout not in self._layouts:
-            last, first = self._layouts
-            raise OptionError(f"{type(self).__name__}: layout must be {last!r} or {first!r}, not {self.layout!r}")
+        check_layout(type(self).__name__, self.layout, self._layouts)
         self._places()
 
     def _each(self, option: str) -> tuple[int, ...]:

@@ -15,15 +15,16 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..errors import LayerError, OptionError, ShapeError, TreeError
+from ..errors import LayerError, OptionError, TreeError
 from ..functional import dropout, linear
+from ..functional.regularization import check_probability
 from ..numpy.creation import asarray, zeros
 from ..ops.create import to_inexact
 from ..random import fold_in, split
 from .attention import MultiheadAttention
 from .initializers import Initializer, he_uniform, weight_and_bias
 from .layer import Layer, Run, sublayers, tag
-from .linear import Linear
+from .linear import Linear, check_last_size
 from .replacing import Places, chosen_places, named_layers, rebuilt, replace_layers
 from .torch_entry import TorchEntry
 
@@ -79,8 +80,7 @@ class LoRALinear(Layer):
 
     def forward(self, run: Run, x: Any) -> Any:
         x = to_inexact(x)
-        if not x.ndim or x.shape[-1] != self.in_features:
-            raise ShapeError(f"expected last size {self.in_features}, got {x.shape}")
+        check_last_size(x, self.in_features)
         return linear(x, run.weight, run.bias if self.bias else None) + _added(self, run, x)
 
 
@@ -277,8 +277,7 @@ def _check(layer: Any) -> None:
     name = type(layer).__name__
     if layer.rank < 1:
         raise OptionError(f"{name}: rank must be at least 1, not {layer.rank}")
-    if not 0 <= layer.dropout <= 1:
-        raise OptionError(f"{name}: dropout is a probability, in [0, 1], not {layer.dropout}")
+    check_probability(name, "dropout", layer.dropout)
 
 
 def _scale(layer: Any) -> float:

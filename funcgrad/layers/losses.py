@@ -14,6 +14,7 @@ from .. import functional as F
 from ..dtypes import inexact
 from ..errors import OptionError
 from ..functional.reduction import Reduction, check_reduction
+from ..functional.regularization import check_probability
 from ..numpy.creation import asarray
 from .initializers import Initializer, weight_and_bias
 from .layer import Layer, Run
@@ -196,10 +197,7 @@ class CrossEntropyLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.label_smoothing <= 1:
-            raise OptionError(
-                f"CrossEntropyLoss: label_smoothing must be between 0 and 1, not {self.label_smoothing!r}"
-            )
+        check_probability("CrossEntropyLoss", "label_smoothing", self.label_smoothing)
 
     def forward(self, run: Run, input: Any, target: Any, *, where: Any = None) -> Any:
         options = self.ignore_index, self.reduction, self.label_smoothing, self.axis

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import OptionError, ShapeError
+from ..errors import OptionError
 from ..functional import softmax
 from ..numpy.creation import arange, zeros
 from ..numpy.elementwise import where
@@ -16,7 +16,7 @@ from ..ops.create import to_inexact
 from ..ops.elementwise import astype
 from ..ops.shape import expand_dims
 from .layer import Layer, Run
-from .linear import Linear
+from .linear import Linear, check_last_size
 
 __all__ = ["MoE"]
 
@@ -97,8 +97,7 @@ class MoE(Layer):
 
     def forward(self, run: Run, x: Any, *, with_loss: bool = False) -> Any:
         given = to_inexact(x)
-        if not given.ndim or given.shape[-1] != self.in_features:
-            raise ShapeError(f"expected last size {self.in_features}, got {given.shape}")
+        check_last_size(given, self.in_features)
         x = given.reshape((-1, self.in_features))
         tokens, count = x.shape[0], len(self.experts)
         probabilities = softmax(run.gate(x), axis=-1)

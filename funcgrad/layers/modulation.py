@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import field
 from typing import Any
 
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..functional import relu, sigmoid
+from ..functional.layouts import LAYOUT_RANKS, channel_axis, check_layout
 from ..numpy.creation import asarray
 from ..numpy.manipulation import split
 from .convolution import Conv2d
@@ -15,8 +16,6 @@ from .layer import Layer, Run
 from .linear import Linear
 
 __all__ = ["FiLM", "SqueezeExcite"]
-
-_LAYOUTS = ("NWC", "NCW", "NHWC", "NCHW", "NDHWC", "NCDHW")
 
 
 class SqueezeExcite(Layer):
@@ -60,11 +59,8 @@ class SqueezeExcite(Layer):
 
     def forward(self, run: Run, x: Any) -> Any:
         x = asarray(x)
-        last = self.layout == "NHWC"
-        if x.ndim not in (3, 4) or x.shape[-1 if last else -3] != self.channels:
-            sizes = ", ".join(str(self.channels) if c == "C" else c for c in self.layout)
-            raise ShapeError(f"expected ({sizes}), with or without N, got {x.shape}")
-        axes = (-3, -2) if last else (-2, -1)
+        channel_axis("", x.shape, self.layout, self.channels)
+        axes = (-3, -2) if self.layout == "NHWC" else (-2, -1)
         means = x.mean(axes, keepdims=True)
         return x * self.gate(run.fc2(self.activation(run.fc1(means))))
 
@@ -104,8 +100,7 @@ class FiLM(Layer):
     linear: Linear = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.layout not in _LAYOUTS:
-            raise OptionError(f"FiLM: layout must be one of {', '.join(map(repr, _LAYOUTS))}, not {self.layout!r}")
+        check_layout("FiLM", self.layout, tuple(LAYOUT_RANKS))
         self.linear = Linear(self.condition_features, 2 * self.num_features)
 
     def forward(self, run: Run, x: Any, condition: Any) -> Any:

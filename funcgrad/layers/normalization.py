@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ..dtypes import NARROW, WIDE
 from ..errors import ShapeError
 from ..functional import batch_norm, instance_norm
-from ..functional.channels import channel_axis, check_layout
+from ..functional.layouts import channel_axis, check_layout, other_layout
 from ..numpy.creation import ones, zeros
 from ..ops.create import to_inexact
 from ..transforms.collectives import axis_size, pmean
@@ -107,7 +107,8 @@ class _BatchNorm(_RunningNorm):
         if not fits or shape[axis] != self.num_features:
             sizes = ", ".join(str(self.num_features) if c == "C" else c for c in self.layout)
             more = f" or (N, {self.num_features})" if rank == 1 else ""
-            raise ShapeError(f"expected ({sizes}){more}, with or without N, got {shape}")
+            hint = other_layout(shape, self.layout, self.num_features)
+            raise ShapeError(f"expected ({sizes}){more}, with or without N, got {shape}{hint}")
         return axis
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..functional import pad
+from ..functional.layouts import LAYOUT_RANKS, channel_axis, check_layout
 from ..numpy.creation import asarray
 from .layer import Layer, Run
 
@@ -32,10 +33,9 @@ Sizes = int | tuple[int, ...]
 
 def _check(layer: Any) -> None:
     """Refuse at once what could fail only at the first call."""
-    name, (last, first) = type(layer).__name__, layer._layouts
-    if layer.layout not in (last, first):
-        raise OptionError(f"{name}: layout must be {last!r} or {first!r}, not {layer.layout!r}")
-    count = 2 * (len(last) - 2)
+    name = type(layer).__name__
+    check_layout(name, layer.layout, layer._layouts)
+    count = 2 * LAYOUT_RANKS[layer.layout]
     if isinstance(layer.padding, tuple) and len(layer.padding) != count:
         raise ShapeError(
             f"{name}: padding must be an int, or {count} of them, low and high of the last spatial axis first, not "
@@ -44,9 +44,8 @@ def _check(layer: Any) -> None:
 
 
 def _padded(layer: Any, x: Any, value: float | None = None) -> Any:
-    x, rank = asarray(x), len(layer.layout) - 2
-    if x.ndim not in (rank + 1, rank + 2):
-        raise ShapeError(f"expected ({', '.join(layer.layout)}), with or without N, got {x.shape}")
+    x, rank = asarray(x), LAYOUT_RANKS[layer.layout]
+    channel_axis("", x.shape, layer.layout)
     widths = layer.padding if isinstance(layer.padding, tuple) else (layer.padding,) * (2 * rank)
     if layer.layout == layer._layouts[0]:
         widths = (0, 0, *widths)  # of the channels, which are last

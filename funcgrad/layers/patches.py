@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..functional import fold, unfold
-from ..functional.windows import layout_rank
+from ..functional.layouts import layout_rank
 from .layer import Layer, Run
 from .pooling import Padding, Sizes, check_windows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..functional import (
     hardshrink,
     hardsigmoid,
@@ -16,6 +16,7 @@ from ..functional import (
     softshrink,
     threshold,
 )
+from ..functional.layouts import LAYOUT_RANKS, check_layout
 from ..numpy.creation import asarray, full
 from .layer import Layer, Run
 
@@ -31,8 +32,6 @@ __all__ = [
     "Threshold",
 ]
 __all__ += ["hardswish", "relu6"]  # the plain functions, for `Sequential`
-
-_LAYOUTS = ("NWC", "NCW", "NHWC", "NCHW", "NDHWC", "NCDHW")
 
 
 class ReLU6(Layer):
@@ -167,8 +166,7 @@ class PReLU(Layer):
     layout: str = "NHWC"
 
     def __post_init__(self) -> None:
-        if self.layout not in _LAYOUTS:
-            raise OptionError(f"PReLU: layout must be one of {', '.join(map(repr, _LAYOUTS))}, not {self.layout!r}")
+        check_layout("PReLU", self.layout, tuple(LAYOUT_RANKS))
 
     def parameters(self, key: Any) -> dict[str, Any]:
         return {"weight": full(self.num_parameters, float(self.slope))}

@@ -11,6 +11,7 @@ from .. import random
 from ..dtypes import promote_types
 from ..errors import OptionError, ShapeError
 from ..functional import dropout, linear
+from ..functional.regularization import check_probability
 from ..numpy.creation import asarray, zeros
 from ..numpy.elementwise import where
 from ..numpy.manipulation import concat, expand_dims, stack
@@ -35,8 +36,7 @@ class _Recurrent(Layer):
         name = type(self).__name__
         if self.num_layers < 1:
             raise OptionError(f"{name}: num_layers must be at least 1, not {self.num_layers}")
-        if not 0 <= self.dropout <= 1:
-            raise OptionError(f"{name}: dropout is a probability, in [0, 1], not {self.dropout}")
+        check_probability(name, "dropout", self.dropout)
 
     def parameters(self: Any, key: Any) -> dict[str, Any]:
         bound = 1 / math.sqrt(self.hidden_size)

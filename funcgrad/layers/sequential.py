@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from ..errors import LayerError
@@ -39,10 +39,7 @@ class Sequential(Layer):
     _spread: ClassVar[str | None] = "layers"
 
     def __init__(self, *layers: Layer | Callable[[Any], Any]):
-        for i, layer in enumerate(layers):
-            if not callable(layer):
-                hint = ": write Sequential(*layers)" if isinstance(layer, list | tuple) else ""
-                raise LayerError(f"Sequential: [{i}] is neither a layer nor a function, but {layer!r:.60}{hint}")
+        check_parts("Sequential", layers)
         self.layers = layers
 
     def __getitem__(self, index: int | slice) -> Any:
@@ -66,6 +63,21 @@ class Identity(Layer):
 
     def forward(self, run: Run, x: Any) -> Any:
         return x
+
+
+def check_parts(name: str, parts: Sequence[Any]) -> None:
+    """Refuse what is neither a layer nor a function among the arguments of a layer that is made of others."""
+    for i, part in enumerate(parts):
+        hint = f": write {name}(*layers)" if isinstance(part, list | tuple) else ""
+        check_part(name, f"[{i}]", part, hint)
+
+
+def check_part(name: str, place: str, part: Any, hint: str = "") -> None:
+    """Refuse what is neither a layer nor a function."""
+    if isinstance(part, type) and issubclass(part, Layer):
+        raise LayerError(f"{name}: {place} is the class {part.__name__}, not a layer: write {part.__name__}(...)")
+    if not callable(part):
+        raise LayerError(f"{name}: {place} is neither a layer nor a function, but {part!r:.60}{hint}")
 
 
 class Lambda(Layer):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..functional import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from ..functional.layouts import is_channels_last, layout_rank
 from ..functional.shuffling import at_least_one
-from ..functional.windows import is_channels_last, layout_rank
 from .layer import Layer, Run
 
 __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle"]

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from .. import random
 from ..errors import ShapeError
 from ..functional import spectral_conv
-from ..functional.windows import is_channels_last, per_axis
+from ..functional.layouts import is_channels_last
+from ..functional.windows import per_axis
 from .layer import Layer, Run
 
 __all__ = ["SpectralConv1d", "SpectralConv2d", "SpectralConv3d"]

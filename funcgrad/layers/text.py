@@ -6,8 +6,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import tree
-from ..core import aval
+from ..core import Array, Aval
+from ..errors import TreeError
+from ..numpy.creation import asarray
+from ..transforms.arguments import described
 
 __all__ = ["summary"]
 
@@ -72,6 +77,9 @@ def summary(params: Any) -> str:
     Args:
         params: a pytree of arrays, such as `model.init` gives; a tree of optimiser state will do as well.
 
+    Raises:
+        TreeError: a leaf is no array: the model itself, for one.
+
     >>> from funcgrad import layers, random
     >>> params, _ = layers.Sequential(layers.Linear(784, 128), layers.relu, layers.Linear(128, 10)).init(random.key(0))
     >>> print(layers.summary(params))
@@ -81,7 +89,15 @@ def summary(params: Any) -> str:
     [2]['weight']  float32[128,10]     1,280
     total                            101,770
     """
-    found = [(path, aval(x)) for path, x in tree.flatten_with_path(params)[0]]
+    leaves = tree.flatten_with_path(params)[0]
+    for path, x in leaves:
+        if not isinstance(x, Array | np.ndarray | np.generic | Aval | bool | int | float | complex):
+            place = f"the leaf {path}" if path else "the argument"
+            raise TreeError(
+                f"summary: {place} is {described(x)}, and not an array: write params, state = model.init(key), and "
+                "then summary(params)"
+            )
+    found = [(path, x if isinstance(x, Aval) else asarray(x).aval) for path, x in leaves]
     rows = [(path, repr(a), f"{a.size:,}") for path, a in found]
     rows.append(("total", "", f"{sum(a.size for _, a in found):,}"))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

@@ -37,27 +37,32 @@ from . import aliases as _aliases
 from . import applying as _applying
 from . import clipping as _clipping
 from . import combining as _combining
-from . import contrib as contrib
+from . import contrib, losses, projections, tree, tree_utils
+from . import cycles as _cycles
 from . import factored as _factored
 from . import guarding as _guarding
 from . import hyperparams as _hyperparams
 from . import injecting as _injecting
 from . import layerwise as _layerwise
+from . import linesearch as _linesearch
 from . import losses as _losses
-from . import losses as losses
 from . import masking as _masking
 from . import measuring as _measuring
+from . import minimizing as _minimizing
 from . import moments as _moments
 from . import noise as _noise
 from . import norms as _norms
+from . import numerics as _numerics
 from . import phases as _phases
 from . import polyak as _polyak
+from . import quasi_newton as _quasi_newton
 from . import scaling as _scaling
 from . import schedules as _schedules
 from . import signs as _signs
 from . import transformation as _transformation
 from . import without_state as _without_state
 from . import wrappers as _wrappers
+from . import zoom as _zoom
 from .accumulating import *
 from .adam_aliases import *
 from .adam_variants import *
@@ -66,25 +71,32 @@ from .aliases import *
 from .applying import *
 from .clipping import *
 from .combining import *
+from .contrib import ademamix, adopt, dadapt_adamw, madgrad, muon, prodigy, sophia
+from .cycles import *
 from .factored import *
 from .guarding import *
 from .hyperparams import *
 from .injecting import *
 from .layerwise import *
+from .linesearch import *
 from .losses import *
 from .masking import *
 from .measuring import *
+from .minimizing import *
 from .moments import *
 from .noise import *
 from .norms import *
+from .numerics import *
 from .phases import *
 from .polyak import *
+from .quasi_newton import *
 from .scaling import *
 from .schedules import *
 from .signs import *
 from .transformation import *
 from .without_state import *
 from .wrappers import *
+from .zoom import *
 
 __all__ = [
     *_accumulating.__all__,
@@ -95,25 +107,41 @@ __all__ = [
     *_applying.__all__,
     *_clipping.__all__,
     *_combining.__all__,
+    *_cycles.__all__,
     *_factored.__all__,
     *_guarding.__all__,
     *_hyperparams.__all__,
     *_injecting.__all__,
     *_layerwise.__all__,
+    *_linesearch.__all__,
     *_losses.__all__,
     *_masking.__all__,
     *_measuring.__all__,
+    *_minimizing.__all__,
     *_moments.__all__,
     *_noise.__all__,
     *_norms.__all__,
+    *_numerics.__all__,
     *_phases.__all__,
     *_polyak.__all__,
+    *_quasi_newton.__all__,
     *_scaling.__all__,
     *_schedules.__all__,
     *_signs.__all__,
     *_transformation.__all__,
     *_without_state.__all__,
     *_wrappers.__all__,
-    "losses",
+    *_zoom.__all__,
     "contrib",
+    "losses",
+    "projections",
+    "tree",
+    "tree_utils",
+    "ademamix",
+    "adopt",
+    "dadapt_adamw",
+    "madgrad",
+    "muon",
+    "prodigy",
+    "sophia",
 ]

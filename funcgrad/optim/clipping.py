@@ -58,7 +58,7 @@ class clip(Tunable):  # noqa: N801  # transformations have optax's names
         require(lambda v: v >= 0, self, "max_delta", "0 or more")
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
-        (bound,) = self.current(state)
+        (bound,) = self.current(state, updates)
         (gs,), structure = aligned(self, {"updates": updates})
         if any(is_complex(g.dtype) for g in gs):
             raise DtypeError("clip: complex updates have no order: use clip_by_global_norm")
@@ -97,7 +97,7 @@ class clip_by_global_norm(Tunable):  # noqa: N801
         require(lambda v: v > 0, self, "max_norm", "positive")
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
-        (bound,) = self.current(state)
+        (bound,) = self.current(state, updates)
         (gs,), structure = aligned(self, {"updates": updates})
         factors = beside(gs, limit(squared_norm(gs), bound))
         return tree.unflatten(structure, [g * c for g, (c,) in zip(gs, factors, strict=True)]), self.following(state)
@@ -145,7 +145,7 @@ class adaptive_grad_clip(Tunable):  # noqa: N801
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         need_params(self, params)
-        clipping, eps = self.current(state)
+        clipping, eps = self.current(state, updates)
         (given, ps), structure = aligned(self, {"updates": updates, "params": params})
         gs, ps, out = in_float32(given), in_float32(ps), []
         for g, p, (c, e) in zip(gs, ps, beside(gs, clipping, eps), strict=True):
@@ -193,7 +193,7 @@ class clip_by_block_rms(Tunable):  # noqa: N801
         require(lambda v: v > 0, self, "threshold", "positive")
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
-        (bound,) = self.current(state)
+        (bound,) = self.current(state, updates)
         (given,), structure = aligned(self, {"updates": updates})
         gs = in_float32(given)
         if not gs:
@@ -228,7 +228,7 @@ class normalize_by_update_norm(Tunable):  # noqa: N801
         require(lambda v: v >= 0, self, "eps", "0 or more")
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
-        factor, eps = self.current(state)
+        factor, eps = self.current(state, updates)
         (given,), structure = aligned(self, {"updates": updates})
         gs = in_float32(given)
         factors = beside(gs, factor / (root(squared_norm(gs)) + eps))

@@ -131,7 +131,7 @@ class scale_by_factored_rms(Tunable):  # noqa: N801  # transformations have opta
         return FactoredState(count, v_row, v_col, v, self.first_hyperparams(leaves))
 
     def update(self, updates: Any, state: FactoredState, params: Any = None) -> tuple[Any, FactoredState]:
-        rate, epsilon = self.current(state)
+        rate, epsilon = self.current(state, updates)
         decay = to_inexact(self.decay_rate_fn(state.count - self.step_offset, rate))
         (given,), structure = aligned(self, {"updates": updates})
         held = [leaves_like(self, structure, f"state.{n}", getattr(state, n)) for n in ("v_row", "v_col", "v")]
@@ -229,7 +229,7 @@ class scale_by_sm3(Tunable):  # noqa: N801
         return ScaleBySM3State(mu, nu, self.first_hyperparams(leaves), self.first_count(leaves))
 
     def update(self, updates: Any, state: ScaleBySM3State, params: Any = None) -> tuple[Any, ScaleBySM3State]:
-        b1, b2, eps = self.current(state)
+        b1, b2, eps = self.current(state, updates)
         given, structure = aligned(self, {"updates": updates, "state.nu": state.nu})
         gs, means = map(in_float32, given)
         parts = iter(tree.leaves(state.mu))

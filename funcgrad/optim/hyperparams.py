@@ -1,8 +1,9 @@
 """Hyper-parameters that live in the state, so that changing one needs no new transformation.
 
 A learning rate, a momentum, a weight decay: whatever a `Tunable` transformation names is held by its state in the
-dict `hyperparams`, as arrays without dimensions in the default float dtype. They can be changed between two steps,
-mapped over by `vmap` (an ensemble with a learning rate each) and differentiated by:
+dict `hyperparams`, as arrays without dimensions in the default float dtype, or in float64 where some parameter is: 0.1
+in float32 is wrong in the ninth digit. They can be changed between two steps, mapped over by `vmap` (an ensemble with
+a learning rate each) and differentiated by:
 
     state = optim.set_hyperparams(state, learning_rate=0.01)
 
@@ -20,9 +21,10 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
+from .. import tree
 from ..config import default_dtype
 from ..core import SCALARS, Array, Aval, Tracer
-from ..dtypes import DType, is_complex
+from ..dtypes import DType, canonical, is_complex
 from ..errors import DtypeError, OptionError, ShapeError, TreeError
 from ..numpy import asarray
 from ..ops.create import to_inexact
@@ -35,6 +37,9 @@ __all__ = ["HyperparamsState", "Number", "Tunable", "set_hyperparams"]
 
 Number: TypeAlias = float | Schedule
 """A hyper-parameter: a number, or a schedule of the step count."""
+
+
+_FLOAT64, _COMPLEX128 = canonical("float64"), canonical("complex128")
 
 
 class HyperparamsState(NamedTuple):
@@ -72,15 +77,21 @@ class Tunable(GradientTransformation):
         """The entry of the state, on the device of the parameters."""
         given = {name: getattr(self, field) for name, field in self.tunable.items()}
         outside = {name for name, v in given.items() if callable(v) or isinstance(v, Array)}
-        return {name: None if name in outside else scalar(v, default_dtype(), leaves) for name, v in given.items()}
+        dtype = float_dtype(leaves)
+        return {name: None if name in outside else scalar(v, dtype, leaves) for name, v in given.items()}
 
     def first_count(self, leaves: Sequence[Array], *, always: bool = False) -> Array | None:
         """Zero, where a schedule needs the count or it is needed anyway."""
         scheduled = any(callable(getattr(self, field)) for field in self.tunable.values())
         return scalar(0, np.dtype(np.int64), leaves) if scheduled or always else None
 
-    def current(self, state: Any) -> list[Any]:
-        """The hyper-parameters of this update, in the order of `tunable`: arrays without dimensions."""
+    def current(self, state: Any, updates: Any = None) -> list[Any]:
+        """The hyper-parameters of this update, in the order of `tunable`: arrays without dimensions.
+
+        Args:
+            state: of this transformation.
+            updates: the tree of which some leaf may be float64, and a schedule is then worked out in that.
+        """
         need_state(self, state, self.state_type)
         values = []
         for name, field in self.tunable.items():
@@ -94,12 +105,13 @@ class Tunable(GradientTransformation):
                     f"{type(self).__name__}.update: {name} is {kinds[0]} and the state was made for {kinds[1]}: "
                     "make it by this transformation's init"
                 )
-            values.append(to_inexact(held) if held is not None else self._scheduled(name, given, state.count))
+            values.append(to_inexact(held) if held is not None else self._scheduled(name, given, state.count, updates))
         return values
 
-    def _scheduled(self, name: str, schedule: Any, count: Array) -> Array:
-        value = schedule(count)
-        found = scalar(value, default_dtype(), [count]) if type(value) in SCALARS else to_inexact(value)
+    def _scheduled(self, name: str, schedule: Any, count: Array, updates: Any) -> Array:
+        dtype = float_dtype(tree.leaves(updates))
+        value = at_count(schedule, count, dtype)
+        found = scalar(value, dtype, [count]) if type(value) in SCALARS else to_inexact(value)
         if found.shape != ():
             raise ShapeError(
                 f"{type(self).__name__}: the schedule of {name} must answer with one number, not {found.aval}"
@@ -250,6 +262,20 @@ def beside(leaves: Sequence[Array], *scalars: Array) -> list[list[Array]]:
             found = by_dtype[dtype] = [s if s.dtype is dtype else astype(s, real_dtype(dtype)) for s in scalars]
         out.append(found)
     return out
+
+
+def float_dtype(leaves: Sequence[Any]) -> DType:
+    """What hyper-parameters beside these leaves are held in: the default float dtype, or float64 where a leaf is."""
+    wide = any(getattr(x, "dtype", None) in (_FLOAT64, _COMPLEX128) for x in leaves)
+    return _FLOAT64 if wide else default_dtype()
+
+
+def at_count(schedule: Schedule, count: Array, dtype: DType) -> Any:
+    """The value of a schedule, whose floats have that dtype where nothing in it says otherwise."""
+    if dtype is default_dtype():
+        return schedule(count)
+    with default_dtype(dtype):
+        return schedule(count)
 
 
 def real_dtype(dtype: DType) -> DType:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from .. import tree
-from ..config import default_dtype
 from ..core import SCALARS, Array
+from ..dtypes import DType
 from ..errors import OptionError
 from ..numpy import asarray
 from ..ops.elementwise import astype
-from .hyperparams import arrays_stay, scalar
+from .hyperparams import arrays_stay, at_count, float_dtype, scalar
 from .moments import dtype_or_none
 from .transformation import GradientTransformationExtraArgs, checked, floating_leaves, need_state, updated
 
@@ -91,7 +91,8 @@ def inject_hyperparams(
         inner_factory: a function that returns a transformation.
         static_args: the name or names of arguments that stay what they are: functions that are no schedules, and
             numbers that Python's control flow depends on.
-        hyperparam_dtype: of the Python floats among the arguments; `config.default_dtype()` where None.
+        hyperparam_dtype: of the Python floats among the arguments; where None `config.default_dtype()`, or float64
+            where some parameter is.
 
     Returns:
         A function of the same arguments. Each that is a number (not a bool), also by default, is in
@@ -163,10 +164,10 @@ class _Injected(GradientTransformationExtraArgs):
     def _is_schedule(self, name: str, value: Any) -> bool:
         return name not in self.static and callable(value) and not isinstance(value, Array)
 
-    def _value(self, value: Any, leaves: list[Array]) -> Array:
+    def _value(self, value: Any, dtype: DType, beside: list[Array]) -> Array:
         if type(value) is float:
-            return scalar(value, self.dtype or default_dtype(), leaves)
-        return scalar(value, asarray(value).dtype, leaves) if type(value) is int else asarray(value)
+            return scalar(value, dtype, beside)
+        return scalar(value, asarray(value).dtype, beside) if type(value) is int else asarray(value)
 
     def _made(self, hyperparams: Mapping[str, Any]) -> Any:
         named = {name: hyperparams.get(name, value) for name, value in self.arguments}
@@ -181,22 +182,23 @@ class _Injected(GradientTransformationExtraArgs):
 
     def init(self, params: Any) -> InjectHyperparamsState:
         leaves, _ = floating_leaves("inject_hyperparams", "params", params)
-        count = scalar(0, asarray(0).dtype, leaves)
+        count, dtype = scalar(0, asarray(0).dtype, leaves), self.dtype or float_dtype(leaves)
         held: dict[str, Any] = {}
         for name, value in self.arguments:
             if self._is_number(name, value):
-                held[name] = self._value(value, leaves)
+                held[name] = self._value(value, dtype, leaves)
             elif self._is_schedule(name, value):
-                held[name] = self._value(value(count), leaves)
+                held[name] = self._value(at_count(value, count, dtype), dtype, leaves)
         return InjectHyperparamsState(count, Hyperparams(held), self._made(held).init(params))
 
     def update(
         self, updates: Any, state: Any, params: Any = None, **extra_args: Any
     ) -> tuple[Any, InjectHyperparamsState]:
         need_state("inject_hyperparams", state, InjectHyperparamsState)
-        held = {name: self._value(value, [state.count]) for name, value in state.hyperparams.items()}
+        dtype = self.dtype or float_dtype(tree.leaves(updates))
+        held = {name: self._value(value, dtype, [state.count]) for name, value in state.hyperparams.items()}
         for name, value in self.arguments:
             if self._is_schedule(name, value):
-                held[name] = self._value(value(state.count), [state.count])
+                held[name] = self._value(at_count(value, state.count, dtype), dtype, [state.count])
         new, inner_state = updated(self._made(held), updates, state.inner_state, params, extra_args)
         return new, InjectHyperparamsState(state.count + 1, Hyperparams(held), inner_state)

@@ -72,7 +72,7 @@ class scale_by_trust_ratio(Tunable):  # noqa: N801  # transformations have optax
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         need_params(self, params)
-        numbers = self.current(state)
+        numbers = self.current(state, updates)
         (given, ps), structure = aligned(self, {"updates": updates, "params": params})
         gs = in_float32(given)
         if not gs:
@@ -100,7 +100,7 @@ class _ByParams(Tunable):
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         need_params(self, params)
-        (least,) = self.current(state)
+        (least,) = self.current(state, updates)
         (given, ps), structure = aligned(self, {"updates": updates, "params": params})
         if not given:
             return updates, self.following(state)
@@ -221,7 +221,7 @@ class scale_by_novograd(Tunable):  # noqa: N801
 
     def update(self, updates: Any, state: ScaleByNovogradState, params: Any = None) -> tuple[Any, ScaleByNovogradState]:
         need_params(self, params)
-        b1, b2, eps, decay = self.current(state)
+        b1, b2, eps, decay = self.current(state, updates)
         state = self.following(state)
         given, structure = aligned(self, {"updates": updates, "state.mu": state.mu, "params": params})
         nus = leaves_like(self, structure, "state.nu", state.nu)
@@ -282,7 +282,7 @@ class descend_at_equal_norm(Tunable):  # noqa: N801
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         need_params(self, params)
-        (rate,) = self.current(state)
+        (rate,) = self.current(state, updates)
         (given, ps), structure = aligned(self, {"updates": updates, "params": params})
         gs = in_float32(given)
         # c - 1 with c = 1 / sqrt(1 + r^2), without the difference of two numbers close to 1

@@ -128,7 +128,7 @@ class Accumulating(Tunable):
         return state if count is None else state._replace(**{self.counter: count + 1})
 
     def update(self, updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        hyperparams = self.current(state)
+        hyperparams = self.current(state, updates)
         state = self.following(state)
         trees = {f"state.{name}": getattr(state, name) for name in self.held}
         given, structure = aligned(self, {"updates": updates, **trees})

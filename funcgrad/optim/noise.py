@@ -72,11 +72,7 @@ class add_noise(Tunable):  # noqa: N801  # transformations have optax's names
         require(lambda v: v >= 0, self, "eta", "0 or more")
         if self.key is not None and self.seed is not None:
             raise OptionError("add_noise: give a key or a seed, not both")
-        key = self.seed if self.key is None else self.key
-        found = key if isinstance(key, random.Key) else random.key(0 if key is None else key)
-        if found.shape != ():
-            raise DtypeError(f"add_noise takes a single key, not a batch of shape {found.shape}")
-        object.__setattr__(self, "key", found)
+        object.__setattr__(self, "key", key_of("add_noise", self.seed if self.key is None else self.key))
         object.__setattr__(self, "seed", None)
 
     def init(self, params: Any) -> AddNoiseState:
@@ -86,7 +82,7 @@ class add_noise(Tunable):  # noqa: N801  # transformations have optax's names
         return AddNoiseState(count, self.key, self.first_hyperparams(leaves))
 
     def update(self, updates: Any, state: AddNoiseState, params: Any = None) -> tuple[Any, AddNoiseState]:
-        eta, gamma = self.current(state)
+        eta, gamma = self.current(state, updates)
         state = self.following(state)
         (given,), structure = aligned(self, {"updates": updates})
         gs = in_float32(given)
@@ -95,3 +91,11 @@ class add_noise(Tunable):  # noqa: N801  # transformations have optax's names
         rows = zip(gs, keys, scales, strict=True)
         out = [g + c * random.normal(key, g.shape, g.dtype) for g, key, (c,) in rows]
         return rebuilt(structure, out, given), state._replace(rng_key=following)
+
+
+def key_of(caller: str, key: Any) -> random.Key:
+    """A key, that of an integer, or `random.key(0)` where None is given."""
+    found = key if isinstance(key, random.Key) else random.key(0 if key is None else key)
+    if found.shape != ():
+        raise DtypeError(f"{caller} takes a single key, not a batch of shape {found.shape}")
+    return found

@@ -61,7 +61,7 @@ class scale_by_polyak(Tunable, GradientTransformationExtraArgs):  # noqa: N801  
     ) -> tuple[Any, HyperparamsState]:
         if value is None:
             raise OptionError("scale_by_polyak: update needs the loss: update(updates, state, params, value=loss)")
-        least, most, eps = self.current(state)
+        least, most, eps = self.current(state, updates)
         (gs,), structure = aligned(self, {"updates": updates})
         if not gs:
             return updates, self.following(state)

@@ -61,7 +61,7 @@ class scale(Tunable):  # noqa: N801  # transformations have optax's names
     tunable: ClassVar = {"step_size": "step_size"}
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
-        (factor,) = self.current(state)
+        (factor,) = self.current(state, updates)
         return _times(self, updates, factor), self.following(state)
 
 
@@ -85,7 +85,7 @@ class scale_by_learning_rate(Tunable):  # noqa: N801
     tunable: ClassVar = {"learning_rate": "learning_rate"}
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
-        (rate,) = self.current(state)
+        (rate,) = self.current(state, updates)
         return _times(self, updates, -rate if self.flip_sign else rate), self.following(state)
 
 
@@ -149,8 +149,8 @@ class add_decayed_weights(Tunable):  # noqa: N801
         object.__setattr__(self, "mask", None if self.mask is None else Mask.of(self.mask))
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
-        need_params(self, params)
-        (decay,) = self.current(state)
+        need_params(self, params, updates)
+        (decay,) = self.current(state, updates)
         (gs, ps), structure = aligned(self, {"updates": updates, "params": params})
         flags = [True] * len(gs) if self.mask is None else flags_of(self.mask, params)
         rows = zip(gs, ps, flags, beside(gs, decay), strict=True)
@@ -213,7 +213,7 @@ class trace(Tunable):  # noqa: N801
         return TraceState(tree.unflatten(structure, zeros), self.first_hyperparams(leaves), self.first_count(leaves))
 
     def update(self, updates: Any, state: TraceState, params: Any = None) -> tuple[Any, TraceState]:
-        (momentum,) = self.current(state)
+        (momentum,) = self.current(state, updates)
         (gs, ms), structure = aligned(self, {"updates": updates, "state.trace": state.trace})
         scalars = beside(gs, momentum)
         sums = [g + c * m for g, m, (c,) in zip(gs, ms, scalars, strict=True)]
@@ -272,7 +272,7 @@ class scale_by_optimistic_gradient(Tunable):  # noqa: N801
     def update(
         self, updates: Any, state: ScaleByOptimisticGradientState, params: Any = None
     ) -> tuple[Any, ScaleByOptimisticGradientState]:
-        alpha, beta = self.current(state)
+        alpha, beta = self.current(state, updates)
         trees = {"updates": updates, "state.previous_gradient": state.previous_gradient}
         (given, olds), structure = aligned(self, trees)
         gs = in_float32(given)

@@ -6,7 +6,7 @@ answers with a number. Those below are values that compare by their numbers; any
     sgd(learning_rate=lambda count: 0.1 / (1 + count))
 
 though one that is defined anew on each call makes transformations that are not equal to one another. Those of several
-phases are in `phases.py`.
+phases are in `phases.py` and `cycles.py`.
 
 Where PyTorch has an object that steps (torch.optim.lr_scheduler), `lr` being the optimiser's:
 

@@ -357,9 +357,12 @@ def need_state(caller: Any, state: Any, kind: type) -> None:
         )
 
 
-def need_params(caller: GradientTransformation, params: Any) -> None:
-    """An error where `update` was called without the parameters that it needs."""
-    if params is None:
+def need_params(caller: GradientTransformation, params: Any, updates: Any = ()) -> None:
+    """An error where `update` was called without the parameters that it needs.
+
+    Where the updates are None too, the tree is one bare leaf, which belongs to another member of a partition.
+    """
+    if params is None and updates is not None:
         raise TreeError(f"{_name(caller)}.update needs the parameters: call update(updates, state, params)")
 
 

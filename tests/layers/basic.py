@@ -136,8 +136,8 @@ ROWS = [
     Row(
         "Dropout",
         lambda s: ((4, 3),),
-        examples=({"rate": 0.5},),
-        torch=lambda torch, s: torch.nn.Dropout(s["rate"]),
+        examples=({"p": 0.5},),
+        torch=lambda torch, s: torch.nn.Dropout(s["p"]),
         random=True,
     ),
     *[

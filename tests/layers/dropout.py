@@ -9,8 +9,8 @@ def _channels(name: str, rank: int) -> Row:
     return Row(
         name,
         lambda s: ((4, 3, *range(2, 2 + rank)),),
-        examples=({"rate": 0.5}, {"rate": 0.0}),
-        torch=lambda torch, s: getattr(torch.nn, name)(s["rate"]),
+        examples=({"p": 0.5}, {"p": 0.0}),
+        torch=lambda torch, s: getattr(torch.nn, name)(s["p"]),
         spatial=rank,
         wrong=(4, 3, *(2,) * (rank + 1)),
         random=True,
@@ -23,14 +23,14 @@ ROWS = [
     Row(
         "AlphaDropout",
         lambda s: ((4, 3),),
-        examples=({"rate": 0.5},),
-        torch=lambda torch, s: torch.nn.AlphaDropout(s["rate"]),
+        examples=({"p": 0.5},),
+        torch=lambda torch, s: torch.nn.AlphaDropout(s["p"]),
         random=True,
     ),
     Row(
         "DropPath",
         lambda s: ((4, 3, 2),),
-        examples=({"rate": 0.5}, {"rate": 0.25, "scale_by_keep": False}, {"rate": 0.5, "mode": "batch"}),
+        examples=({"p": 0.5}, {"p": 0.25, "scale_by_keep": False}, {"p": 0.5, "mode": "batch"}),
         torch=None,
         random=True,
         why="PyTorch has none: tests/test_functional_regularization.py",
