@@ -44,7 +44,7 @@ ELEMENTWISE = {
     name: getattr(optim, name)(0.01)
     for name in (
         *("adabelief", "adadelta", "adagrad", "adam", "adamax", "adamw", "adan", "amsgrad", "lion", "nadam", "radam"),
-        *("rmsprop", "rprop", "sgd", "signum", "yogi", "optimistic_gradient_descent"),
+        *("rmsprop", "rprop", "sgd", "signum", "yogi", "optimistic_gradient_descent", "ademamix", "adopt", "madgrad"),
     )
 }
 

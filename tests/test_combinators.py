@@ -154,7 +154,7 @@ def test_repeated_passes_other_inputs_on_and_says_what_is_wrong():
     params, _ = model.init(KEY)
     close(model(params, X, np.ones(3, np.float32), scale=2.0), X + 6)
     fails(LayerError, "Repeated: it repeats a layer", layers.Repeated, fnp.sin, 2)
-    fails(LayerError, "Repeated: n must be at least 1", layers.Repeated, Add(), 0)
+    fails(OptionError, "Repeated: n must be an int of at least 1", layers.Repeated, Add(), 0)
     wrong = layers.Repeated(layers.Linear(3, 2), 2)
     fails(ShapeError, "like its input, not float32[4,2] for float32[4,3]", wrong, wrong.init(KEY)[0], X)
     fails(DtypeError, "not float64[4,3] for float32[4,3]", model, params, X, np.ones(3))

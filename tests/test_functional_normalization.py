@@ -168,5 +168,5 @@ def test_messages() -> None:
         F.rms_norm(x, fnp.ones(3))
     with pytest.raises(ShapeError, match="weight_norm: g must have the shape"):
         F.weight_norm(x, fnp.ones(6))
-    with pytest.raises(OptionError, match="size must be at least 1"):
+    with pytest.raises(OptionError, match="size must be an int of at least 1"):
         F.local_response_norm(x, 0)

@@ -17,6 +17,7 @@ from funcgrad.errors import (
     FuncgradError,
     ImmutableArrayError,
     LayerError,
+    OptionError,
     ShapeError,
     TreeError,
 )
@@ -99,6 +100,29 @@ def test_a_forgotten_state_is_told_from_the_input():
     params, _ = model.init(KEY)
     text = "Sequential: the second argument of apply is the running state, not one array float32[3]: write y, state ="
     fails(TreeError, text, model.apply, params, fnp.ones(3))
+
+
+def test_an_error_of_first_values_names_the_layer():
+    model = layers.Sequential(layers.relu, layers.Residual(layers.Linear(-1, 2)))
+    error = fails(ShapeError, "in init of layer Linear(-1, 2): a shape must not have negative sizes", model.init, KEY)
+    assert str(error).count("in init") == 1
+
+    class Broken(layers.Layer):
+        def parameters(self, key):
+            raise KeyError("mine")
+
+    assert fails(KeyError, "mine", layers.Residual(Broken()).init, KEY).__notes__ == ["in init of layer Broken()"]
+
+
+def test_a_call_of_ones_own_is_refused():
+    with pytest.raises(TypeError, match=r"Bad: define forward\(self, run, x\)"):
+        type("Bad", (layers.Layer,), {"__call__": lambda self, run, x: x})
+
+
+def test_all_that_init_gives_is_not_the_params():
+    linear = layers.Linear(2, 2)
+    text = "params must be a dict, not a tuple: of what init gives, params, state = model.init(key), they are the first"
+    fails(TreeError, text, linear, linear.init(KEY), fnp.ones(2))
 
 
 def test_what_is_no_key_is_refused_where_it_is_passed():
@@ -249,7 +273,7 @@ def test_layers_hold_no_arrays_and_no_names_of_their_own():
     class Scale(layers.Layer):
         scale: object
 
-    fails(LayerError, "Scale: the field 'scale' holds a Array, which is not hashable", Scale, fnp.ones(3))
+    fails(LayerError, "Scale: the field 'scale' holds one array float32[3], which is not hashable", Scale, fnp.ones(3))
     fails(LayerError, "the field 'scale' holds a dict", Scale, {"a": layers.Identity()})
     fails(LayerError, "Sequential: [1] is neither a layer nor a function", layers.Sequential, layers.relu, 3)
     fails(LayerError, "write Sequential(*layers)", layers.Sequential, [layers.relu])
@@ -274,7 +298,9 @@ def test_layers_hold_no_arrays_and_no_names_of_their_own():
 
 def test_wrong_settings_are_refused_at_once():
     fails(ShapeError, "Conv2d: groups=2 must divide the channels, 3 in and 4 out", layers.Conv2d, 3, 4, 3, groups=2)
-    fails(ShapeError, "Conv2d: kernel_size must be an int or 2 of them", layers.Conv2d, 3, 4, (3, 3, 3))
+    fails(ShapeError, "Conv2d: kernel_size must be an int, or 2 ints", layers.Conv2d, 3, 4, (3, 3, 3))
+    fails(ShapeError, "ConvTranspose2d: stride must be an int, or 2 ints", layers.ConvTranspose2d, 3, 4, 3, 0)
+    fails(OptionError, "MaxPool2d: padding must be sizes, 'same' or 'valid'", layers.MaxPool2d, 2, padding="full")
     fails(ValueError, "Conv1d: layout must be 'NWC' or 'NCW', not 'NHWC'", layers.Conv1d, 3, 4, 3, layout="NHWC")
     fails(ValueError, "Dropout: p must be between 0 and 1", layers.Dropout, 1.5)
     fails(ValueError, "BatchNorm2d: layout must be", layers.BatchNorm2d, 3, layout="NWC")

@@ -134,5 +134,5 @@ def test_messages():
         layers.GroupNorm(2, 4, layout="CHW")
     with pytest.raises(OptionError, match="InstanceNorm1d: layout must be 'NWC' or 'NCW', not 'NHWC'"):
         layers.InstanceNorm1d(4, layout="NHWC")
-    with pytest.raises(OptionError, match="size must be at least 1"):
+    with pytest.raises(OptionError, match="size must be an int of at least 1"):
         layers.LocalResponseNorm(0)

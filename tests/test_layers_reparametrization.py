@@ -197,6 +197,7 @@ def test_messages():
     model = layers.SpectralNorm(layers.Sequential(layers.Linear(2, 3)))
     fails(LayerError, "SpectralNorm: Sequential has no parameter 'weight'", model.init, KEY)
     fails(LayerError, "WeightNorm: the first argument is a layer, not", layers.WeightNorm, layers.relu)
-    fails(OptionError, "n_power_iterations must be at least 1", layers.SpectralNorm, layers.Linear(2, 3), "weight", 0)
+    text = "n_power_iterations must be an int of at least 1, not 0"
+    fails(OptionError, text, layers.SpectralNorm, layers.Linear(2, 3), "weight", 0)
     model = layers.SpectralNorm(layers.Linear(2, 3))
     fails(LayerError, "in layer SpectralNorm: has running state", model, model.init(KEY)[0], values(4, 2))

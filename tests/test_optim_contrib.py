@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from contrib_optimisers import PRIVATE
-from optimisers import example, update
+from optimisers import assert_close, example, run, update
 
 import funcgrad as fg
 import funcgrad.numpy as fnp
@@ -398,7 +398,7 @@ MISTAKES: dict[str, tuple[Callable[[], Any], type[FuncgradError], str]] = {
     "a state of another": (
         lambda: contrib.split_real_and_imaginary(optim.sgd(0.1)).update(W, (), W),
         TreeError,
-        "pass the state",
+        "the state must be a SplitReal",
     ),
 }
 
@@ -422,6 +422,32 @@ def test_transformations_compare_by_value() -> None:
         assert make() == make()
         assert hash(make()) == hash(make())
     assert optim.prodigy(betas=(0.9, 0.99)) != optim.prodigy(betas=(0.9, 0.999))
+
+
+INJECTED = {
+    "muon": (optim.muon, {"learning_rate": 0.1}),
+    "prodigy": (optim.prodigy, {"learning_rate": 1.0}),
+    "adopt": (optim.adopt, {"learning_rate": 0.1}),
+    "sophia": (optim.sophia, {"learning_rate": 0.1}),
+    "ademamix": (optim.ademamix, {"learning_rate": 0.1}),
+    "galore": (contrib.galore, {"learning_rate": 0.1}),
+    "momo": (contrib.momo, {"learning_rate": 0.1}),
+    "dog": (contrib.dog, {"learning_rate": 1.0, "init_step": ("distance", 0.1)}),
+}
+
+
+@pytest.mark.parametrize("name", INJECTED)
+def test_injected_hyperparams(name: str) -> None:
+    """They may be assigned to, and what they hold counts."""
+    make, settings = INJECTED[name]
+    params, grads = example(0), [example(s) for s in (1, 2)]
+    opt, plain = optim.inject_hyperparams(make)(**settings), make(**settings)
+    expected, _ = run(plain, params, grads)
+    found, state = run(opt, params, grads)
+    assert_close(found, expected)
+    state.hyperparams["learning_rate"] = 0.0
+    u, _ = update(opt, grads[0], state, params)
+    assert all(float(abs(x).max()) < 1e-3 for x in tree.leaves(u))
 
 
 def test_update_helper_gives_the_loss() -> None:

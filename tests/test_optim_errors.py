@@ -87,7 +87,8 @@ def test_states_that_belong_elsewhere() -> None:
         (lambda: optim.adaptive_grad_clip(0), ValueError, "clipping must be positive"),
         (lambda: optim.sgd("fast"), DtypeError, "learning_rate must be a number or a schedule, not 'fast'"),
         (lambda: optim.sgd(None), DtypeError, "learning_rate must be a number or a schedule, not None"),
-        (lambda: optim.sgd(fnp.ones(2)), DtypeError, "learning_rate must be a number or a schedule"),
+        (lambda: optim.sgd("0.1"), DtypeError, "learning_rate must be a number or a schedule, not '0.1'"),
+        (lambda: optim.sgd(fnp.ones(1)), ShapeError, r"learning_rate must be one number, not float32\[1\]"),
         (lambda: optim.scale_by_schedule(0.1), DtypeError, "takes a function of the step count, not 0.1"),
         (lambda: optim.trace(0.9, accumulator_dtype="float31"), DtypeError, "not a dtype"),
         (lambda: optim.chain(optim.adam), DtypeError, r"not a gradient transformation.*call it first"),
@@ -110,14 +111,27 @@ def test_odd_but_sensible_numbers_are_taken() -> None:
     optim.adam(0.0, b1=0.0, b2=0.0)
 
 
-def test_a_traced_number_goes_into_the_state() -> None:
-    with pytest.raises(DtypeError, match=r"learning_rate is a value under grad.*set_hyperparams\(opt.init\(params\)"):
-        fg.grad(lambda rate: optim.sgd(rate).init(fnp.ones(2))[-1].hyperparams["learning_rate"])(0.1)
+def test_a_number_under_jit_goes_into_the_state() -> None:
+    program = fg.jit(lambda rate: optim.sgd(rate).init(fnp.ones(2)))
+    with pytest.raises(DtypeError, match=r"learning_rate is a value under jit.*set_hyperparams\(opt.init\(params\)"):
+        program(fnp.asarray(0.1))
+
+
+def test_a_complex_update_of_a_real_parameter() -> None:
+    params = {"w": fnp.ones(2)}
+    with pytest.raises(DtypeError, match=r"updates\['w'\] is complex64\[2\] and params\['w'\] is real"):
+        optim.apply_updates(params, {"w": fnp.asarray([1j, 0])})
 
 
 def test_a_schedule_answers_with_one_number() -> None:
     opt = optim.scale(lambda count: fnp.ones(2))
     with pytest.raises(ShapeError, match=r"the schedule of step_size must answer with one number, not float32\[2\]"):
+        opt.update(fnp.ones(2), opt.init(fnp.ones(2)))
+
+
+def test_a_schedule_that_answers_with_no_number() -> None:
+    opt = optim.sgd(lambda count: None)
+    with pytest.raises(DtypeError, match="the schedule of learning_rate: not an array or a number: None"):
         opt.update(fnp.ones(2), opt.init(fnp.ones(2)))
 
 

@@ -78,6 +78,44 @@ def test_float64_beside_float32(opt: optim.GradientTransformation) -> None:
     np.testing.assert_allclose(np.asarray(found["wide"]), np.asarray(found["narrow"]), rtol=1e-6)
 
 
+BY_RATE = {
+    "adamw": lambda rate: optim.adamw(rate, b1=rate, weight_decay=rate),
+    "momentum": lambda rate: optim.chain(optim.clip_by_global_norm(1.0), optim.trace(rate), optim.scale(-rate)),
+    "partition": lambda rate: optim.partition({"*": optim.rmsprop(rate, momentum=rate)}),
+    "wrapped": lambda rate: optim.apply_if_finite(optim.MultiSteps(optim.sgd(rate), 2), 3),
+}
+
+
+def in_python(opt: Any) -> Any:
+    return run(opt, {"w": fnp.ones(2)}, [{"w": fnp.asarray([1.0, -2.0])}] * 4)[0]["w"]
+
+
+def in_a_scan(opt: Any) -> Any:
+    def step(carry: Any, _: Any) -> Any:
+        updates, state = opt.update({"w": fnp.asarray([1.0, -2.0])}, carry[1], carry[0])
+        return (optim.apply_updates(carry[0], updates), state), None
+
+    params = {"w": fnp.ones(2)}
+    return fg.scan(step, (params, opt.init(params)), None, length=4)[0][0]["w"]
+
+
+@pytest.mark.parametrize("train", [in_python, in_a_scan])
+@pytest.mark.parametrize("make", BY_RATE.values(), ids=BY_RATE)
+def test_an_optimiser_may_be_made_of_a_number_under_grad_and_vmap(make: Any, train: Any) -> None:
+    rates = fnp.asarray([0.1, 0.2])
+    found = fg.vmap(lambda rate: train(make(rate)))(rates)
+    assert_close(found, fnp.stack([train(make(0.1)), train(make(0.2))]))
+
+    def end(rate: Any) -> Any:
+        return (train(make(rate)) * fnp.asarray([1.0, 3.0])).sum()
+
+    slope = (float(end(0.11)) - float(end(0.09))) / 0.02
+    np.testing.assert_allclose(float(fg.grad(end)(fnp.asarray(0.1))), slope, rtol=2e-2)
+    np.testing.assert_allclose(float(fg.jvp(end, (fnp.asarray(0.1),), (fnp.asarray(1.0),))[1]), slope, rtol=2e-2)
+    program = fg.jit(fg.grad(end))
+    np.testing.assert_allclose([float(program(fnp.asarray(0.1))) for _ in range(3)], slope, rtol=2e-2)
+
+
 @pytest.mark.parametrize("momentum", [None, 0.9])
 def test_the_gradient_of_a_step_in_the_learning_rate(momentum: float | None) -> None:
     """L(p - r g) with L = |p|^2/2 and so g = p: dL/dr = -(1 - r) |p|^2 (the first step has no momentum yet)."""

@@ -107,6 +107,12 @@ def test_extra_arguments_go_through() -> None:
 # ---- MultiSteps --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("every", [0, 2.5])
+def test_a_number_of_gradients_is_a_whole_one(every: Any) -> None:
+    with pytest.raises(OptionError, match=f"every_k_schedule must be a whole number from 1 on, not {every}"):
+        optim.MultiSteps(optim.sgd(0.1), every)
+
+
 def test_several_gradients_are_as_their_mean() -> None:
     grads = gradients(6)
     opt = optim.MultiSteps(optim.adam(0.1), 3)

@@ -263,6 +263,13 @@ def test_multivariate_normal_is_differentiable() -> None:
         check_grads(f, (np.ones(3), cov))
 
 
+@pytest.mark.parametrize("lam", [1e11, 1e15, 4e18])
+def test_poisson_numbers_of_large_means_are_as_good_as_normal(lam: float) -> None:
+    x = np.asarray(random.poisson(KEY, lam, (N,)))
+    deviations = (x - int(lam)) / np.sqrt(lam)
+    assert stats.kstest(deviations, stats.norm.cdf).pvalue > 1e-3
+
+
 # ---- parameters --------------------------------------------------------------------------------
 
 
@@ -316,6 +323,7 @@ def test_jit_draws_the_same() -> None:
         (lambda: random.gamma(KEY, fnp.ones(3), (2,)), ShapeError, "gamma: a parameter of shape"),
         (lambda: random.beta(KEY, 1.0, fnp.asarray([1.0, 0.0])), OptionError, "beta: parameters must be above 0"),
         (lambda: random.t(KEY, float("nan")), OptionError, "t: parameters must be above 0"),
+        (lambda: random.poisson(KEY, 1e19), OptionError, "lam must be 0 or more and below 2"),
         (lambda: random.poisson(KEY, -1.0), OptionError, "poisson: lam must be 0 or more"),
         (lambda: random.poisson(KEY, 1.0, dtype="float32"), TypeError, "poisson: dtype must be an integer"),
         (lambda: random.binomial(KEY, -1, 0.5), OptionError, "binomial: n must be 0 or more"),

@@ -231,7 +231,7 @@ def test_states_of_another_dtype_decide_with_the_rest(network: Any) -> None:
 
 def test_settings_that_are_refused() -> None:
     for network in NETWORKS:
-        with pytest.raises(OptionError, match="num_layers must be at least 1, not 0"):
+        with pytest.raises(OptionError, match="num_layers must be an int of at least 1, not 0"):
             network(3, 2, num_layers=0)
         with pytest.raises(OptionError, match="dropout must be between 0 and 1"):
             network(3, 2, dropout=1.5)

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..core import Array
 from ..dtypes import canonical, is_boolean, is_complex, is_integer
-from ..errors import DtypeError, OptionError, ShapeError
+from ..errors import DtypeError, OptionError
 from ..numpy.creation import arange
 from ..numpy.elementwise import exp, expm1, log, tanh, where
-from ..numpy.manipulation import broadcast_to, expand_dims, split
+from ..numpy.manipulation import broadcast_to, expand_dims
 from ..numpy.reductions import logsumexp
 from ..ops import activations as ops
 from ..ops import elementwise, reduce
@@ -21,7 +21,6 @@ from ..ops.shape import normalize_axes, normalize_axis
 __all__ = [
     "elu",
     "gelu",
-    "glu",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
@@ -213,28 +212,6 @@ def gelu(x: Any, approximate: bool | str = True) -> Array:
         slope = 2 * math.sqrt(2 / math.pi)
         return x * ops.sigmoid(x * (x * x * (0.044715 * slope) + slope))
     return x * (elementwise.erfc(x * -math.sqrt(0.5)) * 0.5)
-
-
-@widened
-def glu(x: Any, axis: int = -1) -> Array:
-    """a * sigmoid(b), where a and b are the two halves of x along an axis.
-
-    Args:
-        x: real numbers; the axis has an even size.
-        axis: which axis to halve.
-
-    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
-    >>> F.glu(fnp.asarray([1.0, 2.0, 0.0, 0.0]))
-    Array([0.5, 1. ], dtype=float32)
-
-    Source: Y. Dauphin and others, Language modeling with gated convolutional networks, 2017.
-    """
-    x = to_inexact(real("glu", x))
-    axis = normalize_axis(axis, x.ndim, "glu")
-    if x.shape[axis] % 2:
-        raise ShapeError(f"glu: axis {axis} of {x.aval} has no two halves")
-    a, b = split(x, 2, axis)
-    return a * ops.sigmoid(b)
 
 
 # ---- normalised exponentials -------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ..ops.create import asarray, to_inexact
 from ..ops.elementwise import astype, isfinite, stop_gradient
 from ..ops.precision import widened
 from ..rules import broadcast_shapes
+from .options import check_positive
 
 __all__ = ["attention_weights", "scaled_dot_product_attention"]
 
@@ -195,8 +196,8 @@ def _limits(
     left, right = window if isinstance(window, tuple) else (window, window)
     if any(n is not None and (not isinstance(n, int) or n < 0) for n in (left, right)):
         raise OptionError(f"{_NAME}: window is (left, right), integers of at least 0 or None, not {window!r}")
-    if softcap is not None and softcap <= 0:
-        raise OptionError(f"{_NAME}: softcap must be above 0, not {softcap!r}")
+    if softcap is not None:
+        check_positive(_NAME, "softcap", softcap)
     if is_causal:
         right = 0 if right is None else min(right, 0)
     if mask is not None:

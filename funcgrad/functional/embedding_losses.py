@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core import Array
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..numpy.creation import arange, eye
 from ..numpy.elementwise import maximum, minimum
 from ..numpy.elementwise import where as choose
@@ -21,6 +21,7 @@ from ..ops.create import asarray, promote_inexact, to_inexact
 from ..ops.precision import widened
 from .distances import cosine_similarity, pairwise_distance
 from .losses import cross_entropy
+from .options import check_positive
 from .reduction import Reduction, check_reduction, reduced, reduced_by_count
 
 __all__ = [
@@ -143,8 +144,7 @@ def _triplet(
     reduction: str,
 ) -> Any:
     check_reduction(name, reduction)
-    if not margin > 0:
-        raise OptionError(f"{name}: the margin must be above 0, not {margin!r}")
+    check_positive(name, "margin", margin)
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = minimum(far, distance(positive, negative))

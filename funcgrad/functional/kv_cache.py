@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..core import Array
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..numpy.creation import arange, asarray, zeros
 from ..numpy.elementwise import where
 from ..ops.shape import concat, expand_dims
 from ..tree import register_dataclass
+from .options import check_count
 
 __all__ = ["KVCache"]
 
@@ -70,8 +71,7 @@ class KVCache:
         >>> positions.tolist(), cache.length.item(), k.shape
         ([0, 1, -1], 2, (1, 3, 2))
         """
-        if capacity < 1:
-            raise OptionError(f"KVCache: capacity must be at least 1, not {capacity}")
+        check_count("KVCache", "capacity", capacity)
         leading = (*((batch,) if isinstance(batch, int) else batch), heads, capacity)
         k, v = (zeros((*leading, n), dtype=dtype) for n in (k_size, k_size if v_size is None else v_size))
         return cls(k, v, asarray(0), rolling)

@@ -22,8 +22,8 @@ from ..ops.precision import widened
 from ..ops.shape import normalize_axis
 from ..rules import iota, move_axis
 from .activations import below_peak
+from .options import check_probability
 from .reduction import Reduction, check_reduction, mask_of, reduced, reduced_by_count, screened
-from .regularization import check_probability
 
 __all__ = ["cross_entropy", "nll_loss"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..core import Array
 from ..dtypes import is_integer
-from ..errors import DtypeError, OptionError, ShapeError
+from ..errors import DtypeError, ShapeError
 from ..numpy.creation import arange
 from ..numpy.elementwise import where as choose
 from ..ops import activations
@@ -18,6 +18,7 @@ from ..ops.create import asarray, promote_inexact, to_inexact
 from ..ops.elementwise import astype
 from ..ops.precision import widened
 from .activations import one_hot
+from .options import check_positive
 from .reduction import (
     Reduction,
     check_reduction,
@@ -25,6 +26,7 @@ from .reduction import (
     pair,
     reduced_by_count,
     screened,
+    screened_pair,
     shape_of,
     spread,
 )
@@ -37,13 +39,6 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "soft_margin_loss",
 ]
-
-
-def _operands(name: str, input: Any, target: Any, where: Any) -> tuple[Any, Any, Any]:
-    x, t = pair(name, input, target)
-    counts = mask_of(name, where, shape_of(x, t))
-    x, t = screened(counts, x, t)
-    return to_inexact(x), t, counts
 
 
 @widened
@@ -67,7 +62,8 @@ def hinge_embedding_loss(
     """
     name = "hinge_embedding_loss"
     check_reduction(name, reduction)
-    x, t, counts = _operands(name, input, target, where)
+    x, t, counts = screened_pair(name, input, target, where)
+    x = to_inexact(x)
     losses: Any = choose(t != 1, activations.relu(margin - x), 0) + choose(t != -1, x, 0)
     return reduced_by_count(losses, None, counts, reduction)
 
@@ -116,7 +112,8 @@ def soft_margin_loss(input: Any, target: Any, reduction: Reduction = "mean", *, 
     Array([6.93e-01, 1.00e+03], dtype=float32)
     """
     check_reduction("soft_margin_loss", reduction)
-    x, t, counts = _operands("soft_margin_loss", input, target, where)
+    x, t, counts = screened_pair("soft_margin_loss", input, target, where)
+    x = to_inexact(x)
     return reduced_by_count(activations.softplus(-(t * x)), None, counts, reduction)
 
 
@@ -168,8 +165,7 @@ def multi_margin_loss(
     """
     name = "multi_margin_loss"
     check_reduction(name, reduction)
-    if not p > 0:
-        raise OptionError(f"{name}: p must be above 0, not {p!r}")
+    check_positive(name, "p", p)
     x, y = _scores(name, input), asarray(target)
     classes = x.shape[-1]
     if not is_integer(y.dtype):

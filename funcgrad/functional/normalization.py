@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core import Array
 from ..dtypes import finfo
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..numpy.elementwise import maximum, sqrt
 from ..numpy.linalg.norms import vector_norm
 from ..numpy.manipulation import broadcast_to, moveaxis
@@ -19,6 +19,7 @@ from ..ops import pooling
 from ..ops.create import to_inexact
 from ..ops.precision import widened
 from ..ops.shape import normalize_axes, normalize_axis
+from .options import check_count
 
 __all__ = [
     "batch_norm",
@@ -230,8 +231,7 @@ def local_response_norm(
     Source: A. Krizhevsky, I. Sutskever and G. Hinton, ImageNet classification with deep convolutional neural networks,
     2012, section 3.3.
     """
-    if size < 1:
-        raise OptionError(f"local_response_norm: size must be at least 1, not {size!r}")
+    check_count("local_response_norm", "size", size)
     x = to_inexact(x)
     at = normalize_axis(axis, x.ndim, "local_response_norm")
     before, channels, after = math.prod(x.shape[:at]), x.shape[at], math.prod(x.shape[at + 1 :])

@@ -14,6 +14,7 @@ from ..ops.create import asarray, to_inexact
 from ..ops.elementwise import astype
 from ..ops.precision import widened
 from ..ops.shape import concat, expand_dims, stack
+from .options import check_count
 
 __all__ = [
     "LinearScaling",
@@ -209,8 +210,7 @@ def alibi_slopes(num_heads: int) -> Array:
 
     Source: O. Press and others, Train short, test long, 2021.
     """
-    if num_heads < 1:
-        raise OptionError(f"alibi_slopes: num_heads must be at least 1, not {num_heads}")
+    check_count("alibi_slopes", "num_heads", num_heads)
     whole = 1 << (num_heads.bit_length() - 1)
     slopes = [2 ** (-8 * (h + 1) / whole) for h in range(whole)]
     slopes += [2 ** (-8 * (h + 1) / (2 * whole)) for h in range(0, 2 * (num_heads - whole), 2)]
@@ -262,8 +262,7 @@ def sinusoidal_positions(positions: Any, dim: int, base: float = 10000.0) -> Arr
 
     Source: A. Vaswani and others, Attention is all you need, 2017, section 3.5.
     """
-    if dim < 1:
-        raise OptionError(f"sinusoidal_positions: dim must be at least 1, not {dim}")
+    check_count("sinusoidal_positions", "dim", dim)
     places: Any = arange(positions) if isinstance(positions, int) else asarray(positions)
     angles: Any = expand_dims(astype(places, "float64"), places.ndim) * rope_frequencies(dim + dim % 2, base).to_device(
         places.device

@@ -18,11 +18,8 @@ from ..ops.precision import widened
 from .reduction import (
     Reduction,
     check_reduction,
-    mask_of,
-    pair,
     reduced_by_count,
-    screened,
-    shape_of,
+    screened_pair,
     spread,
 )
 
@@ -32,14 +29,6 @@ __all__ = [
     "kl_div",
     "sigmoid_focal_loss",
 ]
-
-
-def _operands(name: str, input: Any, target: Any, where: Any) -> tuple[Any, Any, Any]:
-    """Both in one dtype, 0 where they do not count, and the mask of what counts."""
-    x, t = pair(name, input, target)
-    counts = mask_of(name, where, shape_of(x, t))
-    x, t = screened(counts, x, t)
-    return to_inexact(x), t, counts
 
 
 @widened
@@ -66,7 +55,8 @@ def binary_cross_entropy(
     """
     name = "binary_cross_entropy"
     check_reduction(name, reduction)
-    p, t, counts = _operands(name, input, target, where)
+    p, t, counts = screened_pair(name, input, target, where)
+    p = to_inexact(p)
     q = 1 - p
     losses: Any = -(t * _bounded_log(p, p, log) + (1 - t) * _bounded_log(q, -p, log1p))
     if weight is not None:
@@ -111,7 +101,8 @@ def binary_cross_entropy_with_logits(
     """
     name = "binary_cross_entropy_with_logits"
     check_reduction(name, reduction)
-    x, t, counts = _operands(name, input, target, where)
+    x, t, counts = screened_pair(name, input, target, where)
+    x = to_inexact(x)
     fall: Any = activations.softplus(-x)  # -log(sigmoid(x)); -log(1 - sigmoid(x)) is x more
     if pos_weight is not None:
         fall = fall * ((as_operand(pos_weight) - 1) * t + 1)
@@ -162,7 +153,8 @@ def sigmoid_focal_loss(
         raise OptionError(f"{name}: alpha must be at most 1, not {alpha!r}")
     if gamma < 0:
         raise OptionError(f"{name}: gamma must be at least 0, not {gamma!r}")
-    x, t, counts = _operands(name, input, target, where)
+    x, t, counts = screened_pair(name, input, target, where)
+    x = to_inexact(x)
     t = asarray(t, x.dtype) if type(t) in SCALARS else stop_gradient(to_inexact(t))
     losses: Any = (1 - t) * x + activations.softplus(-x)
     # by the logarithm of 1 - q = p (1 - t) + (1 - p) t, all of whose derivatives are bounded: those of (1 - q)^gamma
@@ -207,7 +199,8 @@ def kl_div(
     Source: S. Kullback and R. Leibler, On information and sufficiency, 1951.
     """
     check_reduction("kl_div", reduction, "batchmean")
-    log_q, p, counts = _operands("kl_div", input, target, where)
+    log_q, p, counts = screened_pair("kl_div", input, target, where)
+    log_q = to_inexact(log_q)
     if log_target:
         terms = exp(p) * (p - log_q)
     else:

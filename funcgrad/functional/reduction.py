@@ -77,6 +77,14 @@ def spread(name: str, what: str, x: Any, shape: tuple[int, ...]) -> Any:
         raise ShapeError(f"{name}: {what} {x.aval} must broadcast to the shape {shape} of the losses") from None
 
 
+def screened_pair(name: str, input: Any, target: Any, where: Any) -> tuple[Any, Any, Any]:
+    """Both in one dtype, 0 where they do not count, and the mask of what counts."""
+    x, t = pair(name, input, target)
+    counts = mask_of(name, where, shape_of(x, t))
+    x, t = screened(counts, x, t)
+    return x, t, counts
+
+
 def screened(counts: Any, *values: Any) -> tuple[Any, ...]:
     """Values with 0 where they do not count, so that nothing that is there comes into a sum or a derivative."""
     if counts is None:

@@ -9,13 +9,13 @@ import math
 from typing import Any
 
 from ..core import SCALARS, Array
-from ..errors import OptionError
 from ..numpy.elementwise import abs, clip, exp, log, maximum
 from ..numpy.elementwise import where as choose
 from ..ops import activations
 from ..ops.create import asarray, to_inexact
 from ..ops.elementwise import stop_gradient
 from ..ops.precision import widened
+from .options import check_positive
 from .reduction import (
     Reduction,
     check_reduction,
@@ -23,6 +23,7 @@ from .reduction import (
     pair,
     reduced_by_count,
     screened,
+    screened_pair,
     shape_of,
     spread,
     weighed,
@@ -43,9 +44,7 @@ __all__ = [
 def _difference(name: str, input: Any, target: Any, reduction: str, where: Any) -> tuple[Any, Any]:
     """The difference, 0 where it does not count, and the mask of what counts."""
     check_reduction(name, reduction)
-    x, t = pair(name, input, target)
-    counts = mask_of(name, where, shape_of(x, t))
-    x, t = screened(counts, x, t)
+    x, t, counts = screened_pair(name, input, target, where)
     return asarray(x - t), counts
 
 
@@ -111,8 +110,7 @@ def huber_loss(
 
     Source: P. Huber, Robust estimation of a location parameter, 1964.
     """
-    if not delta > 0:
-        raise OptionError(f"huber_loss: delta must be above 0, not {delta!r}")
+    check_positive("huber_loss", "delta", delta)
     difference, counts = _difference("huber_loss", input, target, reduction, where)
     # with c = clip(d, -delta, delta) both branches are c^2 / 2 + delta (|d| - |c|); no product has d as a factor, so
     # the derivative of an infinite d is delta, where that of c (d - c / 2) is 0 * inf
@@ -198,8 +196,7 @@ def gaussian_nll_loss(
     Source: D. Nix and A. Weigend, Estimating the mean and variance of the target probability distribution, 1994.
     """
     name = "gaussian_nll_loss"
-    if not eps > 0:
-        raise OptionError(f"{name}: eps must be above 0, not {eps!r}")
+    check_positive(name, "eps", eps)
     difference, counts = _difference(name, input, target, reduction, where)
     variance = asarray(var, difference.dtype) if type(var) in SCALARS else to_inexact(var)
     if variance.ndim and variance.shape == difference.shape[:-1]:

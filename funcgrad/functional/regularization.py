@@ -16,6 +16,7 @@ from ..numpy.creation import zeros_like
 from ..numpy.elementwise import where
 from ..ops.create import to_inexact
 from .layouts import LAYOUTS, check_layout, one_per_channel
+from .options import check_probability
 
 __all__ = [
     "alpha_dropout",
@@ -210,12 +211,6 @@ def drop_path(
         return x
     shape = tuple(n if i == 0 and mode == "row" else 1 for i, n in enumerate(x.shape))
     return _dropped(x, p, key, shape, scale_by_keep)
-
-
-def check_probability(name: str, setting: str, value: Any) -> None:
-    """Refuse a setting that is no probability."""
-    if not 0 <= value <= 1:
-        raise OptionError(f"{name}: {setting} must be between 0 and 1, not {value!r}")
 
 
 def check_mode(name: str, mode: str) -> None:

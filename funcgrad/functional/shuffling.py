@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import Array
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..ops.create import asarray
 from .layouts import from_channels_last, layout_rank, to_channels_last
+from .options import check_count
 
 __all__ = ["channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -37,7 +38,8 @@ def pixel_shuffle(x: Any, upscale_factor: int, layout: str = "NHWC") -> Array:
     x = asarray(x)
     images = to_channels_last("pixel_shuffle", x, layout, 2)
     n, height, width, channels = images.shape
-    r = at_least_one("pixel_shuffle", "upscale_factor", upscale_factor)
+    check_count("pixel_shuffle", "upscale_factor", upscale_factor)
+    r = upscale_factor
     if channels % (r * r):
         raise ShapeError(f"pixel_shuffle: the channels of {layout} {x.aval} must be a multiple of {r}^2")
     parts = images.reshape(n, height, width, channels // (r * r), r, r).transpose(0, 1, 4, 2, 5, 3)
@@ -65,7 +67,8 @@ def pixel_unshuffle(x: Any, downscale_factor: int, layout: str = "NHWC") -> Arra
     x = asarray(x)
     images = to_channels_last("pixel_unshuffle", x, layout, 2)
     n, height, width, channels = images.shape
-    r = at_least_one("pixel_unshuffle", "downscale_factor", downscale_factor)
+    check_count("pixel_unshuffle", "downscale_factor", downscale_factor)
+    r = downscale_factor
     if height % r or width % r:
         raise ShapeError(f"pixel_unshuffle: the spatial sizes of {layout} {x.aval} must be multiples of {r}")
     parts = images.reshape(n, height // r, r, width // r, r, channels).transpose(0, 1, 3, 5, 2, 4)
@@ -96,15 +99,8 @@ def channel_shuffle(x: Any, groups: int, layout: str = "NHWC") -> Array:
     x = asarray(x)
     images = to_channels_last("channel_shuffle", x, layout, rank)
     channels = images.shape[-1]
-    groups = at_least_one("channel_shuffle", "groups", groups)
+    check_count("channel_shuffle", "groups", groups)
     if channels % groups:
         raise ShapeError(f"channel_shuffle: groups={groups} does not divide the channels of {layout} {x.aval}")
     parts = images.reshape(*images.shape[:-1], groups, channels // groups).swapaxes(-1, -2)
     return from_channels_last(parts.reshape(images.shape), x, layout, rank)  # type: ignore[no-any-return]
-
-
-def at_least_one(name: str, option: str, value: Any) -> int:
-    """A whole number above 0."""
-    if not isinstance(value, int) or value < 1:
-        raise OptionError(f"{name}: {option} must be an int of at least 1, not {value!r}")
-    return value

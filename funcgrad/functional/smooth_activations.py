@@ -16,11 +16,13 @@ from ..ops.create import to_inexact
 from ..ops.elementwise import stop_gradient
 from ..ops.precision import widened
 from ..ops.shape import normalize_axis
-from .activations import gelu, log_sigmoid, one_hot, real, relu, silu, softmax
+from .activations import gelu, log_sigmoid, one_hot, real, relu, sigmoid, silu, softmax
+from .options import check_positive
 
 __all__ = [
     "celu",
     "geglu",
+    "glu",
     "gumbel_softmax",
     "logsigmoid",
     "mish",
@@ -182,6 +184,23 @@ def _gated(name: str, activation: Callable[[Any], Any], x: Any, axis: int) -> Ar
 
 
 @widened
+def glu(x: Any, axis: int = -1) -> Array:
+    """a * sigmoid(b), where a and b are the two halves of x along an axis.
+
+    Args:
+        x: real numbers; the axis has an even size.
+        axis: which axis to halve.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> F.glu(fnp.asarray([1.0, 2.0, 0.0, 0.0]))
+    Array([0.5, 1. ], dtype=float32)
+
+    Source: Y. Dauphin and others, Language modeling with gated convolutional networks, 2017.
+    """
+    return _gated("glu", sigmoid, x, axis)
+
+
+@widened
 def swiglu(x: Any, axis: int = -1) -> Array:
     """a * silu(b), where a and b are the two halves of x along an axis.
 
@@ -287,8 +306,7 @@ def gumbel_softmax(logits: Any, tau: float = 1.0, hard: bool = False, axis: int 
 
     Source: E. Jang, S. Gu and B. Poole, Categorical reparameterization with Gumbel-softmax, 2017.
     """
-    if not tau > 0:
-        raise OptionError(f"gumbel_softmax: tau must be above 0, not {tau}")
+    check_positive("gumbel_softmax", "tau", tau)
     if key is None:
         raise DtypeError("gumbel_softmax: it draws random numbers: pass key=random.key(seed), a new one at each call")
     x = to_inexact(real("gumbel_softmax", logits))

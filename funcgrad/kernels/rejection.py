@@ -28,6 +28,8 @@ _ONCE = 2**64 - 1
 # Above, numbers by trial; below, the inverse of the distribution function in a few steps. 10 is where PTRS and BTRS
 # are made for.
 _FEW = 10.0
+# The mean of Poisson numbers from which on the terms of log(mean^k e^-mean / k!), which nearly cancel, are too large.
+_LARGE = 1e10
 
 Trial = Callable[[Raw, Raw, Raw], tuple[Raw, Raw]]
 """(places, two words each) -> the numbers, and which of them are accepted."""
@@ -151,10 +153,21 @@ def poisson(key: Key, lam: Raw) -> Raw:
         own_a, own_b, us, number = own_a[rest], own_b[rest], us[rest], k[rest]
         height = np.log(v[rest] * (1.1239 + 1.1328 / (own_b - 3.4)) / (own_a / (us * us) + own_b))
         mean, log_own = lam[at[rest]], log_mean[at[rest]]
-        accepted[rest] = height <= number * log_own - mean - _log_factorial(number)
+        accepted[rest] = height <= _log_poisson(number, mean, log_own)
         return np.where(accepted, k, 0).astype(np.int64), accepted
 
     _rounds(key, out, np.flatnonzero((lam >= _FEW) & (lam < 2.0**62)), trial)
+    return out
+
+
+def _log_poisson(k: Raw, mean: Raw, log_mean: Raw) -> Raw:
+    """log(mean^k e^-mean / k!); of large means by the relative difference of k, before large parts are rounded."""
+    out = k * log_mean - mean - _log_factorial(k)
+    large = np.flatnonzero(mean > _LARGE)
+    if large.size:
+        k, mean = np.maximum(k[large], 1), mean[large]
+        x = (k - mean) / mean
+        out[large] = -mean * ((1 + x) * np.log1p(x) - x) - 0.5 * np.log(2 * math.pi * k)
     return out
 
 

@@ -14,7 +14,8 @@ from ..functional.recurrent import lstm_step
 from ..numpy.creation import asarray, zeros
 from ..ops.create import to_inexact
 from .initializers import weight_and_bias
-from .layer import Layer, Run, tag
+from .layer import Layer, Run
+from .nesting import tag
 from .torch_entry import TorchEntry
 
 __all__ = ["ConvLSTMCell", "GRUCell", "LSTMCell", "MGUCell", "RNNCell", "RNNCellBase"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 from ..errors import DtypeError, LayerError, OptionError, ShapeError
+from ..functional.options import check_count
 from ..numpy.creation import arange, asarray
 from ..numpy.manipulation import concatenate
 from ..random import fold_in, split
@@ -142,7 +143,8 @@ class Repeated(Layer):
     While training, layers that draw random numbers draw others each time.
 
     Raises:
-        LayerError: the layer is a plain function, or n is below 1.
+        LayerError: the layer is a plain function.
+        OptionError: n is below 1.
         ShapeError, DtypeError: when applied: the layer's output is not like its input.
 
     >>> from funcgrad import layers, random, numpy as fnp
@@ -161,8 +163,7 @@ class Repeated(Layer):
     def __post_init__(self) -> None:
         if not isinstance(self.layer, Layer):
             raise LayerError(f"Repeated: it repeats a layer, not {self.layer!r:.60}")
-        if self.n < 1:
-            raise LayerError(f"Repeated: n must be at least 1, not {self.n}")
+        check_count("Repeated", "n", self.n)
 
     def init(self, key: Any) -> tuple[Any, Any]:
         params, state = vmap(self.layer.init)(split(key, self.n))

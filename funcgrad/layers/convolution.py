@@ -7,33 +7,27 @@ from typing import Any, ClassVar
 
 from ..errors import OptionError, ShapeError
 from ..functional import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, pad
-from ..functional.layouts import channel_axis, check_layout
-from ..functional.windows import pairs, per_axis
+from ..functional.layouts import channel_axis
+from ..functional.windows import Padding, Sizes, pairs, per_axis
 from ..numpy.creation import asarray
 from .initializers import Initializer, weight_and_bias
 from .layer import Layer, Run
 from .torch_entry import TorchEntry
+from .windows import check_windows
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
-
-Sizes = int | tuple[int, ...]
-Padding = int | str | tuple[Any, ...]
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-def _window(kernel_size: Sizes, rank: int) -> tuple[int, ...]:
-    return kernel_size if isinstance(kernel_size, tuple) else (kernel_size,) * rank
+def _window(layer: Any) -> tuple[int, ...]:
+    return per_axis(type(layer).__name__, "kernel_size", layer.kernel_size, layer._rank)
 
 
-def _check(layer: Any, rank: int, layouts: tuple[str, str]) -> None:
+def _check(layer: Any) -> None:
     """Refuse at once what could fail only at the first call."""
     name = type(layer).__name__
-    check_layout(name, layer.layout, layouts)
-    if len(_window(layer.kernel_size, rank)) != rank:
-        raise ShapeError(f"{name}: kernel_size must be an int or {rank} of them, not {layer.kernel_size!r}")
-    if isinstance(layer.padding, str) and layer.padding.upper() not in ("SAME", "VALID"):
-        raise OptionError(f"{name}: padding must be sizes, 'same' or 'valid', not {layer.padding!r}")
+    check_windows(layer, layer._rank)
     if layer.groups < 1 or layer.in_channels % layer.groups or layer.out_channels % layer.groups:
         raise ShapeError(
             f"{name}: groups={layer.groups} must divide the channels, {layer.in_channels} in and "
@@ -44,7 +38,7 @@ def _check(layer: Any, rank: int, layouts: tuple[str, str]) -> None:
 def _parameters(layer: Any, key: Any, channels: tuple[int, int]) -> dict[str, Any]:
     """First values; the weight is made as (*window, *channels) in either layout: one key makes one function."""
     rank, biases = layer._rank, layer.out_channels if layer.bias else 0
-    shape = (*_window(layer.kernel_size, rank), *channels)
+    shape = (*_window(layer), *channels)
     params = weight_and_bias(key, shape, biases, layer.weight_init, layer.bias_init)
     if layer.layout[1] == "C":
         params["weight"] = params["weight"].transpose((rank + 1, rank, *range(rank)))
@@ -83,7 +77,7 @@ def _bordered(layer: Any, x: Any) -> Any:
     last = layer.layout[-1] == "C"
     spatial = x.shape[-rank - 1 : -1] if last else x.shape[-rank:]
     stride, dilation = (per_axis(name, what, getattr(layer, what), rank) for what in ("stride", "dilation"))
-    window = _window(layer.kernel_size, rank)
+    window = _window(layer)
     widths = pairs(name, layer.padding, spatial, window, stride, dilation)
     border = [n for pair in reversed(widths) for n in pair]
     return pad(x, [0, 0, *border] if last else border, layer.padding_mode)
@@ -104,11 +98,10 @@ class _Conv(Layer):
     bias_init: Initializer | None = None
 
     _rank: ClassVar[int]
-    _layouts: ClassVar[tuple[str, str]]
     _function: ClassVar[Callable[..., Any]]
 
     def __post_init__(self) -> None:
-        _check(self, self._rank, self._layouts)
+        _check(self)
         if self.padding_mode not in _MODES:
             raise OptionError(
                 f"{type(self).__name__}: padding_mode must be one of {', '.join(map(repr, _MODES))}, not "
@@ -142,7 +135,7 @@ class Conv1d(_Conv):
     """
 
     layout: str = "NWC"
-    _rank, _layouts, _function = 1, ("NWC", "NCW"), staticmethod(conv1d)
+    _rank, _function = 1, staticmethod(conv1d)
 
 
 class Conv2d(_Conv):
@@ -178,7 +171,7 @@ class Conv2d(_Conv):
     """
 
     layout: str = "NHWC"
-    _rank, _layouts, _function = 2, ("NHWC", "NCHW"), staticmethod(conv2d)
+    _rank, _function = 2, staticmethod(conv2d)
 
 
 class Conv3d(_Conv):
@@ -198,7 +191,7 @@ class Conv3d(_Conv):
     """
 
     layout: str = "NDHWC"
-    _rank, _layouts, _function = 3, ("NDHWC", "NCDHW"), staticmethod(conv3d)
+    _rank, _function = 3, staticmethod(conv3d)
 
 
 class _ConvTranspose(Layer):
@@ -216,11 +209,10 @@ class _ConvTranspose(Layer):
     bias_init: Initializer | None = None
 
     _rank: ClassVar[int]
-    _layouts: ClassVar[tuple[str, str]]
     _function: ClassVar[Callable[..., Any]]
 
     def __post_init__(self) -> None:
-        _check(self, self._rank, self._layouts)
+        _check(self)
 
     def torch_layout(self) -> dict[str, TorchEntry]:
         return _torch_layout(self)
@@ -245,7 +237,7 @@ class ConvTranspose1d(_ConvTranspose):
     """
 
     layout: str = "NWC"
-    _rank, _layouts, _function = 1, ("NWC", "NCW"), staticmethod(conv_transpose1d)
+    _rank, _function = 1, staticmethod(conv_transpose1d)
 
 
 class ConvTranspose2d(_ConvTranspose):
@@ -277,7 +269,7 @@ class ConvTranspose2d(_ConvTranspose):
     """
 
     layout: str = "NHWC"
-    _rank, _layouts, _function = 2, ("NHWC", "NCHW"), staticmethod(conv_transpose2d)
+    _rank, _function = 2, staticmethod(conv_transpose2d)
 
 
 class ConvTranspose3d(_ConvTranspose):
@@ -293,4 +285,4 @@ class ConvTranspose3d(_ConvTranspose):
     """
 
     layout: str = "NDHWC"
-    _rank, _layouts, _function = 3, ("NDHWC", "NCDHW"), staticmethod(conv_transpose3d)
+    _rank, _function = 3, staticmethod(conv_transpose3d)

@@ -14,7 +14,8 @@ from ..functional import (
     feature_alpha_dropout,
 )
 from ..functional.layouts import LAYOUTS, channel_axis, check_layout
-from ..functional.regularization import check_mode, check_probability
+from ..functional.options import check_probability
+from ..functional.regularization import check_mode
 from ..numpy.creation import asarray
 from .layer import Layer, Run
 
@@ -36,7 +37,7 @@ class _Dropout(Layer):
         check_probability(type(self).__name__, "p", self.p)
 
     def forward(self, run: Run, x: Any) -> Any:
-        x = self._checked(x)
+        x = self._checked(asarray(x))
         return self._dropped(x, run.key) if run.train and self.p else x
 
     def _checked(self, x: Any) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import OptionError, ShapeError
+from ..errors import ShapeError
 from ..functional import group_norm, layer_norm, local_response_norm, normalize, rms_norm
 from ..functional.layouts import channel_axis, check_layout
+from ..functional.options import check_count
 from ..numpy.creation import full, ones, zeros
 from ..ops.create import to_inexact
 from .layer import Layer, Run
@@ -214,8 +215,7 @@ class LocalResponseNorm(Layer):
 
     def __post_init__(self) -> None:
         check_layout("LocalResponseNorm", self.layout)
-        if self.size < 1:
-            raise OptionError(f"LocalResponseNorm: size must be at least 1, not {self.size!r}")
+        check_count("LocalResponseNorm", "size", self.size)
 
     def forward(self, run: Run, x: Any) -> Any:
         x = to_inexact(x)

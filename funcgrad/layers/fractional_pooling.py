@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from ..errors import OptionError
 from ..functional import fractional_max_pool2d, fractional_max_pool3d
+from ..functional.windows import Sizes
 from .layer import Layer, Run
-from .pooling import Sizes, check_windows
+from .windows import check_windows
 
 __all__ = ["FractionalMaxPool2d", "FractionalMaxPool3d"]
 

@@ -17,14 +17,15 @@ from typing import Any
 
 from ..errors import LayerError, OptionError, TreeError
 from ..functional import dropout, linear
-from ..functional.regularization import check_probability
+from ..functional.options import check_count, check_probability
 from ..numpy.creation import asarray, zeros
 from ..ops.create import to_inexact
 from ..random import fold_in, split
 from .attention import MultiheadAttention
 from .initializers import Initializer, he_uniform, weight_and_bias
-from .layer import Layer, Run, sublayers, tag
+from .layer import Layer, Run
 from .linear import Linear, check_last_size
+from .nesting import sublayers, tag
 from .replacing import Places, chosen_places, named_layers, rebuilt, replace_layers
 from .torch_entry import TorchEntry
 
@@ -275,8 +276,7 @@ def merge_lora(model: Layer, params: Any, state: Any = None) -> tuple[Any, Any, 
 
 def _check(layer: Any) -> None:
     name = type(layer).__name__
-    if layer.rank < 1:
-        raise OptionError(f"{name}: rank must be at least 1, not {layer.rank}")
+    check_count(name, "rank", layer.rank)
     check_probability(name, "dropout", layer.dropout)
 
 

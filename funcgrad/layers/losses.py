@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal
 from .. import functional as F
 from ..dtypes import inexact
 from ..errors import OptionError
+from ..functional.options import check_positive, check_probability
 from ..functional.reduction import Reduction, check_reduction
-from ..functional.regularization import check_probability
 from ..numpy.creation import asarray
 from .initializers import Initializer, weight_and_bias
 from .layer import Layer, Run
@@ -51,11 +51,6 @@ class Loss(Layer):
 def as_array(numbers: Any, like: Any) -> Any:
     """Weights as an array of the dtype of what they weigh; None where there are none."""
     return None if numbers is None else asarray(numbers, inexact(asarray(like).dtype))
-
-
-def above_zero(layer: Layer, name: str) -> None:
-    if not getattr(layer, name) > 0:
-        raise OptionError(f"{type(layer).__name__}: {name} must be above 0, not {getattr(layer, name)!r}")
 
 
 # ---- of numbers --------------------------------------------------------------------------------
@@ -104,7 +99,7 @@ class HuberLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "delta")
+        check_positive(type(self).__name__, "delta", self.delta)
 
     def forward(self, run: Run, input: Any, target: Any, *, where: Any = None) -> Any:
         return F.huber_loss(input, target, self.reduction, self.delta, where=where)
@@ -145,7 +140,7 @@ class GaussianNLLLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "eps")
+        check_positive(type(self).__name__, "eps", self.eps)
 
     def forward(self, run: Run, input: Any, target: Any, var: Any, *, where: Any = None) -> Any:
         return F.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction, where=where)

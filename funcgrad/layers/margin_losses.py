@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functional as F
+from ..functional.options import check_positive
 from ..functional.reduction import Reduction
 from .layer import Run
-from .losses import Loss, Numbers, above_zero, as_array
+from .losses import Loss, Numbers, as_array
 
 __all__ = [
     "CosineEmbeddingLoss",
@@ -85,7 +86,7 @@ class MultiMarginLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "p")
+        check_positive(type(self).__name__, "p", self.p)
 
     def forward(self, run: Run, input: Any, target: Any, *, where: Any = None) -> Any:
         weight = as_array(self.weight, input)
@@ -157,7 +158,7 @@ class TripletMarginLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "margin")
+        check_positive(type(self).__name__, "margin", self.margin)
 
     def forward(self, run: Run, anchor: Any, positive: Any, negative: Any) -> Any:
         options = self.margin, self.p, self.eps, self.swap, self.reduction
@@ -179,7 +180,7 @@ class TripletMarginWithDistanceLoss(Loss):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        above_zero(self, "margin")
+        check_positive(type(self).__name__, "margin", self.margin)
 
     def forward(self, run: Run, anchor: Any, positive: Any, negative: Any) -> Any:
         return F.triplet_margin_with_distance_loss(

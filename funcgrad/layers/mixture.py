@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import OptionError
 from ..functional import softmax
+from ..functional.options import check_positive
 from ..numpy.creation import arange, zeros
 from ..numpy.elementwise import where
 from ..numpy.indexing import take_along_axis
@@ -92,8 +93,8 @@ class MoE(Layer):
         self.top_k, self.capacity_factor, self.normalize = top_k, capacity_factor, normalize
         if not 1 <= top_k <= len(self.experts):
             raise OptionError(f"MoE: top_k={top_k} of {len(self.experts)} experts: it must be in between")
-        if capacity_factor is not None and capacity_factor <= 0:
-            raise OptionError(f"MoE: capacity_factor must be above 0, not {capacity_factor}")
+        if capacity_factor is not None:
+            check_positive("MoE", "capacity_factor", capacity_factor)
 
     def forward(self, run: Run, x: Any, *, with_loss: bool = False) -> Any:
         given = to_inexact(x)

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from ..functional import lp_pool1d, lp_pool2d, lp_pool3d
 from ..functional.norm_pooling import check_norm
+from ..functional.windows import Sizes
 from .layer import Layer, Run
-from .pooling import Sizes, check_windows
+from .windows import check_windows
 
 __all__ = ["LPPool1d", "LPPool2d", "LPPool3d"]
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from ..errors import ShapeError
 from ..functional import pad
 from ..functional.layouts import LAYOUT_RANKS, channel_axis, check_layout
+from ..functional.windows import Sizes
 from ..numpy.creation import asarray
 from .layer import Layer, Run
 
@@ -27,8 +28,6 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
 ]
-
-Sizes = int | tuple[int, ...]
 
 
 def _check(layer: Any) -> None:

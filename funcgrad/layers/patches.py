@@ -6,8 +6,9 @@ from typing import Any
 
 from ..functional import fold, unfold
 from ..functional.layouts import layout_rank
+from ..functional.windows import Padding, Sizes
 from .layer import Layer, Run
-from .pooling import Padding, Sizes, check_windows
+from .windows import check_windows
 
 __all__ = ["Fold", "Unfold"]
 

@@ -6,24 +6,11 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..functional import avg_pool1d, avg_pool2d, avg_pool3d, max_pool1d, max_pool2d, max_pool3d
-from ..functional.layouts import is_channels_last
-from ..functional.windows import per_axis
+from ..functional.windows import Padding, Sizes
 from .layer import Layer, Run
+from .windows import check_windows
 
 __all__ = ["AvgPool1d", "AvgPool2d", "AvgPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d"]
-
-Sizes = int | tuple[int, ...]
-Padding = int | str | tuple[Any, ...]
-
-
-def check_windows(layer: Layer, rank: int) -> None:
-    """Whether sizes, steps and the layout are ones that windows over that many axes have."""
-    name = type(layer).__name__
-    for option in ("kernel_size", "stride", "dilation", "output_size"):
-        value = getattr(layer, option, None)
-        if value is not None:
-            per_axis(name, option, value, rank)
-    is_channels_last(name, layer.layout, rank)  # type: ignore[attr-defined]
 
 
 class _MaxPool(Layer):

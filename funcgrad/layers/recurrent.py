@@ -11,7 +11,7 @@ from .. import random
 from ..dtypes import promote_types
 from ..errors import OptionError, ShapeError
 from ..functional import dropout, linear
-from ..functional.regularization import check_probability
+from ..functional.options import check_count, check_probability
 from ..numpy.creation import asarray, zeros
 from ..numpy.elementwise import where
 from ..numpy.manipulation import concat, expand_dims, stack
@@ -21,7 +21,8 @@ from ..ops.precision import widened
 from . import through_time
 from .along_sequence import step_mask
 from .cells import check_nonlinearity
-from .layer import Layer, Run, tag
+from .layer import Layer, Run
+from .nesting import tag
 from .torch_entry import TorchEntry
 
 __all__ = ["GRU", "LSTM", "RNN"]
@@ -34,8 +35,7 @@ class _Recurrent(Layer):
 
     def __post_init__(self: Any) -> None:
         name = type(self).__name__
-        if self.num_layers < 1:
-            raise OptionError(f"{name}: num_layers must be at least 1, not {self.num_layers}")
+        check_count(name, "num_layers", self.num_layers)
         check_probability(name, "dropout", self.dropout)
 
     def parameters(self: Any, key: Any) -> dict[str, Any]:

@@ -15,12 +15,14 @@ from __future__ import annotations
 from typing import Any
 
 from .. import random
-from ..errors import LayerError, OptionError
+from ..errors import LayerError
 from ..functional import layer_norm, normalize, weight_norm
 from ..functional.normalization import lengths
+from ..functional.options import check_count
 from ..ops.elementwise import stop_gradient
 from .convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from .layer import Layer, Run, label, tag
+from .layer import Layer, Run
+from .nesting import label, tag
 from .torch_entry import TorchEntry
 
 __all__ = ["SpectralNorm", "WeightNorm", "WeightStandardization"]
@@ -165,8 +167,7 @@ class SpectralNorm(_Around):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_power_iterations < 1:
-            raise OptionError(f"SpectralNorm: n_power_iterations must be at least 1, not {self.n_power_iterations!r}")
+        check_count("SpectralNorm", "n_power_iterations", self.n_power_iterations)
 
     def init(self, key: Any) -> tuple[Any, Any]:
         params, state = super().init(key)

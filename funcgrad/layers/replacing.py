@@ -8,7 +8,8 @@ from dataclasses import fields
 from typing import Any, TypeAlias
 
 from ..errors import LayerError
-from .layer import Layer, sublayers
+from .layer import Layer
+from .nesting import sublayers
 
 __all__ = ["Places", "named_layers", "replace_layers"]
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from ..functional.windows import Padding, Sizes
 from .convolution import Conv1d, Conv2d, Conv3d
 from .layer import Layer, Run
-from .pooling import Padding, Sizes
 
 __all__ = ["SeparableConv1d", "SeparableConv2d", "SeparableConv3d"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..functional import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from ..functional.layouts import is_channels_last, layout_rank
-from ..functional.shuffling import at_least_one
+from ..functional.options import check_count
 from .layer import Layer, Run
 
 __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle"]
@@ -28,7 +28,7 @@ class PixelShuffle(Layer):
     layout: str = "NHWC"
 
     def __post_init__(self) -> None:
-        at_least_one("PixelShuffle", "upscale_factor", self.upscale_factor)
+        check_count("PixelShuffle", "upscale_factor", self.upscale_factor)
         is_channels_last("PixelShuffle", self.layout, 2)
 
     def forward(self, run: Run, x: Any) -> Any:
@@ -51,7 +51,7 @@ class PixelUnshuffle(Layer):
     layout: str = "NHWC"
 
     def __post_init__(self) -> None:
-        at_least_one("PixelUnshuffle", "downscale_factor", self.downscale_factor)
+        check_count("PixelUnshuffle", "downscale_factor", self.downscale_factor)
         is_channels_last("PixelUnshuffle", self.layout, 2)
 
     def forward(self, run: Run, x: Any) -> Any:
@@ -74,7 +74,7 @@ class ChannelShuffle(Layer):
     layout: str = "NHWC"
 
     def __post_init__(self) -> None:
-        at_least_one("ChannelShuffle", "groups", self.groups)
+        check_count("ChannelShuffle", "groups", self.groups)
         layout_rank("ChannelShuffle", self.layout)
 
     def forward(self, run: Run, x: Any) -> Any:

@@ -27,7 +27,8 @@ from ..ops.elementwise import astype
 from ..random import key as make_key
 from ..transforms.arguments import described
 from ..transforms.make_graph import eval_shape
-from .layer import Layer, sublayers
+from .layer import Layer
+from .nesting import sublayers
 from .torch_entry import TorchEntry
 
 __all__ = ["from_torch_state_dict", "to_torch_state_dict"]

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..functional import max_unpool1d, max_unpool2d, max_unpool3d
-from ..functional.windows import per_axis
+from ..functional.windows import Sizes, per_axis
 from .layer import Layer, Run
-from .pooling import Sizes, check_windows
+from .windows import check_windows
 
 __all__ = ["MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d"]
 

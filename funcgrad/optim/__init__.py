@@ -35,9 +35,9 @@ from . import adam_variants as _adam_variants
 from . import adaptive as _adaptive
 from . import aliases as _aliases
 from . import applying as _applying
+from . import assignment, contrib, losses, perturbations, projections, tree, tree_utils
 from . import clipping as _clipping
 from . import combining as _combining
-from . import contrib, losses, projections, tree, tree_utils
 from . import cycles as _cycles
 from . import factored as _factored
 from . import guarding as _guarding
@@ -132,8 +132,10 @@ __all__ = [
     *_without_state.__all__,
     *_wrappers.__all__,
     *_zoom.__all__,
+    "assignment",
     "contrib",
     "losses",
+    "perturbations",
     "projections",
     "tree",
     "tree_utils",

@@ -113,7 +113,7 @@ class MultiSteps(GradientTransformationExtraArgs):
             of the gradients.
 
     Raises:
-        OptionError: `every_k_schedule` is a number below 1.
+        OptionError: `every_k_schedule` is a number below 1, or a broken one, of which no sum would ever be whole.
 
     >>> import funcgrad.numpy as fnp
     >>> from funcgrad import optim
@@ -136,8 +136,9 @@ class MultiSteps(GradientTransformationExtraArgs):
     def __post_init__(self) -> None:
         checked(self, self.opt)
         object.__setattr__(self, "accumulator_dtype", dtype_or_none(self.accumulator_dtype))
-        if not callable(self.every_k_schedule) and not self.every_k_schedule >= 1:
-            raise OptionError(f"MultiSteps: every_k_schedule must be 1 or more, not {self.every_k_schedule}")
+        every = self.every_k_schedule
+        if not callable(every) and not (every >= 1 and every == int(every)):
+            raise OptionError(f"MultiSteps: every_k_schedule must be a whole number from 1 on, not {every}")
 
     @property
     def inner_opt(self) -> GradientTransformation:

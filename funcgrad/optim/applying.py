@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import OptionError
+from .. import tree
+from ..dtypes import is_complex
+from ..errors import DtypeError, OptionError
 from ..numpy import asarray
 from ..transforms.control import cond
 from .transformation import aligned, rebuilt
@@ -20,7 +22,8 @@ def apply_updates(params: Any, updates: Any) -> Any:
         updates: a pytree of the same structure and shapes, the result of `update`.
 
     Raises:
-        TreeError, ShapeError, DtypeError: the two do not fit, or a parameter holds integers.
+        TreeError, ShapeError, DtypeError: the two do not fit, a parameter holds integers, or an update is complex
+            where its parameter is real.
 
     >>> import funcgrad.numpy as fnp
     >>> from funcgrad import optim
@@ -28,6 +31,13 @@ def apply_updates(params: Any, updates: Any) -> Any:
     {'w': Array([0.5, 2. ], dtype=float32)}
     """
     (ps, us), structure = aligned("apply_updates", {"params": params, "updates": updates})
+    for i, (p, u) in enumerate(zip(ps, us, strict=True)):
+        if is_complex(u.dtype) and not is_complex(p.dtype):
+            path = tree.flatten_with_path(params)[0][i][0]
+            raise DtypeError(
+                f"apply_updates: updates{path} is {u.aval} and params{path} is real, which would lose the imaginary "
+                "part: take the real part of the gradient"
+            )
     return rebuilt(structure, [p + u for p, u in zip(ps, us, strict=True)], ps)
 
 

@@ -8,7 +8,10 @@ a learning rate each) and differentiated by:
     state = optim.set_hyperparams(state, learning_rate=0.01)
 
 A schedule may stand in a number's place. It is evaluated from the count of updates in the state, and the dict then
-holds `None` under that name.
+holds `None` under that name; so it does for a number that `grad`, `jvp` or `vmap` is about, which stays in the
+transformation:
+
+    fg.vmap(lambda rate: train(optim.adam(rate)))(rates)
 """
 
 from __future__ import annotations
@@ -96,7 +99,7 @@ class Tunable(GradientTransformation):
         values = []
         for name, field in self.tunable.items():
             given, held = getattr(self, field), state.hyperparams[name]
-            if isinstance(given, Array):  # from the state of `inject_hyperparams`
+            if isinstance(given, Array):  # from the state of `inject_hyperparams`, or under `grad` or `vmap`
                 values.append(to_inexact(given))
                 continue
             if callable(given) != (held is None):
@@ -111,7 +114,10 @@ class Tunable(GradientTransformation):
     def _scheduled(self, name: str, schedule: Any, count: Array, updates: Any) -> Array:
         dtype = float_dtype(tree.leaves(updates))
         value = at_count(schedule, count, dtype)
-        found = scalar(value, dtype, [count]) if type(value) in SCALARS else to_inexact(value)
+        try:
+            found = scalar(value, dtype, [count]) if type(value) in SCALARS else to_inexact(value)
+        except DtypeError as error:
+            raise DtypeError(f"{type(self).__name__}: the schedule of {name}: {error.message}") from None
         if found.shape != ():
             raise ShapeError(
                 f"{type(self).__name__}: the schedule of {name} must answer with one number, not {found.aval}"
@@ -307,20 +313,25 @@ def _number(caller: str, name: str, value: Any) -> Any:
     """A hyper-parameter as a Python float, which compares and hashes, or a schedule."""
     if callable(value):
         return value
+    if getattr(value, "shape", ()) != ():
+        raise ShapeError(f"{caller}: {name} must be one number, not {asarray(value).aval}")
     if isinstance(value, Array) and _ARRAYS_STAY.get():
-        if value.shape != ():
-            raise ShapeError(f"{caller}: {name} must be one number, not {value.aval}")
         return value
     if isinstance(value, Tracer):
+        # Under `jit` too a run may meet plain arrays (jit_warmup), and all must give states of one structure
+        if value.owner.name in ("grad", "jvp", "vmap"):
+            return value
         raise DtypeError(
             f"{caller}: {name} is a value under {value.owner.name}, and a transformation is made of plain numbers; "
             f"make it with any number and put the value into the state: "
             f"optim.set_hyperparams(opt.init(params), {name}=...)"
         )
     try:
-        return float(value)
-    except (TypeError, ValueError) as error:
-        raise DtypeError(f"{caller}: {name} must be a number or a schedule, not {value!r:.60}") from error
+        if not isinstance(value, str):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    raise DtypeError(f"{caller}: {name} must be a number or a schedule, not {value!r:.60}")
 
 
 def scalar(value: Any, dtype: DType, leaves: Sequence[Array]) -> Array:

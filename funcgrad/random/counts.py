@@ -34,7 +34,7 @@ def poisson(key: Key, lam: Any, shape: Shape | None = None, dtype: Any = None) -
 
     Raises:
         ShapeError: lam does not broadcast to the shape.
-        OptionError: a lam is negative. Under a transform, where it cannot be looked at, it gives -1.
+        OptionError: a lam is negative, or 2^62 or more. Under a transform, where it cannot be looked at, it gives -1.
 
     >>> from funcgrad import random
     >>> random.poisson(random.key(0), 4.0, (5,))
@@ -45,8 +45,8 @@ def poisson(key: Key, lam: Any, shape: Shape | None = None, dtype: Any = None) -
     """
     found = _integer_dtype("poisson", dtype)
     values = known(lam)
-    if values is not None and not bool(np.all(values >= 0)):
-        raise OptionError(f"poisson: lam must be 0 or more, not {lam}")
+    if values is not None and not bool(np.all((values >= 0) & (values < 2.0**62))):
+        raise OptionError(f"poisson: lam must be 0 or more and below 2^62, not {lam}")
     (mean,) = in_double("poisson", shape, lam)
     return astype(rejection.poisson(one_key_array("poisson", key), mean), found)
 

@@ -1,4 +1,4 @@
-"""Optimisers that are newer or less common, under the names that they have in optax.contrib.
+"""Optimisers that are newer or less common or built around others, under the names that they have in optax.contrib.
 
     >>> import funcgrad.numpy as fnp
     >>> from funcgrad import optim
@@ -50,8 +50,6 @@ from .slow_means import *
 __all__ = [
     *_asynchronous.__all__,
     *_averaged.__all__,
-    *_plateau.__all__,
-    *_sharpness.__all__,
     *_complex_parts.__all__,
     *_curvature.__all__,
     *_d_adaptation.__all__,
@@ -62,6 +60,8 @@ __all__ = [
     *_mechanic.__all__,
     *_momentum_models.__all__,
     *_orthogonal.__all__,
+    *_plateau.__all__,
     *_privacy.__all__,
+    *_sharpness.__all__,
     *_slow_means.__all__,
 ]

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from ...core import Array
 from ...numpy import maximum, minimum, sqrt, where
+from ...ops.create import to_inexact
 from ..adam_variants import ScaleByBeliefState
 from ..adaptive import ScaleByAdamState
 from ..combining import chain
@@ -48,7 +49,7 @@ class scale_by_adopt(Accumulating):  # noqa: N801  # transformations have optax'
         mu_dtype: of m in the state; that of the parameters where None.
         nesterov: whether to look one step ahead.
         use_clipping: whether elements are bounded.
-        clip_value_fn: the bound, a function of the number of updates before this one.
+        clip_value_fn: the bound, a function of the number of updates before this one, or a number.
 
     Raises:
         ValueError: b1 or b2 outside [0, 1), or a negative eps.
@@ -71,7 +72,7 @@ class scale_by_adopt(Accumulating):  # noqa: N801  # transformations have optax'
     mu_dtype: Any = None
     nesterov: bool = field(default=False, kw_only=True)
     use_clipping: bool = field(default=True, kw_only=True)
-    clip_value_fn: Callable[[Any], Any] = field(default=fourth_root, kw_only=True)
+    clip_value_fn: Callable[[Any], Any] | float = field(default=fourth_root, kw_only=True)
     tunable: ClassVar = {"b1": "b1", "b2": "b2", "eps": "eps"}
     state_type: ClassVar = ScaleByAdamState
     held: ClassVar = ("mu", "nu")
@@ -93,9 +94,12 @@ class scale_by_adopt(Accumulating):  # noqa: N801  # transformations have optax'
         mus, nus = held
         is_first = count == 1
         # The bound of the first step, which goes nowhere, may be 0: the powers of a count begin at 1
-        bound = self.clip_value_fn(maximum(count - 1, 1).astype(b1.dtype)) if self.use_clipping else b1
+        given = self.clip_value_fn
+        bound = given(maximum(count - 1, 1).astype(b1.dtype)) if callable(given) else given
         out, new_mus = [], []
-        for g, m, v, (d, rest, e, most) in zip(gs, mus, nus, beside(gs, b1, 1 - b1, eps, bound), strict=True):
+        for g, m, v, (d, rest, e, most) in zip(
+            gs, mus, nus, beside(gs, b1, 1 - b1, eps, to_inexact(bound)), strict=True
+        ):
             c = g / sqrt(maximum(where(is_first, 1, v), e * e))
             c = minimum(maximum(c, -most), most) if self.use_clipping else c
             c = where(is_first, 0, c)
@@ -114,7 +118,7 @@ def adopt(
     *,
     nesterov: bool = False,
     use_clipping: bool = True,
-    clip_value_fn: Callable[[Any], Any] = fourth_root,
+    clip_value_fn: Callable[[Any], Any] | float = fourth_root,
 ) -> chain:
     """ADOPT, an Adam that converges with any b2: `scale_by_adopt`, then `scale_by_learning_rate`.
 

@@ -8,9 +8,15 @@ from typing import Any, NamedTuple
 from ... import tree
 from ...core import Array
 from ...dtypes import is_complex
-from ...errors import TreeError
 from ...numpy import imag, real
-from ..transformation import GradientTransformation, GradientTransformationExtraArgs, checked, floating_leaves, updated
+from ..transformation import (
+    GradientTransformation,
+    GradientTransformationExtraArgs,
+    checked,
+    floating_leaves,
+    need_state,
+    updated,
+)
 
 __all__ = ["SplitRealAndImaginaryArrays", "SplitRealAndImaginaryState", "split_real_and_imaginary"]
 
@@ -63,8 +69,7 @@ class split_real_and_imaginary(GradientTransformationExtraArgs):  # noqa: N801  
     def update(
         self, updates: Any, state: SplitRealAndImaginaryState, params: Any = None, **extra_args: Any
     ) -> tuple[Any, SplitRealAndImaginaryState]:
-        if not isinstance(state, SplitRealAndImaginaryState):
-            raise TreeError("split_real_and_imaginary.update: pass the state that init or the last update returned")
+        need_state(self, state, SplitRealAndImaginaryState)
         parts = None if params is None else self._split("params", params)
         new, inner_state = updated(self.inner, self._split("updates", updates), state.inner_state, parts, extra_args)
         return tree.map(_joined, new, is_leaf=_is_split), SplitRealAndImaginaryState(inner_state)

@@ -29,7 +29,7 @@ from ..transformation import (
     rebuilt,
     updated,
 )
-from .informed import need_order
+from .informed import need_order, whole
 
 __all__ = ["HutchinsonState", "SophiaState", "hutchinson_estimator_diag_hessian", "scale_by_sophia", "sophia"]
 
@@ -172,9 +172,7 @@ class scale_by_sophia(Tunable, GradientTransformationExtraArgs):  # noqa: N801
         for name in ("b1", "b2"):
             require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
         require(lambda e: e >= 0, self, "eps", "0 or more")
-        every = self.update_interval
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise OptionError(f"scale_by_sophia: update_interval must be a positive integer, not {every!r}")
+        whole(self, "update_interval")
 
     def init(self, params: Any) -> SophiaState:
         leaves, structure = floating_leaves(self, "params", params)

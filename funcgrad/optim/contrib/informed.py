@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from ... import tree
 from ...core import Array
-from ...dtypes import NARROW, WIDE, DType, is_complex
+from ...dtypes import NARROW, WIDE, DType, is_complex, is_integer
 from ...errors import DtypeError, OptionError, ShapeError
 from ...numpy import asarray, conj, real, result_type, sum, where, zeros_like
 from ...ops.create import to_inexact
@@ -127,6 +127,16 @@ def ratio_or(top: Array, bottom: Array, otherwise: Any) -> Array:
     """top / bottom, and something else where the bottom is 0, without an infinite derivative there."""
     positive = bottom > 0
     return where(positive, top / where(positive, bottom, 1), otherwise)
+
+
+def whole(caller: GradientTransformation, name: str, least: int = 1) -> None:
+    """Sets a field to the whole number that it holds, also as an array (from `inject_hyperparams`)."""
+    value = getattr(caller, name)
+    found = int(value) if isinstance(value, Array) and is_integer(value.dtype) and value.shape == () else value
+    if isinstance(found, bool) or not isinstance(found, int) or found < least:
+        kind = "a positive integer" if least == 1 else f"an integer of at least {least}"
+        raise OptionError(f"{type(caller).__name__}: {name} must be {kind}, not {value!r}")
+    object.__setattr__(caller, name, found)
 
 
 def loss_of(caller: GradientTransformation, value: Any) -> Array:

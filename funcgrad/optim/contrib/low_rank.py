@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NamedTuple
 
 from ... import tree
 from ...core import Array
-from ...errors import OptionError
 from ...numpy import asarray, zeros_like
 from ...numpy.linalg import svd
 from ...transforms.control import cond
@@ -26,7 +25,7 @@ from ..transformation import (
     rebuilt,
     updated,
 )
-from .informed import wide_dtype
+from .informed import whole, wide_dtype
 from .matrices import GaLoreDimensionNumbers, Layout, Specs, specs_of
 
 __all__ = ["GaLoreState", "galore", "scale_by_galore"]
@@ -96,9 +95,7 @@ class scale_by_galore(Tunable, GradientTransformationExtraArgs):  # noqa: N801  
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("rank", "update_proj_gap"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise OptionError(f"scale_by_galore: {name} must be a positive integer, not {value!r}")
+            whole(self, name)
         base = scale_by_adam() if self.base_optimizer is None else checked(self, self.base_optimizer)
         object.__setattr__(self, "base_optimizer", base)
         specs = Specs.of("scale_by_galore", self.weight_dimension_numbers)

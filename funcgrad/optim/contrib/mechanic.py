@@ -8,7 +8,6 @@ from typing import Any, ClassVar, NamedTuple
 
 from ... import tree
 from ...core import Array
-from ...errors import OptionError
 from ...numpy import abs, maximum, minimum, stack, sum
 from ..hyperparams import Number, Tunable, beside, require, scalar
 from ..moments import in_float32
@@ -23,7 +22,7 @@ from ..transformation import (
     rebuilt,
     updated,
 )
-from .informed import inner_product, number_dtype
+from .informed import inner_product, number_dtype, whole
 
 __all__ = ["MechanicState", "mechanize"]
 
@@ -101,8 +100,7 @@ class mechanize(Tunable, GradientTransformationExtraArgs):  # noqa: N801  # opti
         checked(self, self.base_optimizer)
         for name in ("weight_decay", "eps", "s_init"):
             require(lambda v: v >= 0, self, name, "0 or more")
-        if isinstance(self.num_betas, bool) or not isinstance(self.num_betas, int) or self.num_betas < 1:
-            raise OptionError(f"mechanize: num_betas must be a positive integer, not {self.num_betas!r}")
+        whole(self, "num_betas")
 
     def init(self, params: Any) -> MechanicState:
         leaves, structure = floating_leaves(self, "params", params)

@@ -21,7 +21,7 @@ from ..hyperparams import Number, beside, require, scalar
 from ..moments import Accumulating, dtype_or_none, in_float32, running_means, unbiased
 from ..scaling import add_decayed_weights, scale_by_learning_rate
 from ..transformation import EmptyState, GradientTransformation, aligned, floating_leaves, rebuilt
-from .informed import inner_product, number_dtype
+from .informed import inner_product, number_dtype, whole
 from .matrices import Layout, MuonDimensionNumbers, Specs, specs_of
 
 __all__ = ["MuonState", "muon", "orthogonalized", "scale_by_muon", "scale_by_shape"]
@@ -204,8 +204,7 @@ class scale_by_muon(Accumulating):  # noqa: N801  # transformations have optax's
     def __post_init__(self) -> None:
         super().__post_init__()
         name = type(self).__name__
-        if isinstance(self.ns_steps, bool) or not isinstance(self.ns_steps, int) or self.ns_steps < 0:
-            raise OptionError(f"{name}: ns_steps must be a whole number of 0 or more, not {self.ns_steps!r}")
+        whole(self, "ns_steps", 0)
         object.__setattr__(self, "ns_coeffs", _coefficients(name, self.ns_coeffs))
         object.__setattr__(self, "mu_dtype", dtype_or_none(self.mu_dtype))
         object.__setattr__(self, "weight_dimension_numbers", Specs.of(name, self.weight_dimension_numbers))
