@@ -17,7 +17,7 @@ import funcgrad as fg
 import funcgrad.functional as F  # the name that users give it
 import funcgrad.numpy as fnp
 from funcgrad import random
-from funcgrad.errors import ArrayIndexError, AxisError, DtypeError, ShapeError
+from funcgrad.errors import ArrayIndexError, AxisError, DtypeError, OptionError, ShapeError
 from funcgrad.testing import check_grads
 
 
@@ -70,6 +70,7 @@ def test_softmax_over_several_axes() -> None:
 def test_one_hot_of_no_class_is_a_row_of_zeros() -> None:
     assert F.one_hot(fnp.asarray([-1, 0, 2]), 2).tolist() == [[0, 0], [1, 0], [0, 0]]
     assert F.one_hot(1, 3, dtype="int8").tolist() == [0, 1, 0]
+    assert F.one_hot([0, 2]).tolist() == [[1, 0, 0], [0, 0, 1]]  # as many classes as it takes
 
 
 # ---- normalisation, losses, attention ----------------------------------------------------------
@@ -230,6 +231,21 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.glu(IMAGE), ShapeError, "has no two halves"),
     (lambda: F.softmax(IMAGE, axis=4), AxisError, "softmax: axis 4"),
     (lambda: F.one_hot(LOGITS, 4), DtypeError, "classes are integers"),
+    (lambda: F.one_hot(fnp.asarray([0, 1]), -2), OptionError, "num_classes must be 0 or more, not -2"),
+    (lambda: F.layer_norm(LOGITS, (4,), np.ones(4), np.zeros(4)), DtypeError, "layer_norm: an axis must be an int"),
+    (
+        lambda: F.batch_norm(LOGITS, np.zeros(4), np.ones(4), None, None, True),
+        DtypeError,
+        "batch_norm: an axis must be an int, not True",
+    ),
+    (lambda: F.smooth_l1_loss(LOGITS, LOGITS, beta=-1), OptionError, "smooth_l1_loss: beta must be 0 or more, not -1"),
+    (lambda: F.multi_margin_loss(LOGITS, np.full(5, 4)), ArrayIndexError, "outside of the classes 0 to 3"),
+    (lambda: F.multi_margin_loss(LOGITS, np.full(5, -1)), ArrayIndexError, "outside of the classes 0 to 3"),
+    (
+        lambda: F.multilabel_margin_loss(LOGITS, np.full((5, 4), 4)),
+        ArrayIndexError,
+        "outside of the classes 0 to 3",
+    ),
     (lambda: F.batch_norm(IMAGE, np.ones(8), np.ones(3)), ShapeError, r"mean must have the shape \(3,\)"),
     (lambda: F.layer_norm(IMAGE, np.ones(8)), ShapeError, r"weight must have the shape \(3,\)"),
     (lambda: F.linear(IMAGE, np.ones((4, 5))), ShapeError, r"x float32\[2,8,8,3\] and w float64\[4,5\]"),

@@ -134,6 +134,8 @@ def test_narrow_tables_round_a_mean_once() -> None:
         (lambda: F.embedding_bag(BAGS, TABLE, [0]), ShapeError, "with offsets"),
         (lambda: F.embedding_bag(FLAT, TABLE, [0.0]), DtypeError, "offsets must be integers"),
         (lambda: F.embedding_bag(FLAT, TABLE, [[0]]), ShapeError, "offsets must be"),
+        (lambda: F.embedding_bag([0, 1], TABLE, [0, 3]), ArrayIndexError, "offsets must be between 0 and 2"),
+        (lambda: F.embedding_bag([0, 1], TABLE, [0, 2, 1]), ArrayIndexError, "offsets must ascend"),
         (lambda: F.embedding_bag(BAGS, TABLE, mode="min"), OptionError, "'sum', 'mean' or 'max', not 'min'"),
         (lambda: F.embedding_bag(BAGS, TABLE, per_sample_weights=BAGS), OptionError, "for mode='sum', not 'mean'"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 from models import KEY, Counter, Residual, fails, residual
 
@@ -321,3 +322,31 @@ def test_messages_of_a_run():
     error = fails(TreeError, "in layer Asks: params has no 'linaer', it has 'linear'", model, model.init(KEY)[0], 1.0)
     assert isinstance(error, FuncgradError)
     fails(ImmutableArrayError, "x.at[0]", layers.Sequential(lambda x: x.__setitem__(0, 1)), ({},), fnp.ones(2))
+
+
+def test_settings_are_looked_at_when_a_layer_is_made():
+    fails(ShapeError, "Conv2d: kernel_size must be an int, or 2 ints", layers.Conv2d, 3, 4, 0)
+    fails(ShapeError, "Conv1d: stride must be an int, or 1 ints", layers.Conv1d, 3, 4, 3, stride=0)
+    fails(ShapeError, "ConvTranspose2d: dilation must be", layers.ConvTranspose2d, 3, 4, 3, dilation=0)
+    for layer in (layers.RNN, layers.LSTM, layers.GRU):
+        fails(OptionError, "hidden_size must be an int of at least 1, not 0", layer, 3, 0)
+
+
+def test_lengths_beyond_the_sequence_are_refused():
+    model = layers.GRU(3, 2)
+    params, _ = model.init(KEY)
+    for wrong in ([6, 1], [-1, 2]):
+        text = "in layer GRU(3, 2): lengths must be between 0 and 5"
+        fails(ArrayIndexError, text, model, params, fnp.ones((5, 2, 3)), lengths=wrong)
+    model = layers.Recurrent(layers.GRUCell(3, 2))
+    params, _ = model.init(KEY)
+    fails(ArrayIndexError, "lengths must be between 0 and 5", model, params, fnp.ones((5, 2, 3)), lengths=[6, 1])
+
+
+def test_a_mask_of_three_axes_is_one_for_each_head_of_each_example():
+    model = layers.MultiheadAttention(4, 2)
+    params, _ = model.init(KEY)
+    x, text = fnp.ones((3, 2, 4)), "expected attn_mask (L, S), (2 examples * 2 heads, L, S)"
+    fails(ShapeError, text, model, params, x, attn_mask=np.zeros((2, 3, 3), bool))  # of examples or of heads?
+    for shape in ((4, 3, 3), (1, 3, 3), (2, 1, 3, 3), (1, 2, 3, 3)):
+        assert model(params, x, attn_mask=np.zeros(shape, bool))[0].shape == x.shape

@@ -72,6 +72,12 @@ def test_probabilities_of_zero_and_one() -> None:
     close(F.binary_cross_entropy(p, t, weight, "none"), weight * [0, 100, 100, 0, -math.log(1e-30)])
 
 
+def test_what_does_not_count_need_be_no_class() -> None:
+    x, where = uniform(3, 4), np.array([True, False, True])
+    alone = F.multi_margin_loss(x[where], np.array([1, 2]))
+    close(F.multi_margin_loss(x, np.array([1, 99, 2]), where=where), alone)
+
+
 def test_distances_of_zero_have_derivatives() -> None:
     x = np.array([[1.0, 2.0], [0.0, 0.0]])
     for f in (

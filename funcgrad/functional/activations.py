@@ -286,12 +286,12 @@ def _masked(name: str, x: Array, axes: tuple[int, ...], mask: Any) -> tuple[Any,
     return powers / total, where(mask, shifted - log(total), -math.inf)
 
 
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = float) -> Array:
+def one_hot(x: Any, num_classes: int = -1, axis: int = -1, dtype: Any = float) -> Array:
     """Class numbers as rows that hold a 1 at the class and 0 elsewhere.
 
     Args:
         x: integers of any shape. One outside of 0, ..., num_classes - 1 gives a row of zeros.
-        num_classes: how long the rows are.
+        num_classes: how long the rows are; with -1 one more than the greatest of x, a value that decides the shape.
         axis: where the result has the rows' axis.
         dtype: of the result; the default float where not given.
 
@@ -307,6 +307,10 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = float) -> Arr
     if not is_integer(x.dtype):
         raise DtypeError(f"one_hot: classes are integers, not {x.aval}")
     place = normalize_axis(axis, x.ndim + 1, "one_hot")
+    if num_classes < 0:
+        if num_classes != -1 or not x.size:
+            raise OptionError(f"one_hot: num_classes must be 0 or more, not {num_classes}, for {x.aval}")
+        num_classes = max(int(reduce.max(x, axes=tuple(range(x.ndim)))) + 1, 0)
     classes: Any = arange(num_classes, device=x.device)
     hits: Any = expand_dims(x, place) == classes.reshape((num_classes,) + (1,) * (x.ndim - place))
     return hits.astype(canonical(dtype))

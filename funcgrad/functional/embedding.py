@@ -16,6 +16,7 @@ from ..ops.create import asarray, to_inexact
 from ..ops.elementwise import stop_gradient
 from ..ops.precision import widened
 from .segments import segment_max, segment_sum
+from .sequences import within
 
 __all__ = ["embedding", "embedding_bag"]
 
@@ -86,7 +87,7 @@ def embedding_bag(
     Raises:
         DtypeError: x or offsets hold no integers.
         ShapeError: a shape does not fit.
-        ArrayIndexError: an index is out of range.
+        ArrayIndexError: an index or an offset is out of range, or offsets do not ascend.
         OptionError: an unknown mode; weights with another mode than "sum"; padding_idx is none of the table's.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
@@ -117,6 +118,8 @@ def embedding_bag(
         raise DtypeError(f"{name}: offsets must be integers, not {starts.aval}")
     if starts.ndim != 1:
         raise ShapeError(f"{name}: offsets must be (B,), not {starts.aval}")
+    starts = within(f"{name}: offsets", starts, index.shape[0])
+    within(f"{name}: offsets must ascend, the sizes of bags by them", starts[1:] - starts[:-1], index.shape[0])
     return _of_segments(rows, weights, absent, mode, starts, starts.shape[0] - include_last_offset)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from ..core import Array
 from ..dtypes import is_integer
-from ..errors import DtypeError, ShapeError
+from ..errors import ArrayIndexError, DtypeError, ShapeError
 from ..numpy.creation import arange
 from ..numpy.elementwise import where as choose
+from ..numpy.indexing import take_along_axis
 from ..ops import activations
 from ..ops.create import asarray, promote_inexact, to_inexact
 from ..ops.elementwise import astype
@@ -127,6 +128,15 @@ def _scores(name: str, input: Any) -> Any:
     return x
 
 
+def _scores_of(name: str, x: Any, classes: Any) -> Any:
+    """The scores x (..., C) of classes (..., k), of which each must be one."""
+    count = x.shape[-1]
+    try:
+        return take_along_axis(x, choose(classes < 0, count, classes), -1)  # -1 would count from the end
+    except ArrayIndexError:
+        raise ArrayIndexError(f"{name}: a target is outside of the classes 0 to {count - 1}") from None
+
+
 @widened
 def multi_margin_loss(
     input: Any,
@@ -155,6 +165,7 @@ def multi_margin_loss(
         OptionError: p is not above 0.
         ShapeError: target or weight do not fit the input.
         DtypeError: the target is no integers.
+        ArrayIndexError: a target is no class.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> float(F.multi_margin_loss(fnp.asarray([0.5, 0.0, -2.0, 0.25]), fnp.asarray(0)))
@@ -175,8 +186,9 @@ def multi_margin_loss(
     counts = mask_of(name, where, x.shape[:-1])
     if counts is not None:
         (x,) = screened(counts[..., None], x)
+        y = choose(counts, y, 0)
     own: Any = one_hot(y, classes, dtype=bool)
-    excess: Any = choose(own, 0, activations.relu(margin - choose(own, x, 0).sum(-1, keepdims=True) + x))
+    excess: Any = choose(own, 0, activations.relu(margin - _scores_of(name, x, y[..., None]) + x))
     if p != 1:  # of 0 itself a power below 1 has no derivative
         excess = excess * excess if p == 2 else choose(excess > 0, choose(excess > 0, excess, 1) ** p, 0)
     losses = excess.sum(-1) / classes
@@ -204,6 +216,7 @@ def multilabel_margin_loss(input: Any, target: Any, reduction: Reduction = "mean
     Raises:
         ShapeError: target and input have two shapes.
         DtypeError: the target is no integers.
+        ArrayIndexError: a target is no class.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> scores, right = fnp.asarray([0.1, 0.2, 0.4, 0.8]), fnp.asarray([3, 0, -1, 1])
@@ -225,7 +238,7 @@ def multilabel_margin_loss(input: Any, target: Any, reduction: Reduction = "mean
     places = choose(listed, y, -1)
     hits: Any = places[..., :, None] == arange(x.shape[-1], device=x.device)  # (entry of the list, class)
     right = hits.any(-2)
-    own = choose(hits, x[..., None, :], 0).sum(-1)  # the score of each entry of the list
+    own: Any = _scores_of(name, x, choose(listed, y, 0))
     pairs = activations.relu(1 - own[..., :, None] + x[..., None, :])
     losses = choose(listed[..., :, None] & ~right[..., None, :], pairs, 0).sum((-1, -2)) / x.shape[-1]
     return reduced_by_count(losses, None, counts, reduction)

@@ -33,6 +33,13 @@ __all__ = [
 class LinearScaling:
     """Rotary positions for texts `factor` times as long: every position is divided by it.
 
+    Args:
+        factor: how many times as long the texts are.
+
+    >>> import funcgrad.functional as F
+    >>> F.rope_frequencies(4, scaling=F.LinearScaling(4.0)).tolist()
+    [0.25, 0.0025]
+
     Source: S. Chen and others, Extending context window of large language models via position interpolation, 2023.
     """
 
@@ -45,6 +52,13 @@ class NTKScaling:
     fast as before.
 
     The base becomes base * factor^(D / (D - 2)).
+
+    Args:
+        factor: how many times as long the texts are.
+
+    >>> import funcgrad.functional as F
+    >>> F.rope_frequencies(4, scaling=F.NTKScaling(4.0)).round(6).tolist()
+    [1.0, 0.0025]
 
     Source: bloc97, NTK-aware scaled RoPE, 2023; see section 3.1 of YaRN.
     """
@@ -64,6 +78,10 @@ class YaRNScaling:
         factor: how many times as long the texts are.
         original_length: the longest text in training.
         fast, slow: numbers of turns (beta_fast and beta_slow).
+
+    >>> import funcgrad.functional as F
+    >>> F.rope_frequencies(4, scaling=F.YaRNScaling(4.0, original_length=4096)).round(6).tolist()
+    [1.0, 0.00625]
 
     Source: B. Peng and others, YaRN: efficient context window extension of large language models, 2023.
     """

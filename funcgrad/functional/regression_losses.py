@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from ..core import SCALARS, Array
+from ..errors import OptionError
 from ..numpy.elementwise import abs, clip, exp, log, maximum
 from ..numpy.elementwise import where as choose
 from ..ops import activations
@@ -131,12 +132,17 @@ def smooth_l1_loss(
         input, target, reduction, where: as for `mse_loss`.
         beta: where the parabola ends; with 0 it is `l1_loss`.
 
+    Raises:
+        OptionError: beta is below 0.
+
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> F.smooth_l1_loss(fnp.asarray([1.0, 3.0]), 0.0, beta=2.0, reduction="none")
     Array([0.25, 2.  ], dtype=float32)
 
     Source: R. Girshick, Fast R-CNN, 2015, section 2.3.
     """
+    if not beta >= 0:
+        raise OptionError(f"smooth_l1_loss: beta must be 0 or more, not {beta!r}")
     if beta == 0:
         return l1_loss(input, target, reduction, where=where)
     return huber_loss(input, target, reduction, beta, where=where) / beta

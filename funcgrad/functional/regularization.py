@@ -110,6 +110,11 @@ def dropout3d(x: Any, p: float = 0.5, *, key: Any = None, train: bool = True, la
         x: (N, D, H, W, C) or (D, H, W, C); with layout="NCDHW" (N, C, D, H, W) or (C, D, H, W).
         p, key, train: as for `dropout`.
         layout: "NDHWC" or "NCDHW".
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> from funcgrad import random
+    >>> F.dropout3d(fnp.ones((2, 2, 2, 4)), 0.5, key=random.key(0)).sum((0, 1, 2)).tolist()
+    [0.0, 16.0, 16.0, 0.0]
     """
     return _of_channels("dropout3d", 3, x, p, key, train, layout)
 
@@ -160,6 +165,12 @@ def feature_alpha_dropout(
     Raises:
         ShapeError: x has another number of axes.
         DtypeError, OptionError: as for `dropout`; an unknown layout.
+
+    >>> import funcgrad.numpy as fnp, funcgrad.functional as F
+    >>> from funcgrad import random
+    >>> F.feature_alpha_dropout(fnp.zeros((2, 4)), 0.5, key=random.key(0), layout="NWC").round(2)
+    Array([[-0.78,  0.78,  0.78, -0.78],
+           [-0.78,  0.78,  0.78, -0.78]], dtype=float32)
 
     Source: as for `alpha_dropout`.
     """

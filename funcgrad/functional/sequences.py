@@ -16,11 +16,13 @@ from typing import Any
 
 from ..core import Array
 from ..dtypes import is_integer
-from ..errors import DtypeError, OptionError, ShapeError
+from ..errors import ArrayIndexError, DtypeError, OptionError, ShapeError
 from ..numpy.creation import full
+from ..numpy.elementwise import where
 from ..numpy.manipulation import concat, expand_dims, stack
 from ..numpy.reductions import max as max_
 from ..ops.create import asarray, promote_all
+from ..ops.index import gather
 from ..rules import iota
 
 __all__ = ["pad_sequence", "sequence_mask", "unpad_sequence"]
@@ -93,6 +95,16 @@ def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = Fals
     if counts and not 0 <= min(counts) <= max(counts) <= longest:
         raise ShapeError(f"unpad_sequence: lengths must be between 0 and {longest}, not {counts}")
     return [x[i, :n] if batch_first else x[:n, i] for i, n in enumerate(counts)]
+
+
+def within(name: str, counts: Any, most: int) -> Any:
+    """Integers as they are; an error, also in a program, if one of them is below 0 or beyond the most there can be."""
+    if not is_integer(counts.dtype):
+        raise DtypeError(f"{name} must be integers, not {counts.aval}")
+    try:
+        return gather(iota(most + 1, counts), where(counts < 0, most + 1, counts))
+    except ArrayIndexError:
+        raise ArrayIndexError(f"{name} must be between 0 and {most}") from None
 
 
 def sequence_mask(lengths: Any, maxlen: int | None = None) -> Array:

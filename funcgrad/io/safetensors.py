@@ -75,7 +75,22 @@ def load_safetensors(path: str | os.PathLike[str]) -> dict[str, Array]:
 
 
 def safetensors_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The strings that were saved beside the arrays, by name; empty where there are none."""
+    """The strings that were saved beside the arrays, by name; empty where there are none.
+
+    Args:
+        path: a safetensors file.
+
+    Raises:
+        DataError: the file is damaged.
+
+    >>> import os, tempfile
+    >>> from funcgrad import io, numpy as fnp
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.safetensors")
+    ...     io.save_safetensors(path, {"weight": fnp.ones(2)}, metadata={"format": "pt"})
+    ...     print(io.safetensors_metadata(path))
+    {'format': 'pt'}
+    """
     with open(path, "rb") as file:
         found = _header(path, file)[0].get(_METADATA, {})
     if not isinstance(found, dict) or not all(isinstance(v, str) for v in found.values()):

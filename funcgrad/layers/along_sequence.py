@@ -9,6 +9,7 @@ from .. import random, tree
 from ..core import Array
 from ..errors import LayerError, ShapeError
 from ..functional import sequence_mask
+from ..functional.sequences import within
 from ..numpy.creation import asarray
 from ..numpy.elementwise import where
 from ..numpy.manipulation import concat
@@ -114,7 +115,7 @@ def step_mask(lengths: Any, x: Any, batch: tuple[int, ...]) -> Any:
     lengths = asarray(lengths, device=None if isinstance(lengths, Array) else x.device)
     if lengths.shape != batch:
         raise ShapeError(f"expected lengths of shape {batch}, got {lengths.shape}")
-    return sequence_mask(lengths, x.shape[0]).T
+    return sequence_mask(within("lengths", lengths, x.shape[0]), x.shape[0]).T
 
 
 def widen(mask: Any, x: Any) -> Any:

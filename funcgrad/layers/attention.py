@@ -18,6 +18,7 @@ from ..functional import (
 from ..functional.attention import Window, times_heads
 from ..numpy.creation import arange, asarray, ones, zeros
 from ..numpy.elementwise import where
+from ..ops.attention import in_band
 from ..ops.create import to_inexact
 from ..ops.shape import concat, expand_dims
 from ..random import split
@@ -69,8 +70,8 @@ class MultiheadAttention(Layer):
         key_padding_mask: (N, S), or (S,) without N: booleans, True for keys that are padding; or floats, added. With a
             cache S is what `KVCache.extend` gives.
         need_weights: whether the weights are returned, too. False is faster.
-        attn_mask: (L, S), (N H, L, S), or what broadcasts with (N, H, L, S): booleans, True where a query may not see
-            a key; or floats, added.
+        attn_mask: (L, S), (N H, L, S), or with four axes what broadcasts with (N, H, L, S): booleans, True where a
+            query may not see a key; or floats, added.
         average_attn_weights: whether the weights are the mean over the heads.
         is_causal: whether query l sees keys 0, ..., l only; other masks apply as well.
         cache: the keys and values so far, from `init_cache`: then the queries are the tokens after those, each of
@@ -206,8 +207,9 @@ class MultiheadAttention(Layer):
             seen = cache.seen(q.shape[-2], places, window[0] if isinstance(window, tuple) else window)
         mask = _both(self._mask(q, k, attn_mask, key_padding_mask), seen)
         if self.add_bias_kv or self.add_zero_attn:
-            if is_causal or window is not None:
-                mask = _both(mask, _band(q, k, is_causal, window))
+            left, right = window if isinstance(window, tuple) else (window, window)
+            band = (left, 0 if is_causal else right)
+            mask = _both(mask, in_band(q, range(q.shape[-2]), range(k.shape[-2]), band))
             k, v, mask = self._longer(run, k, v, mask)
         if cache is not None or self.add_bias_kv or self.add_zero_attn:  # the mask says all of it
             window, is_causal = None, False
@@ -299,7 +301,12 @@ class MultiheadAttention(Layer):
         keys = k.shape[-2]
         if attn_mask is not None:
             mask = asarray(attn_mask)
-            if q.ndim == 4 and mask.ndim == 3 and mask.shape[0] == q.shape[0] * q.shape[1]:
+            if q.ndim == 4 and mask.ndim == 3 and mask.shape[0] != 1:
+                if mask.shape[0] != q.shape[0] * q.shape[1]:
+                    raise ShapeError(
+                        f"expected attn_mask (L, S), ({q.shape[0]} examples * {q.shape[1]} heads, L, S) or, with four "
+                        f"axes, what broadcasts with {(*q.shape[:3], keys)}, got {mask.shape}"
+                    )
                 mask = mask.reshape((*q.shape[:2], *mask.shape[1:]))
             found = ~mask if is_boolean(mask.dtype) else mask
         if key_padding_mask is not None:
@@ -342,12 +349,3 @@ def _both(mask: Any, other: Any) -> Any:
         return combine_masks(mask, other)
     mask, other = (where(x, 0.0, float("-inf")) if is_boolean(x.dtype) else x for x in (mask, other))
     return mask + other
-
-
-def _band(q: Any, k: Any, is_causal: bool, window: Window) -> Any:
-    """The mask of queries that see some keys to the left and to the right."""
-    left, right = window if isinstance(window, tuple) else (window, window)
-    right = 0 if is_causal else right
-    distance: Any = arange(k.shape[-2], device=q.device) - expand_dims(arange(q.shape[-2], device=q.device), 1)
-    seen = distance <= (k.shape[-2] if right is None else right)
-    return seen if left is None else seen & (distance >= -left)

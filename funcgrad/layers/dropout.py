@@ -92,6 +92,11 @@ class Dropout1d(_ChannelDropout):
 
     Args:
         layout: "NWC" or "NCW".
+
+    >>> from funcgrad import layers, random, numpy as fnp
+    >>> y, _ = layers.Dropout1d(0.5).apply({}, {}, fnp.ones((2, 4)), key=random.key(0), train=True)
+    >>> y.tolist()
+    [[0.0, 2.0, 2.0, 2.0], [0.0, 2.0, 2.0, 2.0]]
     """
 
     layout: str = "NWC"
@@ -125,6 +130,11 @@ class Dropout3d(_ChannelDropout):
 
     Args:
         layout: "NDHWC" or "NCDHW".
+
+    >>> from funcgrad import layers, random, numpy as fnp
+    >>> y, _ = layers.Dropout3d(0.5).apply({}, {}, fnp.ones((2, 2, 2, 4)), key=random.key(0), train=True)
+    >>> y.sum((0, 1, 2)).tolist()
+    [0.0, 16.0, 16.0, 16.0]
     """
 
     layout: str = "NDHWC"

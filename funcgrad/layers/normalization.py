@@ -259,6 +259,10 @@ class InstanceNorm2d(_InstanceNorm):
         ShapeError: when applied: the input has other channels, or one pixel an image.
         LayerError: when applied: there are running statistics and no state was passed.
 
+    >>> from funcgrad import layers, numpy as fnp
+    >>> layers.InstanceNorm2d(1)({}, fnp.asarray([[[1.0], [3.0]]])).round(3).tolist()
+    [[[-1.0], [1.0]]]
+
     Source: Ulyanov, Vedaldi and Lempitsky, Instance Normalization, https://arxiv.org/abs/1607.08022.
     """
 

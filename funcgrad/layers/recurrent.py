@@ -36,6 +36,7 @@ class _Recurrent(Layer):
     def __post_init__(self: Any) -> None:
         name = type(self).__name__
         check_count(name, "num_layers", self.num_layers)
+        check_count(name, "hidden_size", self.hidden_size)
         check_probability(name, "dropout", self.dropout)
 
     def parameters(self: Any, key: Any) -> dict[str, Any]:

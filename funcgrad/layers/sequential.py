@@ -59,7 +59,12 @@ class Sequential(Layer):
 
 
 class Identity(Layer):
-    """Its input: stands where a model is told to have no layer."""
+    """Its input: stands where a model is told to have no layer.
+
+    >>> from funcgrad import layers, numpy as fnp
+    >>> layers.Identity()({}, fnp.asarray([1.0, 2.0])).tolist()
+    [1.0, 2.0]
+    """
 
     def forward(self, run: Run, x: Any) -> Any:
         return x
@@ -85,6 +90,10 @@ class Lambda(Layer):
 
     Args:
         function: of arrays, without parameters. Two Lambdas are equal if their functions are.
+
+    >>> from funcgrad import layers, numpy as fnp
+    >>> layers.Lambda(fnp.square)({}, fnp.asarray([1.0, 2.0])).tolist()
+    [1.0, 4.0]
     """
 
     function: Callable[..., Any]

@@ -18,7 +18,9 @@ def normalize_axis(axis: Any, ndim: int, name: str) -> int:
     """An axis counted from the front."""
     try:
         found = axis.__index__()
-    except AttributeError:
+    except (AttributeError, TypeError):  # NumPy's arrays have one that refuses them
+        found = None
+    if found is None or axis is True or axis is False:
         raise DtypeError(f"{name}: an axis must be an int, not {axis!r}") from None
     if not -ndim <= found < ndim:
         there = f"whose axes are {-ndim} to {ndim - 1}" if ndim else "which has no axes"

@@ -268,7 +268,15 @@ def fold_in(key: Key, data: Any) -> Key:
 
 
 def key_data(key: Key) -> Array:
-    """The words of keys as a uint64 array of shape (*key.shape, 2), for saving; see `wrap_key_data`."""
+    """The words of keys as a uint64 array of shape (*key.shape, 2), for saving; see `wrap_key_data`.
+
+    Args:
+        key: one key, or a batch of them.
+
+    >>> from funcgrad import random
+    >>> random.key_data(random.split(random.key(0), 3)).shape
+    (3, 2)
+    """
     if type(key) is not Key:
         raise _no_key("key_data", key)
     if key._words is not None or key._rows is not None:
@@ -277,7 +285,15 @@ def key_data(key: Key) -> Array:
 
 
 def key_impl(key: Key) -> str:
-    """What makes numbers of a key: "philox", as `numpy.random.Philox` does."""
+    """What makes numbers of a key: "philox", as `numpy.random.Philox` does.
+
+    Args:
+        key: one key, or a batch of them.
+
+    >>> from funcgrad import random
+    >>> random.key_impl(random.key(0))
+    'philox'
+    """
     if type(key) is not Key:
         raise _no_key("key_impl", key)
     return "philox"

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..core import Array
 from ..dtypes import is_integer
-from ..errors import ArrayIndexError, DtypeError, OptionError, ShapeError
+from ..errors import DtypeError, OptionError, ShapeError
 from ..functional.reduction import Reduction, check_reduction, reduced
+from ..functional.sequences import within
 from ..numpy.creation import arange, asarray, full
 from ..numpy.elementwise import logaddexp, maximum
 from ..numpy.elementwise import where as choose
@@ -139,8 +140,8 @@ def ctc_loss(
     labels = _padded(labels, many, batch)
     own = arange(labels.shape[1], device=labels.device) < many[:, None]
     labels = choose(own, choose(labels < 0, classes, labels), blank % classes)
-    long = _bounded("input_lengths", _lengths("input_lengths", input_lengths, batch), frames)
-    many = _bounded("target_lengths", many, labels.shape[1])
+    long = within("ctc_loss: input_lengths", _lengths("input_lengths", input_lengths, batch), frames)
+    many = within("ctc_loss: target_lengths", many, labels.shape[1])
     live = arange(frames, device=labels.device)[:, None] < long
     whole, _, _ = alignments(scores, labels, live, blank, _NOTHING)
     losses: Any = -take_along_axis(whole, many[:, None], 1)[:, 0]
@@ -158,14 +159,6 @@ def _lengths(name: str, lengths: Any, batch: int) -> Any:
     if found.shape not in ((), (1,), (batch,)):
         raise ShapeError(f"ctc_loss: {name} must be one for each of {batch} examples, not {found.aval}")
     return astype(broadcast_to(found, (batch,)), "int64")
-
-
-def _bounded(name: str, lengths: Any, most: int) -> Any:
-    """The lengths; an error, also in a program, if one of them is beyond the most that there can be."""
-    try:
-        return gather(arange(most + 1, device=lengths.device), choose(lengths < 0, most + 1, lengths))
-    except ArrayIndexError:
-        raise ArrayIndexError(f"ctc_loss: {name} must be between 0 and {most}") from None
 
 
 def _padded(labels: Any, lengths: Any, batch: int) -> Any:

@@ -25,6 +25,7 @@ from . import low_rank as _low_rank
 from . import matrices as _matrices
 from . import mechanic as _mechanic
 from . import momentum_models as _momentum_models
+from . import newton_schulz as _newton_schulz
 from . import orthogonal as _orthogonal
 from . import plateau as _plateau
 from . import privacy as _privacy
@@ -41,6 +42,7 @@ from .low_rank import *
 from .matrices import *
 from .mechanic import *
 from .momentum_models import *
+from .newton_schulz import *
 from .orthogonal import *
 from .plateau import *
 from .privacy import *
@@ -59,6 +61,7 @@ __all__ = [
     *_matrices.__all__,
     *_mechanic.__all__,
     *_momentum_models.__all__,
+    *_newton_schulz.__all__,
     *_orthogonal.__all__,
     *_plateau.__all__,
     *_privacy.__all__,

@@ -93,7 +93,7 @@ class scale_by_madgrad(Informed):  # noqa: N801  # transformations have optax's 
         rate, momentum, eps = hyperparams
         squares, sums, starts = held
         out, new_squares, new_sums = [], [], []
-        factors = beside(gs, (rate + eps) * sqrt(count), 1 - momentum, eps)
+        factors = beside(gs, (rate + eps) * sqrt(count.astype(rate.dtype)), 1 - momentum, eps)
         for g, p, v, s, start, (c, part, e) in zip(gs, ps, squares, sums, starts, factors, strict=True):
             step = c * g
             new_sums.append(s + step)

@@ -10,7 +10,7 @@ from ... import tree
 from ...core import Array
 from ...dtypes import NARROW, WIDE, DType, is_complex, is_integer
 from ...errors import DtypeError, OptionError, ShapeError
-from ...numpy import asarray, conj, real, result_type, sum, where, zeros_like
+from ...numpy import asarray, real, result_type, vdot, where, zeros_like
 from ...ops.create import to_inexact
 from ...ops.elementwise import astype
 from ..hyperparams import Tunable, real_dtype, scalar
@@ -118,7 +118,7 @@ def inner_product(xs: Sequence[Array], ys: Sequence[Array]) -> Array:
     """Re <x, y> over all leaves as one vector."""
     total = None
     for x, y in zip(xs, ys, strict=True):
-        part = sum(real(conj(x) * y)) if is_complex(x.dtype) else x.ravel() @ y.ravel()
+        part = real(vdot(x, y))
         total = part if total is None else total + part
     return asarray(0.0) if total is None else total
 
