@@ -75,7 +75,7 @@ class GPT(layers.Layer):
 
 
 def gpt(width: int = 12, heads: int = 3, depth: int = 2, **options: Any) -> GPT:
-    mlp = layers.Sequential(layers.Linear(width, 4 * width), layers.GELU(), layers.Linear(4 * width, width))
+    mlp = layers.Sequential(layers.Linear(width, 4 * width), layers.GELU("tanh"), layers.Linear(4 * width, width))
     attn = layers.MultiheadAttention(width, heads, batch_first=True, **options)
     block = Block(layers.LayerNorm(width), attn, layers.LayerNorm(width), mlp)
     return GPT(

@@ -299,6 +299,7 @@ def test_threads_that_run_one_program_at_once() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork.*:RuntimeWarning")  # JAX's, where another test of the process imported it
 def test_a_forked_child_goes_on() -> None:
     x, w = shapes()
     jitted = ready(chain, x, w)

@@ -129,6 +129,7 @@ def test_narrow_tables_round_a_mean_once() -> None:
         (lambda: F.embedding([0.5], TABLE), DtypeError, "embedding: expected integers"),
         (lambda: F.embedding([5], TABLE), ArrayIndexError, "5"),
         (lambda: F.embedding([0], TABLE[0]), ShapeError, "the table must be"),
+        (lambda: F.embedding([0], TABLE, 1.0), OptionError, "padding_idx must be from -5 to 4, not 1.0"),
         (lambda: F.embedding([0], TABLE, 5), OptionError, "padding_idx must be from -5 to 4, not 5"),
         (lambda: F.embedding_bag(0, TABLE), ShapeError, "x must be"),
         (lambda: F.embedding_bag(BAGS, TABLE, [0]), ShapeError, "with offsets"),

@@ -170,3 +170,15 @@ def test_messages() -> None:
         F.weight_norm(x, fnp.ones(6))
     with pytest.raises(OptionError, match="size must be an int of at least 1"):
         F.local_response_norm(x, 0)
+
+
+@pytest.mark.parametrize("norm", [F.layer_norm, F.rms_norm])
+def test_sizes_in_the_place_of_the_weight_are_told_where_they_belong(norm: Any) -> None:
+    x, ones = fnp.ones((4, 2, 3)), fnp.ones(3)
+    for arguments in (((3,),), (3,), ([2, 3],), ((3,), ones), (ones, None, ones)):
+        if norm is F.rms_norm and len(arguments) == 3:
+            continue
+        with pytest.raises(OptionError, match=f"{norm.__name__}: after x comes the weight"):
+            norm(x, *arguments)
+    assert norm(x, (2.0, 1.0, 1.0)).shape == x.shape
+    assert norm(fnp.ones((2, 2)), [2, 2]).shape == (2, 2)  # as many numbers as there must be are a weight

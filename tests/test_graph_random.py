@@ -26,7 +26,7 @@ SPECIAL = [0.0, -0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 1e-45, 6e-
 
 UNARY = {
     "f": ["negative", "negative", "abs", "square", "floor", "sign", "stop_gradient", "reciprocal"],
-    "c": ["negative", "conj", "square", "stop_gradient"],
+    "c": ["negative", "conj", "stop_gradient"],
     "i": ["negative", "negative", "abs", "square", "bitwise_invert", "sign"],
     "u": ["negative", "abs", "square", "bitwise_invert"],
     "b": ["logical_not"],
@@ -48,8 +48,9 @@ NUMBERS = {
 WIDER = {"float16": "float32", "float32": "float64", "complex64": "complex128", "int8": "int32", "uint8": "int32"}
 STEPS = ["unary", "binary", *["number"] * 4, "where", "turn", "shape", "dtype", "constant", "call"]
 # What NumPy computes one way for packed elements and another for others: a sum in another order, a maximum of 0.0 and
-# -0.0 that is the first or the second, a function whose last bit depends on the loop that was chosen.
-BY_LAYOUT = ["sum", "prod", "max", "maximum", "exp", "pow"]
+# -0.0 that is the first or the second, a function whose last bit depends on the loop that was chosen, the square of an
+# infinite complex number.
+BY_LAYOUT = ["sum", "prod", "max", "maximum", "exp", "pow", "square"]
 
 
 class Twice(Call):
@@ -128,6 +129,8 @@ class Programs:
         if what in ("sum", "prod", "max"):
             axes = tuple(i for i in range(len(shape)) if self.pick([True, False]))
             return x if kind == "b" or 0 in shape else self.build(what, x, axes=axes)
+        if what == "square":
+            return x if kind == "b" else self.build(what, x)
         if kind != "f":
             return x
         if what == "exp":

@@ -106,6 +106,14 @@ def test_padding_is_zero_and_stays_zero():
         assert np.asarray(grads["weight"])[0].all()
 
 
+def test_arguments_stand_in_torchs_order():
+    assert layers.Embedding(5, 3, 1, 2.0, 1.0) == layers.Embedding(5, 3, padding_idx=1, max_norm=2.0, norm_type=1.0)
+    bag = layers.EmbeddingBag(5, 3, 2.0, 1.0, "sum", True, 4)
+    assert bag == layers.EmbeddingBag(
+        5, 3, max_norm=2.0, norm_type=1.0, mode="sum", include_last_offset=True, padding_idx=4
+    )
+
+
 def test_bags_take_offsets_and_weights():
     model = layers.EmbeddingBag(5, 3, mode="sum", include_last_offset=True)
     params, _ = model.init(KEY)

@@ -136,3 +136,21 @@ def test_messages():
         layers.InstanceNorm1d(4, layout="NHWC")
     with pytest.raises(OptionError, match="size must be an int of at least 1"):
         layers.LocalResponseNorm(0)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **s: layers.BatchNorm2d(2, **s),
+        lambda **s: layers.InstanceNorm2d(2, affine=True, **s),
+        lambda **s: layers.GroupNorm(2, 2, **s),
+    ],
+    ids=["batch", "instance", "group"],
+)
+def test_without_a_bias_there_is_a_weight_alone(make):
+    x, weight = values(3, 4, 5, 2), np.array([2.0, -1.0], "float32")
+    params, state = make(bias=False).init(KEY)
+    assert list(params) == ["weight"]
+    found, _ = make(bias=False).apply({"weight": weight}, state, x, train=True)
+    expected, _ = make().apply({"weight": weight, "bias": np.zeros(2, "float32")}, state, x, train=True)
+    close(found, expected)

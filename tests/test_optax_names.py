@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from typing import Any
 
@@ -73,3 +74,28 @@ def test_every_optimiser_of_optax_is_there() -> None:
     }
     # One under its old interface, and what is not an optimiser by itself
     assert makers - set(dir(optim)) <= {"optimistic_adam", "lbfgs", "scale_by_backtracking_linesearch"}
+
+
+NAMESPACES = {
+    "schedules": {
+        "InjectStatefulHyperparamsState",
+        "StatefulSchedule",
+        "WrappedSchedule",
+        "inject_stateful_hyperparams",
+    },
+    "transforms": {"ConditionFn", "MaskedNode", "unitwise_clip", "unitwise_norm"},
+    "losses": set(),
+    "projections": set(),
+    "perturbations": set(),
+    "contrib": set(),
+}
+"""Each module of optax that has a twin here, and what of it has none."""
+
+
+@pytest.mark.parametrize("name", NAMESPACES)
+def test_names_of_a_module(name: str) -> None:
+    theirs = importlib.import_module(f"optax.{name}")
+    ours = getattr(optim, name)
+    names = {n for n in dir(theirs) if not n.startswith("_") and not inspect.ismodule(getattr(theirs, n))}
+    assert names - set(dir(ours)) <= NAMESPACES[name]
+    assert set(ours.__all__) <= set(dir(ours))

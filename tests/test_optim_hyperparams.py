@@ -54,6 +54,11 @@ RATES = {
     "schedule": optim.adam(optim.cosine_decay_schedule(0.1, 3)),
     "function": optim.adam(lambda count: 0.1 / (1 + count)),
     "injected": optim.inject_hyperparams(optim.adam)(learning_rate=0.1),
+    "schedule_free": optim.contrib.schedule_free_adamw(0.1),
+    "schedule_free_warmup": optim.contrib.schedule_free_sgd(0.1, warmup_steps=3),
+    "plateau": optim.chain(
+        optim.sgd(0.1), optim.contrib.reduce_on_plateau(factor=0.1, patience=1, accumulation_size=1)
+    ),
     "injected_schedule": optim.inject_hyperparams(optim.adam)(learning_rate=optim.linear_schedule(0.1, 0.0, 3)),
 }
 

@@ -325,3 +325,9 @@ def test_what_else_is_wrong() -> None:
         layers.to_torch_state_dict(residual(2), residual(2).init(KEY)[0])
     with pytest.raises(ShapeError, match=r"params\['bias'\] has the shape \(3,\)"):
         layers.to_torch_state_dict(model, {"weight": fnp.ones((3, 2)), "bias": fnp.ones(3)})
+
+
+def test_what_is_no_state_dict_is_refused() -> None:
+    for wrong in (None, [1.0], layers.Linear(1, 1)):
+        with pytest.raises(TreeError, match=r"a state dict maps names to arrays.*give module\.state_dict\(\)"):
+            layers.from_torch_state_dict(layers.Linear(1, 1), wrong)  # type: ignore[arg-type]

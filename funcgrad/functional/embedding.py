@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core import Array
 from ..dtypes import is_integer
 from ..errors import DtypeError, OptionError, ShapeError
@@ -133,7 +135,7 @@ def check_mode(name: str, mode: str, per_sample_weights: Any = None) -> None:
 
 def padding_row(name: str, padding_idx: int, count: int) -> int:
     """The row of a table that padding_idx names, from the front."""
-    if not -count <= padding_idx < count:
+    if not isinstance(padding_idx, int | np.integer) or not -count <= padding_idx < count:
         raise OptionError(f"{name}: padding_idx must be from {-count} to {count - 1}, not {padding_idx}")
     return padding_idx % count
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core import Array
 from ..dtypes import finfo
-from ..errors import ShapeError
+from ..errors import OptionError, ShapeError
 from ..numpy.elementwise import maximum, sqrt
 from ..numpy.linalg.norms import vector_norm
 from ..numpy.manipulation import broadcast_to, moveaxis
@@ -95,6 +95,7 @@ def layer_norm(
 
     Raises:
         ShapeError: weight or bias has not the shape of the normalised axes.
+        OptionError: sizes of axes stand where the weight belongs, as in PyTorch.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> F.layer_norm(fnp.asarray([[1.0, 3.0], [10.0, 30.0]]), eps=0.0)
@@ -104,7 +105,7 @@ def layer_norm(
     Source: J. Ba, J. Kiros and G. Hinton, Layer normalization, 2016.
     """
     x = to_inexact(x)
-    axes = tuple(sorted(normalize_axes(axis, x.ndim, "layer_norm")))
+    axes = _normalized_axes("layer_norm", x, weight, axis)
     deviation: Any = x - x.mean(axes, keepdims=True)
     out = deviation * (1 / sqrt((deviation * deviation).mean(axes, keepdims=True) + eps))
     if weight is not None:
@@ -128,6 +129,7 @@ def rms_norm(x: Any, weight: Any = None, axis: int | tuple[int, ...] = -1, eps: 
 
     Raises:
         ShapeError: weight has not the shape of the normalised axes.
+        OptionError: sizes of axes stand where the weight belongs, as in PyTorch.
 
     >>> import funcgrad.numpy as fnp, funcgrad.functional as F
     >>> F.rms_norm(fnp.asarray([[1.0, -1.0], [10.0, 10.0]]))
@@ -137,7 +139,7 @@ def rms_norm(x: Any, weight: Any = None, axis: int | tuple[int, ...] = -1, eps: 
     Source: B. Zhang and R. Sennrich, Root mean square layer normalization, 2019.
     """
     x = to_inexact(x)
-    axes = tuple(sorted(normalize_axes(axis, x.ndim, "rms_norm")))
+    axes = _normalized_axes("rms_norm", x, weight, axis)
     squares: Any = (x * x).mean(axes, keepdims=True)
     out = x * (1 / sqrt(squares + (float(finfo(x.dtype).eps) if eps is None else eps)))
     return out if weight is None else out * _along("rms_norm", "weight", weight, x, axes)
@@ -344,6 +346,20 @@ def _by_groups(name: str, x: Array, num_groups: int | None, weight: Any, bias: A
     if bias is not None:
         out = out + _along(name, "bias", bias, x, (at,)).reshape(each)
     return out.reshape(x.shape)
+
+
+def _normalized_axes(name: str, x: Array, weight: Any, axis: Any) -> tuple[int, ...]:
+    """The axes in ascending order. Arguments in PyTorch's order are told so: there sizes of axes come second."""
+    given = weight if isinstance(weight, tuple | list) else (weight,)
+    sizes = tuple(given) if all(type(n) is int for n in given) else ()
+    axes = () if getattr(axis, "ndim", 0) else tuple(sorted(normalize_axes(axis, x.ndim, name)))
+    is_weight = type(weight) is not int and (len(sizes),) == tuple(x.shape[a] for a in axes)
+    if (sizes and sizes == x.shape[-len(sizes) :] and not is_weight) or getattr(axis, "ndim", 0):
+        raise OptionError(
+            f"{name}: after x comes the weight; the axes of PyTorch's normalized_shape are told by axis=, -1 for the "
+            "last one, (-2, -1) for the last two"
+        )
+    return axes
 
 
 def _along(name: str, role: str, values: Any, x: Array, axes: tuple[int, ...]) -> Any:

@@ -91,11 +91,15 @@ class GELU(Layer):
     """x times the normal distribution function of x: `functional.gelu`.
 
     Args:
-        approximate: by tanh, which is faster. PyTorch's GELU() is GELU("none") or GELU(False), and its GELU("tanh") is
-            the one by default here.
+        approximate: True or "tanh" for the approximation by tanh, which is faster and what `functional.gelu` does by
+            default; False or "none", as PyTorch's layer has it by default, for the function itself.
+
+    >>> from funcgrad import layers
+    >>> round(float(layers.GELU()({}, 1.0)), 4), round(float(layers.GELU("tanh")({}, 1.0)), 4)
+    (0.8413, 0.8412)
     """
 
-    approximate: bool | str = True
+    approximate: bool | str = "none"
 
     def __post_init__(self) -> None:
         gelu(0.0, self.approximate)  # a wrong word shall not wait for the first call

@@ -17,15 +17,12 @@ __all__ = ["Embedding", "EmbeddingBag"]
 class _Table(Layer):
     num_embeddings: int
     embedding_dim: int
-    padding_idx: int | None = None
-    max_norm: float | None = None
-    norm_type: float = 2.0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self: Any) -> None:
         if self.padding_idx is not None:
             padding_row(type(self).__name__, self.padding_idx, self.num_embeddings)
 
-    def _first(self, key: Any, init: Initializer | None) -> dict[str, Any]:
+    def _first(self: Any, key: Any, init: Initializer | None) -> dict[str, Any]:
         """The table, normal of variance 1 by default, with zeros for the padding."""
         weight = (init or normal(1.0))(key, (self.num_embeddings, self.embedding_dim))
         return {"weight": weight if self.padding_idx is None else weight.at[self.padding_idx].set(0)}
@@ -68,6 +65,9 @@ class Embedding(_Table):
     Source: O. Press and L. Wolf, Using the output embedding to improve language models, 2017, for tied weights.
     """
 
+    padding_idx: int | None = None
+    max_norm: float | None = None
+    norm_type: float = 2.0
     weight_init: Initializer | None = None
 
     def parameters(self, key: Any) -> dict[str, Any]:
@@ -89,10 +89,10 @@ class EmbeddingBag(_Table):
     Args:
         num_embeddings: how many vectors there are.
         embedding_dim: their size.
-        padding_idx: an index that counts as absent; its vector is zero at first, and stays so.
         max_norm, norm_type: as for `Embedding`.
         mode: "sum", "mean" or "max".
         include_last_offset: whether offsets say where the last bag ends, too.
+        padding_idx: an index that counts as absent; its vector is zero at first, and stays so.
         weight_init: by default normal values of variance 1, as in PyTorch.
 
     Parameters:
@@ -110,8 +110,11 @@ class EmbeddingBag(_Table):
            [4., 6.]], dtype=float32)
     """
 
+    max_norm: float | None = None
+    norm_type: float = 2.0
     mode: str = "mean"
     include_last_offset: bool = False
+    padding_idx: int | None = None
     weight_init: Initializer | None = None
 
     def __post_init__(self) -> None:

@@ -27,6 +27,11 @@ def _with_last(x: Any, shape: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
     return x, tuple(range(-len(shape), 0))
 
 
+def scale_and_shift(shape: int | tuple[int, ...], affine: bool, bias: bool) -> dict[str, Any]:
+    """The first weight and bias, of which there may be none, or no bias."""
+    return ({"weight": ones(shape)} if affine else {}) | ({"bias": zeros(shape)} if affine and bias else {})
+
+
 class LayerNorm(Layer):
     """Each example's last axes minus their mean, divided by their standard deviation.
 
@@ -58,10 +63,7 @@ class LayerNorm(Layer):
     bias: bool = True
 
     def parameters(self, key: Any) -> dict[str, Any]:
-        if not self.elementwise_affine:
-            return {}
-        shape = _sizes(self.normalized_shape)
-        return {"weight": ones(shape)} | ({"bias": zeros(shape)} if self.bias else {})
+        return scale_and_shift(_sizes(self.normalized_shape), self.elementwise_affine, self.bias)
 
     def forward(self, run: Run, x: Any) -> Any:
         x, axes = _with_last(x, _sizes(self.normalized_shape))
@@ -144,7 +146,7 @@ class GroupNorm(Layer):
         num_groups: into how many groups of neighbours the channels are divided.
         num_channels: number of channels C.
         eps: added to the variance.
-        affine: whether each channel has a weight and a bias.
+        affine: whether each channel has a weight and a bias; with bias=False a weight alone.
         layout: of the input, which says what is an example: "NHWC" or "NCHW" for images, "NWC" or "NCW" for sequences,
             "NDHWC" or "NCDHW" for volumes, "NC" for features. (PyTorch needs none, as its channels are on axis 1.)
 
@@ -170,6 +172,7 @@ class GroupNorm(Layer):
     eps: float = 1e-5
     affine: bool = True
     layout: str = "NHWC"
+    bias: bool = True
 
     def __post_init__(self) -> None:
         check_layout("GroupNorm", self.layout)
@@ -177,12 +180,12 @@ class GroupNorm(Layer):
             raise ShapeError(f"GroupNorm: {self.num_groups} groups do not divide {self.num_channels} channels")
 
     def parameters(self, key: Any) -> dict[str, Any]:
-        return {"weight": ones(self.num_channels), "bias": zeros(self.num_channels)} if self.affine else {}
+        return scale_and_shift(self.num_channels, self.affine, self.bias)
 
     def forward(self, run: Run, x: Any) -> Any:
         x = to_inexact(x)
         axis = channel_axis("", x.shape, self.layout, self.num_channels) - x.ndim
-        weight, bias = (run.weight, run.bias) if self.affine else (None, None)
+        weight, bias = run.weight if self.affine else None, run.bias if self.affine and self.bias else None
         batch = x if x.ndim == len(self.layout) else x[None]
         return group_norm(batch, self.num_groups, weight, bias, self.eps, axis).reshape(x.shape)
 

@@ -14,6 +14,7 @@ from ..numpy.creation import ones, zeros
 from ..ops.create import to_inexact
 from ..transforms.collectives import axis_size, pmean
 from ..transforms.vmap import vmap
+from .example_normalization import scale_and_shift
 from .layer import Layer, Run
 from .torch_entry import TorchEntry
 
@@ -29,6 +30,7 @@ class _RunningNorm(Layer):
     affine: bool = True
     track_running_stats: bool = True
     layout: str = ""
+    bias: bool = True
 
     _layouts: ClassVar[tuple[str, str]]
 
@@ -36,7 +38,7 @@ class _RunningNorm(Layer):
         check_layout(type(self).__name__, self.layout, self._layouts)
 
     def parameters(self, key: Any) -> dict[str, Any]:
-        return {"weight": ones(self.num_features), "bias": zeros(self.num_features)} if self.affine else {}
+        return scale_and_shift(self.num_features, self.affine, self.bias)
 
     def state(self) -> dict[str, Any]:
         if not self.track_running_stats:
@@ -51,7 +53,7 @@ class _RunningNorm(Layer):
     def forward(self, run: Run, x: Any) -> Any:
         given = to_inexact(x)
         x = given.astype(WIDE) if given.dtype in NARROW else given  # means of 8 bits would tell little
-        weight, bias = (run.weight, run.bias) if self.affine else (None, None)
+        weight, bias = run.weight if self.affine else None, run.bias if self.affine and self.bias else None
         out = self._normalized(run, x, weight, bias)
         return out if x is given else out.astype(given.dtype if weight is None else weight.dtype)
 
@@ -143,7 +145,7 @@ class BatchNorm2d(_BatchNorm):
         num_features: number of channels C.
         eps: added to the variance.
         momentum: the weight of the new batch; None for the plain mean over all batches.
-        affine: whether there are a weight and a bias.
+        affine: whether there are a weight and a bias; with bias=False a weight alone.
         track_running_stats: whether there are running statistics; without them the batch's are used always.
         layout: "NHWC" or "NCHW".
         axis_name: of a `vmap`, or a tuple of such names, whose examples are one batch together with the input's own
@@ -246,7 +248,7 @@ class InstanceNorm2d(_InstanceNorm):
         num_features: number of channels C.
         eps: added to the variance.
         momentum: the weight of the new batch; None for the plain mean over all batches.
-        affine: whether there are a weight and a bias.
+        affine: whether there are a weight and a bias; with bias=False a weight alone.
         track_running_stats: whether there are running statistics.
         layout: "NHWC" or "NCHW".
 

@@ -125,6 +125,11 @@ def from_torch_state_dict(
     >>> params[0]["weight"].shape, state
     ((3, 4), ({}, {}))
     """
+    if not isinstance(state_dict, Mapping):
+        raise TreeError(
+            f"from_torch_state_dict: a state dict maps names to arrays, and this is {described(state_dict)}; of a "
+            "module give module.state_dict()"
+        )
     entries = _entries(model)
     given = {name.removeprefix(prefix): x for name, x in state_dict.items() if name.startswith(prefix)}
     _check_names([entry.name_in(given) for entry in entries], given, list(ignore), prefix)

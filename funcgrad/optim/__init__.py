@@ -35,9 +35,10 @@ from . import adam_variants as _adam_variants
 from . import adaptive as _adaptive
 from . import aliases as _aliases
 from . import applying as _applying
-from . import assignment, contrib, losses, perturbations, projections, tree, tree_utils
+from . import assignment, contrib, losses, perturbations, projections, schedules, transforms, tree, tree_utils
 from . import clipping as _clipping
 from . import combining as _combining
+from . import curves as _curves
 from . import cycles as _cycles
 from . import factored as _factored
 from . import guarding as _guarding
@@ -57,7 +58,6 @@ from . import phases as _phases
 from . import polyak as _polyak
 from . import quasi_newton as _quasi_newton
 from . import scaling as _scaling
-from . import schedules as _schedules
 from . import signs as _signs
 from . import transformation as _transformation
 from . import without_state as _without_state
@@ -72,6 +72,7 @@ from .applying import *
 from .clipping import *
 from .combining import *
 from .contrib import ademamix, adopt, dadapt_adamw, madgrad, muon, prodigy, sophia
+from .curves import *
 from .cycles import *
 from .factored import *
 from .guarding import *
@@ -91,7 +92,6 @@ from .phases import *
 from .polyak import *
 from .quasi_newton import *
 from .scaling import *
-from .schedules import *
 from .signs import *
 from .transformation import *
 from .without_state import *
@@ -107,6 +107,7 @@ __all__ = [
     *_applying.__all__,
     *_clipping.__all__,
     *_combining.__all__,
+    *_curves.__all__,
     *_cycles.__all__,
     *_factored.__all__,
     *_guarding.__all__,
@@ -126,7 +127,6 @@ __all__ = [
     *_polyak.__all__,
     *_quasi_newton.__all__,
     *_scaling.__all__,
-    *_schedules.__all__,
     *_signs.__all__,
     *_transformation.__all__,
     *_without_state.__all__,
@@ -137,6 +137,8 @@ __all__ = [
     "losses",
     "perturbations",
     "projections",
+    "schedules",
+    "transforms",
     "tree",
     "tree_utils",
     "ademamix",

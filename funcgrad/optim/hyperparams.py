@@ -33,7 +33,7 @@ from ..numpy import asarray
 from ..ops.create import to_inexact
 from ..ops.elementwise import astype
 from ..rules import zeros
-from .schedules import Schedule
+from .curves import Schedule
 from .transformation import GradientTransformation, floating_leaves, need_state
 
 __all__ = ["HyperparamsState", "Number", "Tunable", "set_hyperparams"]

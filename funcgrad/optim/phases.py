@@ -11,7 +11,7 @@ from ..core import Array
 from ..errors import OptionError
 from ..numpy import asarray, cos, where
 from ..ops.create import to_inexact
-from .schedules import (
+from .curves import (
     Schedule,
     constant,
     cosine_decay_schedule,

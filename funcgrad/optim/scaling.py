@@ -13,10 +13,10 @@ from .. import tree
 from ..core import Array
 from ..errors import DtypeError, OptionError
 from ..numpy import asarray, ones_like, where, zeros_like
+from .curves import Schedule
 from .hyperparams import HyperparamsState, Number, Tunable, beside
 from .masking import Mask, flags_of
 from .moments import dtype_or_none, in_float32, zeros_in
-from .schedules import Schedule
 from .transformation import GradientTransformation, aligned, floating_leaves, need_params, rebuilt
 
 __all__ = [

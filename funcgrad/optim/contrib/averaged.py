@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import tree
-from ...config import default_dtype
 from ...core import Array
 from ...errors import OptionError
 from ...numpy import asarray, maximum, where
@@ -16,7 +15,7 @@ from ...ops.elementwise import astype
 from ..adaptive import scale_by_rms
 from ..aliases import sgd
 from ..combining import chain
-from ..hyperparams import Number, beside, scalar
+from ..hyperparams import Number, at_count, beside, float_dtype, scalar
 from ..moments import dtype_or_none
 from ..phases import warmup_constant_schedule
 from ..scaling import add_decayed_weights, scale_by_learning_rate
@@ -116,7 +115,7 @@ class schedule_free(GradientTransformationExtraArgs):  # noqa: N801  # transform
     def init(self, params: Any) -> ScheduleFreeState:
         leaves, structure = floating_leaves(self, "params", params)
         z = tree.unflatten(structure, [p if self.state_dtype is None else astype(p, self.state_dtype) for p in leaves])
-        zero = scalar(0.0, default_dtype(), leaves)
+        zero = scalar(0.0, float_dtype(leaves), leaves)
         first = scalar(1, np.dtype(np.int64), leaves)
         return ScheduleFreeState(zero + self.b1, zero, first, zero, self.base_optimizer.init(params), z)
 
@@ -125,8 +124,11 @@ class schedule_free(GradientTransformationExtraArgs):  # noqa: N801  # transform
     ) -> tuple[Any, ScheduleFreeState]:
         need_params(self, params)
         need_state(self, state, ScheduleFreeState)
-        rate = self.learning_rate(state.step_count) if callable(self.learning_rate) else self.learning_rate
-        max_lr = maximum(state.max_lr, astype(asarray(rate), state.max_lr.dtype))
+        given, dtype = self.learning_rate, state.max_lr.dtype
+        rate = at_count(given, state.step_count, dtype) if callable(given) else given
+        # Directly in that dtype: 0.1 by way of float32 is another number in float64
+        rate = astype(rate, dtype) if isinstance(rate, Array) else asarray(rate, dtype)
+        max_lr = maximum(state.max_lr, rate)
         weight = max_lr**self.weight_lr_power
         total = state.weight_sum + weight
         part = where(total > 0, weight / where(total > 0, total, 1), 0)

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ... import tree
-from ...config import default_dtype
 from ...core import Array
 from ...errors import OptionError
 from ...numpy import asarray, maximum, where
 from ...ops.elementwise import astype
-from ..hyperparams import beside, scalar
+from ..hyperparams import beside, float_dtype, scalar
 from ..transformation import GradientTransformationExtraArgs, aligned, floating_leaves, need_state
 
 __all__ = ["ReduceLROnPlateauState", "reduce_on_plateau"]
@@ -92,7 +91,7 @@ class reduce_on_plateau(GradientTransformationExtraArgs):  # noqa: N801  # trans
 
     def init(self, params: Any) -> ReduceLROnPlateauState:
         leaves, _ = floating_leaves(self, "params", params)
-        zero, number = scalar(0, np.dtype(np.int64), leaves), scalar(0.0, default_dtype(), leaves)
+        zero, number = scalar(0, np.dtype(np.int64), leaves), scalar(0.0, float_dtype(leaves), leaves)
         return ReduceLROnPlateauState(number + 1, number + float("inf"), zero, zero, zero, number)
 
     def update(  # type: ignore[override]  # it cannot do without the value
