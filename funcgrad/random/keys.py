@@ -136,20 +136,23 @@ class Key:
         return self._data
 
 
+_new = object.__new__
+
+
 def _of_words(words: Words) -> Key:
-    found = object.__new__(Key)
+    found = _new(Key)
     found._words, found._rows, found._data = words, None, None
     return found
 
 
 def _of_rows(rows: list[Words]) -> Key:
-    found = object.__new__(Key)
+    found = _new(Key)
     found._words, found._rows, found._data = None, rows, None
     return found
 
 
 def _of_data(data: Any) -> Key:
-    found = object.__new__(Key)
+    found = _new(Key)
     found._words, found._rows, found._data = None, None, data
     return found
 
@@ -224,7 +227,9 @@ def split(key: Key, num: int | tuple[int, ...] = 2) -> Key:
     >>> k1 == k2, k2 == random.split(random.key(0), 5)[1]
     (False, True)
     """
-    words = _known_words(key) or _operand(key, "split")
+    if type(key) is Key and key._data is None and key._words and type(num) is int and 0 <= num <= _FEW:
+        return _of_rows(philox.split(key._words, num))  # the usual case, without a call to find that out
+    words = _operand(key, "split")
     if type(num) is int and 0 <= num <= _FEW and isinstance(words, tuple):
         return _of_rows(philox.split(words, num))
     shape = parse_shape(num)
@@ -252,9 +257,9 @@ def fold_in(key: Key, data: Any) -> Key:
     >>> step == random.fold_in(random.key(0), 101)
     False
     """
-    words = _known_words(key) or _operand(key, "fold_in")
-    if type(data) is int and isinstance(words, tuple):
-        return _of_words(philox.fold_in(words, data))
+    if type(key) is Key and key._data is None and key._words and type(data) is int:
+        return _of_words(philox.fold_in(key._words, data))
+    words = _operand(key, "fold_in")
     if not isinstance(data, Array | np.ndarray) or (not data.shape and not isinstance(data, Tracer)):
         number = integer(data, "fold_in: data")
         if isinstance(words, tuple):
@@ -323,11 +328,6 @@ def _checked(data: Any) -> Array:
         what = found.aval if found is not None else f"{data!r:.60}"
         raise DtypeError(f"the words of keys are uint64 of shape (..., 2), not {what}")
     return found
-
-
-def _known_words(key: Any) -> Words | None:
-    """The words of a key that is nothing else, as most are: no array was made of it, so no trace has seen one."""
-    return key._words if type(key) is Key and key._data is None else None
 
 
 def _operand(key: Any, name: str) -> Words | Array:
