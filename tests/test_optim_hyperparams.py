@@ -12,7 +12,7 @@ from optimisers import OPTIMISERS, assert_close, example, run
 import funcgrad as fg
 import funcgrad.numpy as fnp
 from funcgrad import config, optim, tree
-from funcgrad.errors import DtypeError, ShapeError
+from funcgrad.errors import DtypeError, OptionError, ShapeError
 
 
 def test_set_hyperparams_in_a_chain_of_chains() -> None:
@@ -281,3 +281,39 @@ def test_each_hyperparameter_of_an_optimiser_has_a_name_of_its_own(name: str) ->
     assert "learning_rate" in str(state) or name == "rprop"
     for n in names:
         optim.set_hyperparams(state, **{n: 0.5})
+
+
+def test_set_hyperparams_of_a_transformation_inside_another() -> None:
+    """`mechanize` holds numbers of its own and the state of an optimiser."""
+    params = {"w": fnp.ones(2)}
+    opt = optim.contrib.mechanize(optim.adam(0.1))
+    state = optim.set_hyperparams(opt.init(params), learning_rate=0.5, weight_decay=0.25)
+    assert tree.structure(state) == tree.structure(opt.init(params))
+    assert float(state.base_optimizer_state[1].hyperparams["learning_rate"]) == 0.5
+    assert float(state.hyperparams["weight_decay"]) == 0.25
+
+
+def test_set_hyperparams_of_what_is_made_inside_inject_hyperparams() -> None:
+    opt = optim.inject_hyperparams(lambda rate: optim.chain(optim.clip(1.0), optim.sgd(rate)))(rate=0.5)
+    params = fnp.asarray([4.0])
+    state = optim.set_hyperparams(opt.init(params), max_delta=2.0, rate=0.25)
+    assert_close(opt.update(params, state)[0], fnp.asarray([-0.5]))
+
+
+def test_a_parameter_of_the_name_of_a_label() -> None:
+    params = {"w": fnp.ones(2), "b": fnp.ones(2)}
+    opt = optim.MultiSteps(optim.partition({"w": optim.sgd(0.1), "b": optim.sgd(0.2)}, {"w": "w", "b": "b"}), 1)
+    state = optim.set_hyperparams(opt.init(params), "w", learning_rate=0.5)
+    assert_close(opt.update(params, state)[0], {"w": fnp.full(2, -0.5), "b": fnp.full(2, -0.2)})
+    with pytest.raises(OptionError, match="has no part 'x'; there are: 'b', 'w'"):
+        optim.set_hyperparams(state, "x", learning_rate=0.5)
+
+
+def test_a_field_of_a_state_says_where_too() -> None:
+    params = fnp.ones(2)
+    opt = optim.contrib.sam(optim.sgd(0.1), optim.sgd(0.2))
+    state = optim.set_hyperparams(opt.init(params), "adv_state", learning_rate=0.5)
+    assert float(state.opt_state[1].hyperparams["learning_rate"]) == np.float32(0.1)
+    assert float(state.adv_state[1].hyperparams["learning_rate"]) == 0.5
+    with pytest.raises(OptionError, match="has no part 'adv'; there are: 'adv_state', 'opt_state'"):
+        optim.set_hyperparams(state, "adv", learning_rate=0.5)

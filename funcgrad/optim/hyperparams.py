@@ -16,7 +16,7 @@ transformation:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -137,8 +137,9 @@ def set_hyperparams(state: Any, *where: Any, **hyperparams: Any) -> Any:
 
     Args:
         state: the state of a transformation, of a chain or of chains of chains.
-        *where: labels or patterns of `partition` and names of `named_chain`, from the outermost to the one under
-            which the hyper-parameters are, where several have some of the same name.
+        *where: labels or patterns of `partition`, names of `named_chain`, and fields of states ("opt_state" in that
+            of `contrib.sam`), from the outermost to the one under which the hyper-parameters are, where several have
+            some of the same name.
         **hyperparams: new values: a number, or an array without dimensions (also one under a transform). In the
             state of an ensemble, whose hyper-parameters have a batch axis, an array of their shape gives each
             member its own value.
@@ -161,12 +162,16 @@ def set_hyperparams(state: Any, *where: Any, **hyperparams: Any) -> Any:
     if where:
         changed, there_is = _within(state, where[0], lambda part: set_hyperparams(part, *where[1:], **hyperparams))
         if not there_is:
-            parts = ", ".join(sorted(map(repr, _labels(state)))) or "none"
+            labels = _labels(state)
+            parts = (
+                ", ".join(sorted(map(repr, {k for k, given in labels if given} or {k for k, _ in labels}))) or "none"
+            )
             raise OptionError(f"set_hyperparams: the state has no part {where[0]!r}; there are: {parts}")
         return changed
     there = list(_entries(state, ""))
     for name in hyperparams:
         found = [(path, held) for path, n, held in there if n == name]
+        found = [(path, held) for path, held in found if held is not None] or found
         if len(found) == 1 and found[0][1] is not None:
             continue
         listed = ", ".join(sorted({n for _, n, held in there if held is not None})) or "none"
@@ -176,7 +181,7 @@ def set_hyperparams(state: Any, *where: Any, **hyperparams: Any) -> Any:
             places = " and ".join(f"state{path}" for path, _ in found)
             raise OptionError(
                 f"set_hyperparams: {name!r} stands in {places}: set it in the one that you mean, by a label of "
-                "partition or a name of named_chain before it, or by hand"
+                "partition, a name of named_chain or a field's before it, or by hand"
             )
         raise OptionError(
             f"set_hyperparams: {name!r} follows a schedule, which would set it again; make the transformation with a "
@@ -190,52 +195,63 @@ def _holds(state: Any) -> bool:
     return isinstance(state, tuple) and "hyperparams" in getattr(state, "_fields", ())
 
 
+def _parts(state: Any) -> Mapping[Any, Any]:
+    """What else may hold hyper-parameters: a tunable transformation may have another one inside."""
+    if type(state) is dict:
+        return state
+    if not isinstance(state, tuple):
+        return {}
+    fields = getattr(state, "_fields", None) or range(len(state))
+    return {field: part for field, part in zip(fields, state, strict=True) if field != "hyperparams"}
+
+
+def _with_parts(state: Any, parts: Mapping[Any, Any]) -> Any:
+    """The state with these in place of its parts."""
+    if type(state) is dict:
+        return dict(parts)
+    return state._replace(**parts) if hasattr(state, "_fields") else tuple(parts.values())
+
+
 def _entries(state: Any, path: str) -> Iterator[tuple[str, str, Any]]:
     """(path, name, value) of each hyper-parameter in a state."""
     if _holds(state):
         for name, held in state.hyperparams.items():
             yield path, name, held
-    elif isinstance(state, tuple):
-        fields = getattr(state, "_fields", None)
-        for i, part in enumerate(state):
-            yield from _entries(part, f"{path}.{fields[i]}" if fields else f"{path}[{i}]")
-    elif type(state) is dict:
-        for key, part in state.items():
-            yield from _entries(part, f"{path}[{key!r}]")
+    for field, part in _parts(state).items():
+        yield from _entries(part, f"{path}.{field}" if hasattr(state, "_fields") else f"{path}[{field!r}]")
+
+
+def _labelled(state: Any) -> Mapping[Any, Any]:
+    """Those parts that have labels and hyper-parameters; a tree of the parameters may have names of the same kind."""
+    named = type(state) is dict or hasattr(state, "_fields")
+    return {k: part for k, part in _parts(state).items() if next(_entries(part, ""), None)} if named else {}
 
 
 def _within(state: Any, label: Any, change: Callable[[Any], Any]) -> tuple[Any, bool]:
     """The state with each part of that label changed, and whether there is one."""
-    if type(state) is dict and label in state:
-        return {**state, label: change(state[label])}, True
-    if _holds(state) or not (isinstance(state, tuple) or type(state) is dict):
+    parts = dict(_parts(state))
+    if label in _labelled(state):
+        return _with_parts(state, parts | {label: change(parts[label])}), True
+    changed = {field: _within(part, label, change) for field, part in parts.items()}
+    if not any(found for _, found in changed.values()):
         return state, False
-    parts = [_within(part, label, change) for part in (state.values() if type(state) is dict else state)]
-    found = any(changed for _, changed in parts)
-    if type(state) is dict:
-        return dict(zip(state, (part for part, _ in parts), strict=True)), found
-    values = [part for part, _ in parts]
-    return type(state)(*values) if hasattr(state, "_fields") else tuple(values), found
+    return _with_parts(state, {field: part for field, (part, _) in changed.items()}), True
 
 
-def _labels(state: Any) -> set[Any]:
-    """The labels of all parts of a state."""
-    if _holds(state) or not (isinstance(state, tuple) or type(state) is dict):
-        return set()
-    below = [_labels(part) for part in (state.values() if type(state) is dict else state)]
-    return set(state if type(state) is dict else ()).union(*below)
+def _labels(state: Any) -> set[tuple[Any, bool]]:
+    """The labels of all parts of a state, each with whether a user gave it, which names of fields are not."""
+    here = {(label, type(state) is dict) for label in _labelled(state)}
+    return here.union(*map(_labels, _parts(state).values()))
 
 
 def _replaced(state: Any, values: dict[str, Any]) -> Any:
+    parts = _parts(state)
+    if parts:
+        state = _with_parts(state, {field: _replaced(part, values) for field, part in parts.items()})
     if _holds(state):
         held: dict[str, Any] = state.hyperparams
-        new = {name: _like(name, values[name], old) if name in values else old for name, old in held.items()}
+        new = {k: _like(k, values[k], old) if k in values and old is not None else old for k, old in held.items()}
         return state._replace(hyperparams=type(held)(new))
-    if isinstance(state, tuple):
-        parts = [_replaced(part, values) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    if type(state) is dict:
-        return {key: _replaced(part, values) for key, part in state.items()}
     return state
 
 
