@@ -196,7 +196,7 @@ def test_extra_arguments_go_through() -> None:
         (
             lambda: optim.inject_hyperparams(optim.sgd)(0.1).update(GRADS, optim.EmptyState()),
             TreeError,
-            "must be an InjectHyperparamsState, not",
+            "must be an InjectStatefulHyperparamsState, not",
         ),
     ],
 )

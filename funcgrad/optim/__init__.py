@@ -35,7 +35,19 @@ from . import adam_variants as _adam_variants
 from . import adaptive as _adaptive
 from . import aliases as _aliases
 from . import applying as _applying
-from . import assignment, contrib, losses, perturbations, projections, schedules, transforms, tree, tree_utils
+from . import (
+    assignment,
+    contrib,
+    losses,
+    microbatching,
+    perturbations,
+    projections,
+    schedules,
+    second_order,
+    transforms,
+    tree,
+    tree_utils,
+)
 from . import clipping as _clipping
 from . import combining as _combining
 from . import curves as _curves
@@ -45,6 +57,7 @@ from . import guarding as _guarding
 from . import hyperparams as _hyperparams
 from . import injecting as _injecting
 from . import layerwise as _layerwise
+from . import linear_algebra as _linear_algebra
 from . import linesearch as _linesearch
 from . import losses as _losses
 from . import masking as _masking
@@ -59,7 +72,9 @@ from . import polyak as _polyak
 from . import quasi_newton as _quasi_newton
 from . import scaling as _scaling
 from . import signs as _signs
+from . import stateful_schedules as _stateful_schedules
 from . import transformation as _transformation
+from . import tree_params as _tree_params
 from . import without_state as _without_state
 from . import wrappers as _wrappers
 from . import zoom as _zoom
@@ -79,10 +94,12 @@ from .guarding import *
 from .hyperparams import *
 from .injecting import *
 from .layerwise import *
+from .linear_algebra import *
 from .linesearch import *
 from .losses import *
 from .masking import *
 from .measuring import *
+from .microbatching import microbatch
 from .minimizing import *
 from .moments import *
 from .noise import *
@@ -93,7 +110,9 @@ from .polyak import *
 from .quasi_newton import *
 from .scaling import *
 from .signs import *
+from .stateful_schedules import *
 from .transformation import *
+from .tree_params import *
 from .without_state import *
 from .wrappers import *
 from .zoom import *
@@ -114,6 +133,7 @@ __all__ = [
     *_hyperparams.__all__,
     *_injecting.__all__,
     *_layerwise.__all__,
+    *_linear_algebra.__all__,
     *_linesearch.__all__,
     *_losses.__all__,
     *_masking.__all__,
@@ -128,16 +148,21 @@ __all__ = [
     *_quasi_newton.__all__,
     *_scaling.__all__,
     *_signs.__all__,
+    *_stateful_schedules.__all__,
     *_transformation.__all__,
+    *_tree_params.__all__,
     *_without_state.__all__,
     *_wrappers.__all__,
     *_zoom.__all__,
     "assignment",
     "contrib",
     "losses",
+    "microbatch",
+    "microbatching",
     "perturbations",
     "projections",
     "schedules",
+    "second_order",
     "transforms",
     "tree",
     "tree_utils",

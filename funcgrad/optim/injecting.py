@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from .. import tree
@@ -20,9 +21,16 @@ from ..numpy import asarray
 from ..ops.elementwise import astype
 from .hyperparams import arrays_stay, at_count, float_dtype, scalar
 from .moments import dtype_or_none
+from .stateful_schedules import StatefulSchedule, WrappedSchedule, WrappedScheduleState
 from .transformation import GradientTransformationExtraArgs, checked, floating_leaves, need_state, updated
 
-__all__ = ["Hyperparams", "InjectHyperparamsState", "inject_hyperparams"]
+__all__ = [
+    "Hyperparams",
+    "InjectHyperparamsState",
+    "InjectStatefulHyperparamsState",
+    "inject_hyperparams",
+    "inject_stateful_hyperparams",
+]
 
 
 class Hyperparams(dict[str, Any]):
@@ -67,19 +75,25 @@ tree.register_pytree_with_keys(
 )
 
 
-class InjectHyperparamsState(NamedTuple):
+class InjectStatefulHyperparamsState(NamedTuple):
     """The state of what `inject_hyperparams` makes.
 
     Args:
         count: how many updates were made.
         hyperparams: the numeric arguments by name, arrays without dimensions: `state.hyperparams["b1"] = 0.5` sets
             one. Those that follow a schedule show the value of the last update, and setting them has no effect.
+        hyperparams_states: the states of the schedules by name, a `WrappedScheduleState` for functions of the count.
         inner_state: of the transformation.
     """
 
     count: Array  # type: ignore[assignment]  # optax's name; it hides tuple.count
     hyperparams: dict[str, Any]
+    hyperparams_states: dict[str, Any]
     inner_state: Any
+
+
+InjectHyperparamsState = InjectStatefulHyperparamsState
+"""What the state was called before it held those of schedules."""
 
 
 def inject_hyperparams(
@@ -96,9 +110,9 @@ def inject_hyperparams(
 
     Returns:
         A function of the same arguments. Each that is a number (not a bool), also by default, is in
-        `state.hyperparams` under its name; for each that is a function, a schedule of the step count, the present
-        value is. Others stay what they are. `inner_factory` is called in each `update` with these values, so that
-        changing one traces nothing again.
+        `state.hyperparams` under its name; for each that is a function, a schedule of the step count or a
+        `StatefulSchedule`, the present value is. Others stay what they are. `inner_factory` is called in each `update`
+        with these values, so that changing one traces nothing again.
 
     Raises:
         OptionError: `static_args` has a name that is none of the arguments.
@@ -180,25 +194,53 @@ class _Injected(GradientTransformationExtraArgs):
         with arrays_stay():
             return checked("inject_hyperparams", self.factory(*args, **named))
 
-    def init(self, params: Any) -> InjectHyperparamsState:
+    def init(self, params: Any) -> InjectStatefulHyperparamsState:
         leaves, _ = floating_leaves("inject_hyperparams", "params", params)
         count, dtype = scalar(0, asarray(0).dtype, leaves), self.dtype or float_dtype(leaves)
         held: dict[str, Any] = {}
+        states: dict[str, Any] = {}
         for name, value in self.arguments:
             if self._is_number(name, value):
                 held[name] = self._value(value, dtype, leaves)
             elif self._is_schedule(name, value):
-                held[name] = self._value(at_count(value, count, dtype), dtype, leaves)
-        return InjectHyperparamsState(count, Hyperparams(held), self._made(held).init(params))
+                schedule = _stateful(value)
+                states[name] = WrappedScheduleState(count) if schedule is not value else value.init()
+                held[name] = self._value(at_count(schedule, states[name], dtype), dtype, leaves)
+        return InjectStatefulHyperparamsState(count, Hyperparams(held), states, self._made(held).init(params))
 
     def update(
         self, updates: Any, state: Any, params: Any = None, **extra_args: Any
-    ) -> tuple[Any, InjectHyperparamsState]:
-        need_state("inject_hyperparams", state, InjectHyperparamsState)
+    ) -> tuple[Any, InjectStatefulHyperparamsState]:
+        need_state("inject_hyperparams", state, InjectStatefulHyperparamsState)
         dtype = self.dtype or float_dtype(tree.leaves(updates))
         held = {name: self._value(value, dtype, [state.count]) for name, value in state.hyperparams.items()}
+        states: dict[str, Any] = {}
         for name, value in self.arguments:
             if self._is_schedule(name, value):
-                held[name] = self._value(at_count(value, state.count, dtype), dtype, [state.count])
+                schedule, old = _stateful(value), state.hyperparams_states[name]
+                found = at_count(partial(schedule, **extra_args), old, dtype)
+                held[name] = self._value(found, dtype, [state.count])
+                states[name] = schedule.update(old, **extra_args)
         new, inner_state = updated(self._made(held), updates, state.inner_state, params, extra_args)
-        return new, InjectHyperparamsState(state.count + 1, Hyperparams(held), inner_state)
+        return new, InjectStatefulHyperparamsState(state.count + 1, Hyperparams(held), states, inner_state)
+
+
+def _stateful(schedule: Any) -> Any:
+    return schedule if isinstance(schedule, StatefulSchedule) else WrappedSchedule(schedule)
+
+
+def inject_stateful_hyperparams(
+    inner_factory: Callable[..., Any], static_args: str | Iterable[str] = (), hyperparam_dtype: Any = None
+) -> Callable[..., GradientTransformationExtraArgs]:
+    """The same as `inject_hyperparams`, which takes schedules with a state too: optax's name before that did.
+
+    Args, Returns, Raises: as there.
+
+    >>> import funcgrad.numpy as fnp
+    >>> from funcgrad import optim
+    >>> opt = optim.inject_stateful_hyperparams(optim.sgd)(lambda count: 0.5 / (1 + count))
+    >>> updates, state = opt.update(fnp.ones(1), opt.init(fnp.ones(1)))
+    >>> opt.update(fnp.ones(1), state)[0], state.hyperparams_states
+    (Array([-0.25], dtype=float32), {'learning_rate': WrappedScheduleState(count=Array(1, dtype=int64))})
+    """
+    return inject_hyperparams(inner_factory, static_args, hyperparam_dtype)

@@ -24,6 +24,7 @@ from .transformation import (
     set_to_zero,
     updated,
 )
+from .tree_params import AllParams
 
 __all__ = ["MaskedState", "freeze", "masked"]
 
@@ -80,6 +81,8 @@ def prefix_leaves(name: str, prefix: Any, full: Any) -> list[Any]:
     Raises:
         TreeError: it is no prefix; the message has the name of what does not fit, and the path.
     """
+    if isinstance(full, AllParams):
+        return []
     try:
         values = tree.broadcast_prefix(prefix, full)
     except ValueError as error:

@@ -16,6 +16,7 @@ from .tree_utils import tree_dtype as dtype
 from .tree_utils import tree_full_like as full_like
 from .tree_utils import tree_get as get
 from .tree_utils import tree_get_all_with_path as get_all_with_path
+from .tree_utils import tree_map_params as map_params
 from .tree_utils import tree_max as max
 from .tree_utils import tree_min as min
 from .tree_utils import tree_mul as mul
@@ -51,6 +52,7 @@ __all__ = [
     "full_like",
     "get",
     "get_all_with_path",
+    "map_params",
     "max",
     "min",
     "mul",

@@ -16,12 +16,18 @@ from ..core import Array
 from ..errors import DtypeError, OptionError
 from ..tree import leaves
 from ..tree import map as map_leaves
-from .tree_states import (
-    tree_bias_correction,
+from .tree_params import tree_map_params
+from .tree_paths import (
+    DictKey,
+    NamedTupleKey,
+    SequenceKey,
     tree_get,
     tree_get_all_with_path,
-    tree_random_like,
     tree_set,
+)
+from .tree_states import (
+    tree_bias_correction,
+    tree_random_like,
     tree_split_key_like,
     tree_update_infinity_moment,
     tree_update_moment,
@@ -29,6 +35,9 @@ from .tree_states import (
 )
 
 __all__ = [
+    "DictKey",
+    "NamedTupleKey",
+    "SequenceKey",
     "tree_add",
     "tree_add_scale",
     "tree_allclose",
@@ -43,6 +52,7 @@ __all__ = [
     "tree_full_like",
     "tree_get",
     "tree_get_all_with_path",
+    "tree_map_params",
     "tree_max",
     "tree_min",
     "tree_mul",
