@@ -2,12 +2,14 @@
 
 from typing import Any
 
-import jax
 import numpy as np
-import optax
+import pytest
 
 import funcgrad.numpy as fnp
 from funcgrad import config, optim, tree
+
+jax = pytest.importorskip("jax")
+optax = pytest.importorskip("optax")
 
 STEPS = 100
 

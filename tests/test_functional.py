@@ -232,7 +232,8 @@ ERRORS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: F.softmax(IMAGE, axis=4), AxisError, "softmax: axis 4"),
     (lambda: F.one_hot(LOGITS, 4), DtypeError, "classes are integers"),
     (lambda: F.one_hot(fnp.asarray([0, 1]), -2), OptionError, "num_classes must be 0 or more, not -2"),
-    (lambda: F.layer_norm(LOGITS, (4,), np.ones(4), np.zeros(4)), DtypeError, "layer_norm: an axis must be an int"),
+    (lambda: F.layer_norm(LOGITS, (4,), np.ones(4), np.zeros(4)), OptionError, "are told by axis="),
+    (lambda: F.layer_norm(LOGITS, np.ones(4), np.zeros(4), True), DtypeError, "an axis must be an int"),
     (
         lambda: F.batch_norm(LOGITS, np.zeros(4), np.ones(4), None, None, True),
         DtypeError,
