@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from saving import save
+from turns import in_turns
 
 import funcgrad as fg
 import funcgrad.functional as F
@@ -70,20 +70,6 @@ def jaxs(shape: tuple[int, ...], causal: bool) -> Work:
     return lambda: jax.block_until_ready(f(*given))
 
 
-def times(works: dict[str, Work], rounds: int) -> dict[str, float]:
-    """The median milliseconds of a call for each, taking turns."""
-    found: dict[str, list[float]] = {name: [] for name in works}
-    for work in works.values():
-        for _ in range(4):
-            work()
-    for _ in range(rounds):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            found[name].append(1e3 * (time.perf_counter() - start))
-    return {name: statistics.median(all_of_it) for name, all_of_it in found.items()}
-
-
 def peak(work: Work) -> float:
     """MiB that a call needs."""
     work()
@@ -115,7 +101,8 @@ def main() -> None:
                 works[name] = make(shape, causal)
             except ImportError:
                 missing.add(name)
-        found = times(works, options.rounds)
+        turns = in_turns(works, options.rounds, warm=4)
+        found = {name: statistics.median(times) for name, times in turns.items()}
         memory = {f"peak MiB, {name}": peak(works[name]) for name in columns[:2]}
         results[title] = found | memory
         cells = "".join(f"{found[name]:>14.1f}" if name in found else f"{'-':>14}" for name in columns)

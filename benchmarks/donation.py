@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from saving import save
+from turns import in_turns
 
 import funcgrad as fg
 from funcgrad import optim
@@ -85,20 +85,6 @@ def jax_step(rule: str) -> Step:
     return run
 
 
-def times(steps: dict[str, Step], rounds: int) -> dict[str, float]:
-    """The median milliseconds of a step for each, taking turns."""
-    found: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        for _ in range(6):
-            step()
-    for _ in range(rounds):
-        for name, step in steps.items():
-            start = time.perf_counter()
-            step()
-            found[name].append(1e3 * (time.perf_counter() - start))
-    return {name: statistics.median(all_of_it) for name, all_of_it in found.items()}
-
-
 def peak(step: Step) -> float:
     """MiB that a step needs beside what there is before it."""
     tracemalloc.start()
@@ -134,7 +120,8 @@ def main() -> None:
                 steps[name] = make()
             except ImportError:
                 missing.add(name.split()[0])
-        found = times(steps, options.rounds)
+        turns = in_turns(steps, options.rounds, warm=6)
+        found = {name: statistics.median(times) for name, times in turns.items()}
         memory = {f"peak MiB, {name}": peak(steps[name]) for name in columns[:2]}
         results[rule] = found | memory
         cells = "".join(f"{found[name]:>15.2f}" if name in found else f"{'-':>15}" for name in columns)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from overhead import seconds
 from saving import save
+from turns import in_turns
 
 from funcgrad import random
 
@@ -107,14 +108,9 @@ def least(work: Callable[[], Any], repeats: int, rounds: int) -> float:
     return min(1e6 * seconds(work, repeats) for _ in range(rounds))
 
 
-def in_turn(works: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Least and median milliseconds of each, taken in turns."""
-    for work in works.values():
-        work()
-    found: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(rounds):
-        for name, work in works.items():
-            found[name].append(1e3 * seconds(work, 1))
+def least_and_median(works: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Milliseconds of each."""
+    found = in_turns(works, rounds, warm=1)
     return {**{n: min(t) for n, t in found.items()}, **{f"median {n}": statistics.median(t) for n, t in found.items()}}
 
 
@@ -130,7 +126,7 @@ def main() -> None:
     for title, time in keys.items():
         print(f"{title:<24}{time:>10.2f} us")
     print(f"asked of split and fold_in: less than {ASKED_KEYS} us\n")
-    samplers = {title: in_turn(works, options.rounds) for title, works in SAMPLERS.items()}
+    samplers = {title: least_and_median(works, options.rounds) for title, works in SAMPLERS.items()}
     print(f"{'milliseconds a million':<24}{'funcgrad':>10}{'numpy':>10}{'jax':>10}{'torch':>10}{'of numpy':>10}")
     for title, row in samplers.items():
         cells = "".join(f"{row[n]:>10.1f}" if n in row else f"{'-':>10}" for n in ("funcgrad", "numpy", "jax", "torch"))
