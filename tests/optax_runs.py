@@ -79,3 +79,16 @@ def assert_alike(
         for (path, x), y in zip(tree.flatten_with_path(a)[0], leaves, strict=True):
             assert x.dtype == y.dtype == dtype
             np.testing.assert_allclose(np.asarray(x), np.asarray(y), rtol, atol, err_msg=f"step {step} {path}")
+
+
+def assert_alike_where_complex(ours: Any, theirs: Any) -> None:
+    """The same steps of complex64 parameters."""
+    rng = np.random.default_rng(1)
+    start, *grads = (rng.normal(size=(11, 5)) + 1j * rng.normal(size=(11, 5))).astype("complex64")
+    p, q = fnp.asarray(start), jax.numpy.asarray(start)
+    s, t = ours.init(p), theirs.init(q)
+    for g in grads:
+        u, s = ours.update(fnp.asarray(g), s, p)
+        v, t = theirs.update(jax.numpy.asarray(g), t, q)
+        p, q = optim.apply_updates(p, u), optax.apply_updates(q, v)
+        np.testing.assert_allclose(np.asarray(p), np.asarray(q), rtol=1e-4, atol=1e-5)

@@ -11,7 +11,7 @@ from funcgrad import config, optim
 jax = pytest.importorskip("jax")
 optax = pytest.importorskip("optax")
 
-from optax_runs import assert_alike, both, problem, weights_only  # noqa: E402  # it imports both
+from optax_runs import assert_alike, assert_alike_where_complex, both, problem, weights_only  # noqa: E402  # it imports both
 
 TRANSFORMATIONS = {
     "sgd": lambda o: o.sgd(0.05),
@@ -61,16 +61,7 @@ def test_a_hundred_steps(name: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("name", ["sgd_momentum", "adam", "rmsprop", "adagrad", "clip_by_global_norm"])
 def test_complex_parameters(name: str) -> None:
-    ours, theirs = both(TRANSFORMATIONS[name])
-    rng = np.random.default_rng(1)
-    start, *grads = (rng.normal(size=(11, 5)) + 1j * rng.normal(size=(11, 5))).astype("complex64")
-    p, q = fnp.asarray(start), jax.numpy.asarray(start)
-    s, t = ours.init(p), theirs.init(q)
-    for g in grads:
-        u, s = ours.update(fnp.asarray(g), s, p)
-        v, t = theirs.update(jax.numpy.asarray(g), t, q)
-        p, q = optim.apply_updates(p, u), optax.apply_updates(q, v)
-        np.testing.assert_allclose(np.asarray(p), np.asarray(q), rtol=1e-4, atol=1e-5)
+    assert_alike_where_complex(*both(TRANSFORMATIONS[name]))
 
 
 def test_global_norm() -> None:
