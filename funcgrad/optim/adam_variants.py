@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from ..core import Array
 from ..numpy import full_like, maximum, ones_like, sign, sqrt, where
 from .adaptive import ScaleByAdamState, look_ahead, quotients
-from .hyperparams import Number, beside, require
+from .hyperparams import Number, beside, require, require_fractions, require_not_negative
 from .moments import (
     Accumulating,
     decayed_maxima,
@@ -44,10 +44,10 @@ class _Checked(Accumulating):
         super().__post_init__()
         for name in ("b1", "b2", "b3"):
             if hasattr(self, name):
-                require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
+                require_fractions(self, name)
         for name in ("eps", "eps_root", "initial_accumulator_value"):
             if hasattr(self, name):
-                require(lambda e: e >= 0, self, name, "0 or more")
+                require_not_negative(self, name)
         if hasattr(self, "mu_dtype"):
             object.__setattr__(self, "mu_dtype", dtype_or_none(self.mu_dtype))
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from ..core import Array
 from ..numpy import full_like, maximum, sqrt, where, zeros_like
-from .hyperparams import Number, beside, require
+from .hyperparams import Number, beside, require, require_fractions, require_not_negative
 from .moments import Accumulating, dtype_or_none, given, running_means, square_dtype, squared_magnitude, unbiased
 
 __all__ = [
@@ -92,10 +92,8 @@ class scale_by_adam(Accumulating):  # noqa: N801
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "mu_dtype", dtype_or_none(self.mu_dtype))
-        for name in ("b1", "b2"):
-            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
-        for name in ("eps", "eps_root"):
-            require(lambda e: e >= 0, self, name, "0 or more")
+        require_fractions(self, "b1", "b2")
+        require_not_negative(self, "eps", "eps_root")
 
     def step(self, hyperparams: list[Any], count: Any, gs: list[Array], held: list[list[Array]]) -> Sequence[Any]:
         b1, b2, eps = hyperparams
@@ -145,8 +143,7 @@ class _MeanOfSquares(Accumulating):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(lambda b: 0 <= b <= 1, self, "decay", "in [0, 1]")
-        for name in ("eps", "initial_scale"):
-            require(lambda v: v >= 0, self, name, "0 or more")
+        require_not_negative(self, "eps", "initial_scale")
 
     @property
     def counts(self) -> bool:
@@ -307,8 +304,7 @@ class scale_by_rss(Accumulating):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("initial_accumulator_value", "eps"):
-            require(lambda v: v >= 0, self, name, "0 or more")
+        require_not_negative(self, "initial_accumulator_value", "eps")
 
     @property
     def counts(self) -> bool:
@@ -373,7 +369,7 @@ class scale_by_adadelta(Accumulating):  # noqa: N801
     def __post_init__(self) -> None:
         super().__post_init__()
         require(lambda v: 0 <= v <= 1, self, "rho", "in [0, 1]")
-        require(lambda v: v >= 0, self, "eps", "0 or more")
+        require_not_negative(self, "eps")
 
     @property
     def counts(self) -> bool:

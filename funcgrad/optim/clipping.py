@@ -11,7 +11,7 @@ from ..core import Array
 from ..dtypes import is_complex
 from ..errors import DtypeError, ShapeError
 from ..numpy import maximum, minimum, sqrt, stack, sum
-from .hyperparams import HyperparamsState, Number, Tunable, beside, require
+from .hyperparams import HyperparamsState, Number, Tunable, beside, require, require_not_negative
 from .moments import in_float32, squared_magnitude
 from .norms import limit, mean_square, root, squared_norm, times_each
 from .transformation import aligned, need_params, rebuilt
@@ -55,7 +55,7 @@ class clip(Tunable):  # noqa: N801  # transformations have optax's names
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda v: v >= 0, self, "max_delta", "0 or more")
+        require_not_negative(self, "max_delta")
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         (bound,) = self.current(state, updates)
@@ -225,7 +225,7 @@ class normalize_by_update_norm(Tunable):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda v: v >= 0, self, "eps", "0 or more")
+        require_not_negative(self, "eps")
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         factor, eps = self.current(state, updates)

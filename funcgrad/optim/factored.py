@@ -15,7 +15,7 @@ from ..dtypes import is_complex
 from ..errors import DtypeError
 from ..numpy import expand_dims, max, maximum, mean, minimum, sqrt, where, zeros_like
 from ..ops.create import to_inexact
-from .hyperparams import Number, Tunable, beside, require
+from .hyperparams import Number, Tunable, beside, require, require_fractions, require_not_negative
 from .moments import in_float32, leaves_like, square_dtype, squared_magnitude
 from .transformation import aligned, floating_leaves, rebuilt
 
@@ -108,7 +108,7 @@ class scale_by_factored_rms(Tunable):  # noqa: N801  # transformations have opta
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda e: e >= 0, self, "epsilon", "0 or more")
+        require_not_negative(self, "epsilon")
 
     def axes(self, shape: tuple[int, ...]) -> tuple[int, int] | None:
         """The longest axis and the second longest, of a leaf that is factored; of equal ones the last is longer."""
@@ -216,9 +216,9 @@ class scale_by_sm3(Tunable):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda b: 0 <= b < 1, self, "b1", "in [0, 1)")
+        require_fractions(self, "b1")
         require(lambda b: 0 <= b <= 1, self, "b2", "in [0, 1]")
-        require(lambda e: e >= 0, self, "eps", "0 or more")
+        require_not_negative(self, "eps")
 
     def init(self, params: Any) -> ScaleBySM3State:
         leaves, structure = floating_leaves(self, "params", params)

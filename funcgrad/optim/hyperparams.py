@@ -312,6 +312,18 @@ def require(condition: Any, transformation: GradientTransformation, field: str, 
         raise OptionError(f"{type(transformation).__name__}: {field} must be {what}, not {value}")
 
 
+def require_fractions(transformation: GradientTransformation, *fields: str) -> None:
+    """An error for a decay that is not in [0, 1)."""
+    for field in fields:
+        require(lambda decay: 0 <= decay < 1, transformation, field, "in [0, 1)")
+
+
+def require_not_negative(transformation: GradientTransformation, *fields: str) -> None:
+    """An error for a number below 0."""
+    for field in fields:
+        require(lambda value: value >= 0, transformation, field, "0 or more")
+
+
 _ARRAYS_STAY: ContextVar[bool] = ContextVar("arrays_stay", default=False)
 
 
@@ -342,12 +354,13 @@ def _number(caller: str, name: str, value: Any) -> Any:
             f"make it with any number and put the value into the state: "
             f"optim.set_hyperparams(opt.init(params), {name}=...)"
         )
+    wrong = DtypeError(f"{caller}: {name} must be a number or a schedule, not {value!r:.60}")
+    if isinstance(value, str):
+        raise wrong
     try:
-        if not isinstance(value, str):
-            return float(value)
-    except (TypeError, ValueError):
-        pass
-    raise DtypeError(f"{caller}: {name} must be a number or a schedule, not {value!r:.60}")
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise wrong from error
 
 
 def scalar(value: Any, dtype: DType, leaves: Sequence[Array]) -> Array:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from .. import tree
 from ..core import Array
 from ..numpy import maximum, mean, sqrt, stack, where, zeros_like
-from .hyperparams import HyperparamsState, Number, Tunable, beside, require
+from .hyperparams import HyperparamsState, Number, Tunable, beside, require_fractions, require_not_negative
 from .moments import dtype_or_none, in_float32, leaves_like, square_dtype, zeros_in
 from .norms import leaf_square, mean_square, root, times_each
 from .transformation import (
@@ -67,8 +67,7 @@ class scale_by_trust_ratio(Tunable):  # noqa: N801  # transformations have optax
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("min_norm", "eps"):
-            require(lambda v: v >= 0, self, name, "0 or more")
+        require_not_negative(self, "min_norm", "eps")
 
     def update(self, updates: Any, state: HyperparamsState, params: Any = None) -> tuple[Any, HyperparamsState]:
         need_params(self, params)
@@ -93,7 +92,7 @@ class _ByParams(Tunable):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda v: v >= 0, self, "min_scale", "0 or more")
+        require_not_negative(self, "min_scale")
 
     def squared_size(self, p: Array) -> Array:
         raise NotImplementedError
@@ -206,10 +205,8 @@ class scale_by_novograd(Tunable):  # noqa: N801
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "mu_dtype", dtype_or_none(self.mu_dtype))
-        for name in ("b1", "b2"):
-            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
-        for name in ("eps", "eps_root"):
-            require(lambda e: e >= 0, self, name, "0 or more")
+        require_fractions(self, "b1", "b2")
+        require_not_negative(self, "eps", "eps_root")
 
     def init(self, params: Any) -> ScaleByNovogradState:
         leaves, structure = floating_leaves(self, "params", params)

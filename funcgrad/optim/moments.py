@@ -17,7 +17,7 @@ from ..dtypes import NARROW, WIDE, DType, canonical, is_complex, promote_types
 from ..errors import TreeError
 from ..numpy import abs, asarray, full_like, imag, maximum, real, square, zeros_like
 from ..ops.create import to_inexact
-from .hyperparams import Number, Tunable, beside, real_dtype, require
+from .hyperparams import Number, Tunable, beside, real_dtype, require, require_fractions
 from .transformation import GradientTransformation, aligned, floating_leaves, rebuilt
 
 __all__ = [
@@ -297,7 +297,7 @@ class ema(Accumulating):  # noqa: N801  # transformations have optax's names
         super().__post_init__()
         object.__setattr__(self, "accumulator_dtype", dtype_or_none(self.accumulator_dtype))
         if self.debias:
-            require(lambda d: 0 <= d < 1, self, "decay", "in [0, 1)")
+            require_fractions(self, "decay")
         else:
             require(lambda d: 0 <= d <= 1, self, "decay", "in [0, 1]")
 

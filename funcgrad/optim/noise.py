@@ -9,7 +9,7 @@ from .. import random
 from ..core import Array
 from ..errors import DtypeError, OptionError
 from ..numpy import sqrt
-from .hyperparams import Number, Tunable, beside, require
+from .hyperparams import Number, Tunable, beside, require_not_negative
 from .moments import in_float32
 from .transformation import aligned, floating_leaves, rebuilt
 
@@ -69,7 +69,7 @@ class add_noise(Tunable):  # noqa: N801  # transformations have optax's names
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda v: v >= 0, self, "eta", "0 or more")
+        require_not_negative(self, "eta")
         if self.key is not None and self.seed is not None:
             raise OptionError("add_noise: give a key or a seed, not both")
         object.__setattr__(self, "key", key_of("add_noise", self.seed if self.key is None else self.key))

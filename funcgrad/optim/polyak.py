@@ -9,7 +9,7 @@ from .. import tree
 from ..errors import OptionError, ShapeError
 from ..numpy import maximum, minimum, where
 from ..ops.create import to_inexact
-from .hyperparams import HyperparamsState, Number, Tunable, beside, require
+from .hyperparams import HyperparamsState, Number, Tunable, beside, require_not_negative
 from .norms import squared_norm
 from .transformation import GradientTransformationExtraArgs, aligned
 
@@ -52,7 +52,7 @@ class scale_by_polyak(Tunable, GradientTransformationExtraArgs):  # noqa: N801  
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda v: v >= 0, self, "eps", "0 or more")
+        require_not_negative(self, "eps")
         if self.variant not in ("sps", "sps+"):
             raise OptionError(f"scale_by_polyak: variant must be 'sps' or 'sps+', not {self.variant!r}")
 

@@ -15,7 +15,7 @@ from ...ops.create import to_inexact
 from ..adam_variants import ScaleByBeliefState
 from ..adaptive import ScaleByAdamState
 from ..combining import chain
-from ..hyperparams import Number, beside, require
+from ..hyperparams import Number, beside, require_fractions, require_not_negative
 from ..moments import Accumulating, dtype_or_none, running_means, squared_magnitude
 from ..scaling import add_decayed_weights, scale_by_learning_rate
 from .informed import need_order
@@ -80,9 +80,8 @@ class scale_by_adopt(Accumulating):  # noqa: N801  # transformations have optax'
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "mu_dtype", dtype_or_none(self.mu_dtype))
-        for name in ("b1", "b2"):
-            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
-        require(lambda e: e >= 0, self, "eps", "0 or more")
+        require_fractions(self, "b1", "b2")
+        require_not_negative(self, "eps")
 
     def first(self, name: str, p: Array) -> Array:
         if self.use_clipping:
@@ -174,10 +173,8 @@ class scale_by_acprop(Accumulating):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("b1", "b2"):
-            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
-        for name in ("eps", "eps_root"):
-            require(lambda e: e >= 0, self, name, "0 or more")
+        require_fractions(self, "b1", "b2")
+        require_not_negative(self, "eps", "eps_root")
 
     def step(self, hyperparams: list[Any], count: Any, gs: list[Array], held: list[list[Array]]) -> Sequence[Any]:
         b1, b2, eps, eps_root = hyperparams

@@ -15,7 +15,7 @@ from ...numpy import maximum, minimum, zeros_like
 from ...transforms.control import cond
 from ...transforms.products import hvp
 from ..combining import chain
-from ..hyperparams import Number, Tunable, beside, require
+from ..hyperparams import Number, Tunable, beside, require_fractions, require_not_negative
 from ..moments import dtype_or_none, in_float32, running_means, square_dtype, unbiased
 from ..noise import key_of
 from ..scaling import add_decayed_weights, scale_by_learning_rate
@@ -169,9 +169,8 @@ class scale_by_sophia(Tunable, GradientTransformationExtraArgs):  # noqa: N801
         super().__post_init__()
         checked(self, self.hessian_diagonal_fn)
         object.__setattr__(self, "mu_dtype", dtype_or_none(self.mu_dtype))
-        for name in ("b1", "b2"):
-            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
-        require(lambda e: e >= 0, self, "eps", "0 or more")
+        require_fractions(self, "b1", "b2")
+        require_not_negative(self, "eps")
         whole(self, "update_interval")
 
     def init(self, params: Any) -> SophiaState:

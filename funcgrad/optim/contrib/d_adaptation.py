@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from ...core import Array
 from ...errors import OptionError
 from ...numpy import abs, maximum, sqrt, sum, zeros_like
-from ..hyperparams import Number, beside, require, scalar
+from ..hyperparams import Number, beside, require, require_fractions, require_not_negative, scalar
 from ..moments import running_means, square_dtype, squared_magnitude
 from ..transformation import GradientTransformation
 from .informed import Informed, inner_product, number_dtype, ratio_or
@@ -46,9 +46,8 @@ class _Adapting(Informed):
     def __post_init__(self) -> None:
         _spread(self, getattr(self, "betas"))  # noqa: B009  # a field of the subclasses
         super().__post_init__()
-        for name in ("b1", "b2"):
-            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
-        require(lambda e: e >= 0, self, "eps", "0 or more")
+        require_fractions(self, "b1", "b2")
+        require_not_negative(self, "eps")
         require(lambda d: d > 0, self, "estim_lr0", "positive")
 
     def first(self, name: str, p: Array) -> Array:

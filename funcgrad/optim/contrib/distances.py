@@ -13,7 +13,7 @@ from ...core import Array
 from ...errors import OptionError
 from ...numpy import maximum, sqrt, where, zeros_like
 from ..combining import chain
-from ..hyperparams import Number, beside, require, scalar
+from ..hyperparams import Number, beside, require_not_negative, scalar
 from ..norms import root, squared_norm
 from ..scaling import add_decayed_weights, scale_by_learning_rate
 from ..transformation import identity
@@ -83,7 +83,7 @@ class scale_by_dog(Informed):  # noqa: N801  # transformations have optax's name
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda e: e >= 0, self, "eps", "0 or more")
+        require_not_negative(self, "eps")
         step = self.init_step
         if not isinstance(step, tuple | list) or len(step) != 2 or step[0] not in INIT_STEPS:
             raise OptionError(
@@ -179,7 +179,7 @@ class scale_by_dowg(Informed):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda e: e >= 0, self, "eps", "0 or more")
+        require_not_negative(self, "eps")
         if self.init_estim_sq_dist is None:
             if callable(self.eps):
                 raise OptionError("scale_by_dowg: where eps is a schedule, give init_estim_sq_dist")

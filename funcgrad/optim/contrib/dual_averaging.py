@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 from ...core import Array
 from ...numpy import abs, full_like, maximum, sqrt, where
 from ..combining import chain
-from ..hyperparams import Number, beside, require
+from ..hyperparams import Number, beside, require, require_fractions, require_not_negative
 from ..scaling import add_decayed_weights, scale_by_learning_rate
 from .informed import Informed, need_order, wide_dtype
 
@@ -74,8 +74,8 @@ class scale_by_madgrad(Informed):  # noqa: N801  # transformations have optax's 
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda m: 0 <= m < 1, self, "momentum", "in [0, 1)")
-        require(lambda e: e >= 0, self, "eps", "0 or more")
+        require_fractions(self, "momentum")
+        require_not_negative(self, "eps")
 
     def first(self, name: str, p: Array) -> Array:
         need_order(self, p, "cube roots are taken, and")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from ... import tree
 from ...core import Array
 from ...numpy import abs, maximum, minimum, stack, sum
-from ..hyperparams import Number, Tunable, beside, require, scalar
+from ..hyperparams import Number, Tunable, beside, require_not_negative, scalar
 from ..moments import in_float32
 from ..norms import root, squared_norm
 from ..transformation import (
@@ -98,8 +98,7 @@ class mechanize(Tunable, GradientTransformationExtraArgs):  # noqa: N801  # opti
     def __post_init__(self) -> None:
         super().__post_init__()
         checked(self, self.base_optimizer)
-        for name in ("weight_decay", "eps", "s_init"):
-            require(lambda v: v >= 0, self, name, "0 or more")
+        require_not_negative(self, "weight_decay", "eps", "s_init")
         whole(self, "num_betas")
 
     def init(self, params: Any) -> MechanicState:

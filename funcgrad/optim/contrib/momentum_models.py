@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from ...core import Array
 from ...numpy import maximum, minimum, sqrt, where, zeros_like
-from ..hyperparams import Number, beside, require, scalar
+from ..hyperparams import Number, beside, require_fractions, require_not_negative, scalar
 from ..moments import running_means, square_dtype, squared_magnitude
 from ..norms import squared_norm
 from ..transformation import GradientTransformationExtraArgs
@@ -129,7 +129,7 @@ class momo(_MomentumModel):  # noqa: N801  # optimisers have optax's names
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(lambda b: 0 <= b < 1, self, "beta", "in [0, 1)")
+        require_fractions(self, "beta")
 
     def step(  # type: ignore[override]  # and the loss
         self,
@@ -219,9 +219,8 @@ class momo_adam(_MomentumModel):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("b1", "b2"):
-            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
-        require(lambda e: e >= 0, self, "eps", "0 or more")
+        require_fractions(self, "b1", "b2")
+        require_not_negative(self, "eps")
 
     def step(  # type: ignore[override]  # and the loss
         self,

@@ -95,6 +95,7 @@ def iterated(x: Array, coefficients: Array, steps: int, preconditioning: str, ep
 
 
 def check_preconditioning(caller: str, preconditioning: str) -> None:
+    """An error for a way of scaling that there is not."""
     if preconditioning not in PRECONDITIONINGS:
         allowed = ", ".join(map(repr, PRECONDITIONINGS))
         raise OptionError(f"{caller}: preconditioning must be one of {allowed}, not {preconditioning!r}")

@@ -16,7 +16,7 @@ from ...errors import ShapeError
 from ...numpy import asarray, stack
 from ..adaptive import look_ahead, scale_by_adam
 from ..combining import chain, partition
-from ..hyperparams import Number, beside, require, scalar
+from ..hyperparams import Number, beside, require_fractions, require_not_negative, scalar
 from ..moments import Accumulating, dtype_or_none, in_float32, running_means, unbiased
 from ..scaling import add_decayed_weights, scale_by_learning_rate
 from ..transformation import EmptyState, GradientTransformation, aligned, floating_leaves, rebuilt
@@ -102,8 +102,8 @@ class scale_by_muon(Accumulating):  # noqa: N801  # transformations have optax's
         object.__setattr__(self, "mu_dtype", dtype_or_none(self.mu_dtype))
         object.__setattr__(self, "weight_dimension_numbers", Specs.of(name, self.weight_dimension_numbers))
         check_preconditioning(name, self.preconditioning)
-        require(lambda b: 0 <= b < 1, self, "beta", "in [0, 1)")
-        require(lambda e: e >= 0, self, "eps", "0 or more")
+        require_fractions(self, "beta")
+        require_not_negative(self, "eps")
 
     def init(self, params: Any) -> MuonState:
         leaves, structure = floating_leaves(self, "params", params)

@@ -10,7 +10,7 @@ from ...core import Array
 from ...errors import OptionError
 from ..aliases import sgd
 from ..combining import chain
-from ..hyperparams import Number, Tunable, beside, require
+from ..hyperparams import Number, Tunable, beside, require_not_negative
 from ..moments import in_float32
 from ..noise import key_of
 from ..norms import per_example_global_norm_clip
@@ -70,8 +70,7 @@ class differentially_private_aggregate(Tunable):  # noqa: N801  # transformation
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("l2_norm_clip", "noise_multiplier"):
-            require(lambda v: v >= 0, self, name, "0 or more")
+        require_not_negative(self, "l2_norm_clip", "noise_multiplier")
         if self.key is not None and self.seed is not None:
             raise OptionError("differentially_private_aggregate: give a key or a seed, not both")
         key = self.seed if self.key is None else self.key

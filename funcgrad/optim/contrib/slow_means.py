@@ -14,7 +14,7 @@ from ...core import Array
 from ...numpy import zeros_like
 from ..adaptive import quotients
 from ..combining import chain
-from ..hyperparams import Number, beside, require
+from ..hyperparams import Number, beside, require, require_fractions, require_not_negative
 from ..moments import Accumulating, dtype_or_none, running_means, square_dtype, squared_magnitude
 from ..scaling import add_decayed_weights, scale_by_learning_rate
 from ..transformation import floating_leaves
@@ -90,11 +90,9 @@ class scale_by_ademamix(Accumulating):  # noqa: N801  # transformations have opt
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "mu_dtype", dtype_or_none(self.mu_dtype))
-        for name in ("b1", "b2"):
-            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
+        require_fractions(self, "b1", "b2")
         require(lambda b: 0 <= b <= 1, self, "b3", "in [0, 1]")
-        for name in ("eps", "eps_root"):
-            require(lambda e: e >= 0, self, name, "0 or more")
+        require_not_negative(self, "eps", "eps_root")
 
     def first(self, name: str, p: Array) -> Array:
         if name == "nu":
@@ -213,10 +211,8 @@ class scale_by_simplified_ademamix(Accumulating):  # noqa: N801
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("b1", "b2"):
-            require(lambda b: 0 <= b < 1, self, name, "in [0, 1)")
-        for name in ("eps", "eps_root"):
-            require(lambda e: e >= 0, self, name, "0 or more")
+        require_fractions(self, "b1", "b2")
+        require_not_negative(self, "eps", "eps_root")
 
     def first(self, name: str, p: Array) -> Array:
         return zeros_like(p, square_dtype(p.dtype) if name == "n" else wide_dtype(p.dtype))
