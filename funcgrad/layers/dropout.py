@@ -13,7 +13,7 @@ from ..functional import (
     dropout3d,
     feature_alpha_dropout,
 )
-from ..functional.layouts import LAYOUTS, channel_axis, check_layout
+from ..functional.layouts import LAYOUTS, LAYOUTS_BY_RANK, channel_axis, check_layout
 from ..functional.options import check_probability
 from ..functional.regularization import check_mode
 from ..numpy.creation import asarray
@@ -100,7 +100,7 @@ class Dropout1d(_ChannelDropout):
     """
 
     layout: str = "NWC"
-    _layouts, _function = ("NWC", "NCW"), staticmethod(dropout1d)
+    _layouts, _function = LAYOUTS_BY_RANK[1], staticmethod(dropout1d)
 
 
 class Dropout2d(_ChannelDropout):
@@ -122,7 +122,7 @@ class Dropout2d(_ChannelDropout):
     """
 
     layout: str = "NHWC"
-    _layouts, _function = ("NHWC", "NCHW"), staticmethod(dropout2d)
+    _layouts, _function = LAYOUTS_BY_RANK[2], staticmethod(dropout2d)
 
 
 class Dropout3d(_ChannelDropout):
@@ -138,7 +138,7 @@ class Dropout3d(_ChannelDropout):
     """
 
     layout: str = "NDHWC"
-    _layouts, _function = ("NDHWC", "NCDHW"), staticmethod(dropout3d)
+    _layouts, _function = LAYOUTS_BY_RANK[3], staticmethod(dropout3d)
 
 
 class AlphaDropout(_Dropout):

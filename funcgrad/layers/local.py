@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..errors import ShapeError
 from ..functional import unfold
-from ..functional.layouts import check_layout, from_channels_last, to_channels_last
+from ..functional.layouts import LAYOUTS_BY_RANK, check_layout, from_channels_last, to_channels_last
 from ..functional.windows import Padding, Sizes, pairs, per_axis
 from ..kernels.convolution import conv_output_sizes
 from ..numpy.creation import asarray
@@ -103,7 +103,7 @@ class ConvLocal2d(_ConvLocal):
     """
 
     layout: str = "NHWC"
-    _layouts = ("NHWC", "NCHW")
+    _layouts = LAYOUTS_BY_RANK[2]
 
 
 class ConvLocal1d(_ConvLocal):
@@ -119,7 +119,7 @@ class ConvLocal1d(_ConvLocal):
     """
 
     layout: str = "NWC"
-    _layouts = ("NWC", "NCW")
+    _layouts = LAYOUTS_BY_RANK[1]
 
 
 class ConvLocal3d(_ConvLocal):
@@ -135,4 +135,4 @@ class ConvLocal3d(_ConvLocal):
     """
 
     layout: str = "NDHWC"
-    _layouts = ("NDHWC", "NCDHW")
+    _layouts = LAYOUTS_BY_RANK[3]

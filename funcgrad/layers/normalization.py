@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from ..dtypes import NARROW, WIDE
 from ..errors import ShapeError
 from ..functional import batch_norm, instance_norm
-from ..functional.layouts import channel_axis, check_layout, other_layout
+from ..functional.layouts import LAYOUTS_BY_RANK, channel_axis, check_layout, other_layout
 from ..numpy.creation import ones, zeros
 from ..ops.create import to_inexact
 from ..transforms.collectives import axis_size, pmean
@@ -129,7 +129,7 @@ class BatchNorm1d(_BatchNorm):
     """
 
     layout: str = "NWC"
-    _layouts = ("NWC", "NCW")
+    _layouts = LAYOUTS_BY_RANK[1]
 
 
 class BatchNorm2d(_BatchNorm):
@@ -184,7 +184,7 @@ class BatchNorm2d(_BatchNorm):
     """
 
     layout: str = "NHWC"
-    _layouts = ("NHWC", "NCHW")
+    _layouts = LAYOUTS_BY_RANK[2]
 
 
 class BatchNorm3d(_BatchNorm):
@@ -195,7 +195,7 @@ class BatchNorm3d(_BatchNorm):
     """
 
     layout: str = "NDHWC"
-    _layouts = ("NDHWC", "NCDHW")
+    _layouts = LAYOUTS_BY_RANK[3]
 
 
 class _InstanceNorm(_RunningNorm):
@@ -235,7 +235,7 @@ class InstanceNorm1d(_InstanceNorm):
     """
 
     layout: str = "NWC"
-    _layouts = ("NWC", "NCW")
+    _layouts = LAYOUTS_BY_RANK[1]
 
 
 class InstanceNorm2d(_InstanceNorm):
@@ -269,7 +269,7 @@ class InstanceNorm2d(_InstanceNorm):
     """
 
     layout: str = "NHWC"
-    _layouts = ("NHWC", "NCHW")
+    _layouts = LAYOUTS_BY_RANK[2]
 
 
 class InstanceNorm3d(_InstanceNorm):
@@ -280,4 +280,4 @@ class InstanceNorm3d(_InstanceNorm):
     """
 
     layout: str = "NDHWC"
-    _layouts = ("NDHWC", "NCDHW")
+    _layouts = LAYOUTS_BY_RANK[3]

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from ..errors import ShapeError
 from ..functional import pad
-from ..functional.layouts import LAYOUT_RANKS, channel_axis, check_layout
+from ..functional.layouts import LAYOUT_RANKS, LAYOUTS_BY_RANK, channel_axis, check_layout
 from ..functional.windows import Sizes
 from ..numpy.creation import asarray
 from .layer import Layer, Run
@@ -96,7 +96,7 @@ class CircularPad1d(_Pad):
     """
 
     layout: str = "NWC"
-    _layouts = ("NWC", "NCW")
+    _layouts = LAYOUTS_BY_RANK[1]
     _mode = "circular"
 
 
@@ -116,7 +116,7 @@ class CircularPad2d(_Pad):
     """
 
     layout: str = "NHWC"
-    _layouts = ("NHWC", "NCHW")
+    _layouts = LAYOUTS_BY_RANK[2]
     _mode = "circular"
 
 
@@ -136,7 +136,7 @@ class CircularPad3d(_Pad):
     """
 
     layout: str = "NDHWC"
-    _layouts = ("NDHWC", "NCDHW")
+    _layouts = LAYOUTS_BY_RANK[3]
     _mode = "circular"
 
 
@@ -157,7 +157,7 @@ class ConstantPad1d(_ConstantPad):
     """
 
     layout: str = "NWC"
-    _layouts = ("NWC", "NCW")
+    _layouts = LAYOUTS_BY_RANK[1]
 
 
 class ConstantPad2d(_ConstantPad):
@@ -177,7 +177,7 @@ class ConstantPad2d(_ConstantPad):
     """
 
     layout: str = "NHWC"
-    _layouts = ("NHWC", "NCHW")
+    _layouts = LAYOUTS_BY_RANK[2]
 
 
 class ConstantPad3d(_ConstantPad):
@@ -197,7 +197,7 @@ class ConstantPad3d(_ConstantPad):
     """
 
     layout: str = "NDHWC"
-    _layouts = ("NDHWC", "NCDHW")
+    _layouts = LAYOUTS_BY_RANK[3]
 
 
 class ReflectionPad1d(_Pad):
@@ -216,7 +216,7 @@ class ReflectionPad1d(_Pad):
     """
 
     layout: str = "NWC"
-    _layouts = ("NWC", "NCW")
+    _layouts = LAYOUTS_BY_RANK[1]
     _mode = "reflect"
 
 
@@ -236,7 +236,7 @@ class ReflectionPad2d(_Pad):
     """
 
     layout: str = "NHWC"
-    _layouts = ("NHWC", "NCHW")
+    _layouts = LAYOUTS_BY_RANK[2]
     _mode = "reflect"
 
 
@@ -256,7 +256,7 @@ class ReflectionPad3d(_Pad):
     """
 
     layout: str = "NDHWC"
-    _layouts = ("NDHWC", "NCDHW")
+    _layouts = LAYOUTS_BY_RANK[3]
     _mode = "reflect"
 
 
@@ -276,7 +276,7 @@ class ReplicationPad1d(_Pad):
     """
 
     layout: str = "NWC"
-    _layouts = ("NWC", "NCW")
+    _layouts = LAYOUTS_BY_RANK[1]
     _mode = "replicate"
 
 
@@ -296,7 +296,7 @@ class ReplicationPad2d(_Pad):
     """
 
     layout: str = "NHWC"
-    _layouts = ("NHWC", "NCHW")
+    _layouts = LAYOUTS_BY_RANK[2]
     _mode = "replicate"
 
 
@@ -316,7 +316,7 @@ class ReplicationPad3d(_Pad):
     """
 
     layout: str = "NDHWC"
-    _layouts = ("NDHWC", "NCDHW")
+    _layouts = LAYOUTS_BY_RANK[3]
     _mode = "replicate"
 
 
@@ -336,7 +336,7 @@ class ZeroPad1d(_Pad):
     """
 
     layout: str = "NWC"
-    _layouts = ("NWC", "NCW")
+    _layouts = LAYOUTS_BY_RANK[1]
 
 
 class ZeroPad2d(_Pad):
@@ -355,7 +355,7 @@ class ZeroPad2d(_Pad):
     """
 
     layout: str = "NHWC"
-    _layouts = ("NHWC", "NCHW")
+    _layouts = LAYOUTS_BY_RANK[2]
 
 
 class ZeroPad3d(_Pad):
@@ -374,4 +374,4 @@ class ZeroPad3d(_Pad):
     """
 
     layout: str = "NDHWC"
-    _layouts = ("NDHWC", "NCDHW")
+    _layouts = LAYOUTS_BY_RANK[3]
